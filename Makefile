@@ -1,0 +1,47 @@
+# Everything runs from .venv; nothing is installed outside this folder.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check bench lock vllm
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: requirements/default.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Touchstone needs Python 3.11 or newer: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --no-compile --no-deps --disable-pip-version-check -r requirements/default.lock
+	@touch $@
+
+$(VENV)/installed-dev: requirements/dev.lock $(VENV)/installed
+	$(BIN)/pip install -q --no-compile --no-deps --disable-pip-version-check -r requirements/dev.lock
+	@touch $@
+
+install: $(VENV)/installed ## set up .venv
+
+run: $(VENV)/installed ## ingest the demo corpus and serve it on port 8000
+	@$(BIN)/python -m ingestion run
+	@$(BIN)/python -m service serve --port $(PORT)
+
+test: $(VENV)/installed-dev ## run all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev ## lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev ## measure speed beside peers
+	$(BIN)/python -m evals bench gateway --json
+	$(BIN)/python -m evals bench embed --json
+
+lock: ## resolve the exact versions anew
+	uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url -o requirements/default.lock pyproject.toml
+	uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --extra dev -c requirements/default.lock -o requirements/dev.lock pyproject.toml
+
+vllm: $(VENV)/installed ## start a real vLLM on the CPU with a tiny model
+	deploy/vllm/serve

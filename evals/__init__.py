@@ -1,0 +1,1 @@
+"""Evaluation: suites that measure quality, benchmarks that measure speed beside a named peer."""

@@ -1,0 +1,101 @@
+"""Commands of evaluation: run suites, run benchmarks."""
+
+import argparse
+import importlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from evals.corpora import MissingDataError
+from evals.metrics import Figure
+from evals.suites import abstention, answers, retrieval
+from evals.suites.context import Context
+from ingestion.embed import load_embedder
+from ingestion.errors import IngestionError
+from service.scope import load_scope
+from service.settings import Settings
+
+SUITES = {"retrieval": retrieval, "answers": answers, "abstention": abstention}
+BENCHMARKS = ("embed", "gateway")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    main_parser = argparse.ArgumentParser(prog="python -m evals", description=__doc__)
+    commands = main_parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="measure quality")
+    run.add_argument("suites", nargs="+", choices=sorted(SUITES))
+    bench = commands.add_parser("bench", help="measure speed beside a peer")
+    bench.add_argument("name", choices=BENCHMARKS)
+    bench.add_argument("--quick", action="store_true", help="one short round, for a smoke test")
+    for command in (run, bench):
+        command.add_argument("--data", type=Path, help="folder with the public sets")
+        command.add_argument("--json", action="store_true", help="end with one JSON object")
+    return main_parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 1 for an error that a person can mend."""
+    args = parser().parse_args(argv)
+    started = time.perf_counter()
+    try:
+        figures = _run(args) if args.command == "run" else _bench(args)
+    except (MissingDataError, IngestionError, RuntimeError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    for name, figure in figures.items():
+        print(_line(name, figure))
+    if args.json:
+        print(json.dumps(_report(figures, time.perf_counter() - started)))
+    return 0
+
+
+def _run(args: argparse.Namespace) -> dict[str, Figure]:
+    settings = Settings()
+    scope = load_scope(settings.scope_file)
+    first = next(iter(scope.collections.values()))
+    context = Context(
+        scope=scope,
+        base=settings.scope_file.parent,
+        embedder=load_embedder(first.embedder, threads=settings.embed_threads),
+        data_dir=settings.data_dir,
+        data=args.data,
+    )
+    figures: dict[str, Figure] = {}
+    for name in args.suites:
+        figures |= SUITES[name].measure(context)
+    return figures
+
+
+def _bench(args: argparse.Namespace) -> dict[str, Figure]:
+    # Each benchmark needs packages that the others don't.
+    module = importlib.import_module(f"evals.bench.{args.name}")
+    figures: dict[str, Figure] = module.measure(data=args.data, is_quick=args.quick)
+    return figures
+
+
+def _line(name: str, figure: Figure) -> str:
+    interval = ""
+    if figure.low is not None and figure.high is not None:
+        interval = f"  [{figure.low:.4f}, {figure.high:.4f}]"
+    size = f"  n={figure.n}" if figure.n is not None else ""
+    return f"{name:44} {figure.value:10.4f}{interval}{size}"
+
+
+def _report(figures: dict[str, Figure], took_s: float) -> dict[str, object]:
+    names = ("faiss-cpu", "tantivy", "openvino", "presidio-analyzer", "fastapi", "uvicorn")
+    versions = {"python": platform.python_version(), **{name: version(name) for name in names}}
+    metrics = {
+        name: {key: value for key, value in asdict(figure).items() if value is not None}
+        for name, figure in figures.items()
+    }
+    return {"metrics": metrics, "versions": versions, "took_s": round(took_s, 1)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

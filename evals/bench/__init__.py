@@ -1,0 +1,1 @@
+"""Benchmarks: each measures us and a named peer in the same run."""

@@ -1,0 +1,200 @@
+"""What the gateway adds to a stream, beside the LiteLLM proxy and beside a bare relay.
+
+Client, gateway, peer and upstream share the machine. Every figure is the median of several rounds in
+which all contestants take turns, so that a busy moment hits all of them.
+"""
+
+import asyncio
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.bench.load import Load, drive, request_bytes
+from evals.bench.servers import PEERS, free_port, peer_environment, serving
+from evals.bench.upstream import TOKENS
+from evals.case import load_cases
+from evals.metrics import Figure
+
+LITELLM = "litellm[proxy]==1.106.2"
+_ROUNDS = 5
+_STREAMS = {1: 150, 8: 400, 32: 640}
+_LITELLM_STREAMS = {1: 20, 8: 40}
+_PACED_CLIENTS, _PACED_PAUSE_S, _PACED_STREAMS = 64, 0.02, 192
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """An endpoint and the bodies to send to it."""
+
+    url: str
+    bodies: Sequence[dict[str, object]]
+    key: str | None = None
+
+    def requests(self, count: int) -> list[bytes]:
+        """`count` requests, the bodies in turn."""
+        return [request_bytes(self.url, self.bodies[i % len(self.bodies)], self.key) for i in range(count)]
+
+
+def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
+    """Start everything, let them take turns, stop everything."""
+    rounds = 1 if is_quick else _ROUNDS
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        fast = _serve(stack, folder, "upstream", lambda port: _scripted(port, 0.0))
+        paced = _serve(stack, folder, "paced", lambda port: _scripted(port, _PACED_PAUSE_S))
+        gateway = _gateway(stack, folder, "gateway", fast)
+        slow_gateway = _gateway(stack, folder, "slow-gateway", paced)
+        relay = _serve(stack, folder, "relay", lambda port: _relay(port, fast))
+        litellm = _litellm(stack, folder, fast)
+        contestants = {
+            "direct": Contestant(f"{fast}/chat/completions", _questions("scripted")),
+            "gateway": Contestant(f"{gateway}/chat/completions", _questions("support")),
+            "litellm": Contestant(f"{litellm}/chat/completions", _questions("scripted"), "sk-bench"),
+            "forward": Contestant(f"{gateway}/completions", _prompts("support")),
+            "bare": Contestant(f"{relay}/completions", _prompts("support")),
+            "paced": Contestant(f"{paced}/chat/completions", _questions("scripted")),
+            "paced-gateway": Contestant(f"{slow_gateway}/chat/completions", _questions("support")),
+        }
+        for name, contestant in contestants.items():
+            count = 40 if name == "litellm" else 260
+            _go(contestant, count, 8)  # warm: connections, caches, JITs of all contestants
+        return _figures(contestants, rounds)
+
+
+def _rounds(contestants: dict[str, Contestant], rounds: int) -> dict[tuple[str, int], list[Load]]:
+    """All contestants in turns, several times."""
+    loads: dict[tuple[str, int], list[Load]] = {}
+    for _ in range(rounds):
+        for clients, count in _STREAMS.items():
+            for name in ("direct", "gateway"):
+                _note(loads, name, clients, contestants[name], count)
+            if clients in _LITELLM_STREAMS:
+                _note(loads, "litellm", clients, contestants["litellm"], _LITELLM_STREAMS[clients])
+            if clients == 8:
+                for name in ("bare", "forward", "bare", "forward"):
+                    _note(loads, name, clients, contestants[name], count)
+        for name in ("paced", "paced-gateway"):
+            # 64 people don't ask in the same millisecond: they begin over the time of one stream.
+            spread_s = TOKENS * _PACED_PAUSE_S
+            _note(loads, name, _PACED_CLIENTS, contestants[name], _PACED_STREAMS, spread_s)
+        for name in ("paced", "paced-gateway"):
+            _note(loads, f"{name}-herd", _PACED_CLIENTS, contestants[name], _PACED_CLIENTS)
+    return loads
+
+
+def _figures(contestants: dict[str, Contestant], rounds: int) -> dict[str, Figure]:
+    loads = _rounds(contestants, rounds)
+    errors = sum(load.errors for runs in loads.values() for load in runs)
+
+    def median(name: str, clients: int, take: Callable[[Load], float]) -> float:
+        return statistics.median(take(load) for load in loads[name, clients])
+
+    def added(name: str, q: float, clients: int = 1, base: str = "direct") -> float:
+        runs = zip(loads[name, clients], loads[base, clients], strict=True)
+        return statistics.median(a.percentile(q) - b.percentile(q) for a, b in runs)
+
+    def rate(name: str, clients: int) -> float:
+        return median(name, clients, lambda load: load.per_s)
+
+    values = {
+        "gateway.added_first_token_p50_s": added("gateway", 50),
+        "gateway.added_first_token_p99_s": added("gateway", 99),
+        **{f"gateway.requests_per_s@{clients}": rate("gateway", clients) for clients in _STREAMS},
+        **{f"direct.requests_per_s@{clients}": rate("direct", clients) for clients in _STREAMS},
+        "litellm.requests_per_s@8": rate("litellm", 8),
+        "litellm.added_first_token_p50_s": added("litellm", 50),
+        "gateway.vs_litellm.requests_per_s": rate("gateway", 8) / rate("litellm", 8),
+        "gateway.vs_litellm.added_p50": added("gateway", 50) / added("litellm", 50),
+        "gateway.vs_litellm.added_p99": added("gateway", 99) / added("litellm", 99),
+        "gateway.vs_bare.requests_per_s": rate("forward", 8) / rate("bare", 8),
+        "bare.requests_per_s@8": rate("bare", 8),
+        "gateway.paced64.added_first_token_p99_s": added("paced-gateway", 99, _PACED_CLIENTS, "paced"),
+        "gateway.herd64.added_first_token_p99_s": added(
+            "paced-gateway-herd", 99, _PACED_CLIENTS, "paced-herd"
+        ),
+        "gateway.errors": float(errors),
+    }
+    return {name: Figure(value, n=rounds) for name, value in values.items()}
+
+
+def _note(
+    loads: dict[tuple[str, int], list[Load]],
+    name: str,
+    clients: int,
+    contestant: Contestant,
+    count: int,
+    spread_s: float = 0.0,
+) -> None:
+    loads.setdefault((name, clients), []).append(_go(contestant, count, clients, spread_s))
+
+
+def _go(contestant: Contestant, count: int, clients: int, spread_s: float = 0.0) -> Load:
+    requests = contestant.requests(count)
+    return asyncio.run(drive(contestant.url, requests, clients, spread_s=spread_s))
+
+
+def _questions(model: str) -> list[dict[str, object]]:
+    """The demo's answerable questions, each a different one, as a stream."""
+    return [
+        {"model": model, "stream": True, "messages": [{"role": "user", "content": case.question}]}
+        for case in load_cases()
+        if case.answerable
+    ]
+
+
+def _prompts(model: str) -> list[dict[str, object]]:
+    return [
+        {"model": model, "stream": True, "prompt": case.question, "max_tokens": 100} for case in load_cases()
+    ]
+
+
+def _serve(stack: ExitStack, folder: Path, name: str, command: Callable[[int], list[str]]) -> str:
+    port = free_port()
+    base = f"http://127.0.0.1:{port}/v1"
+    stack.enter_context(serving(command(port), f"{base}/models", log=folder / f"{name}.log"))
+    return base
+
+
+def _scripted(port: int, pause_s: float) -> list[str]:
+    module = "evals.bench.upstream"
+    return [sys.executable, "-m", module, "scripted", f"--port={port}", f"--pause={pause_s}"]
+
+
+def _relay(port: int, upstream: str) -> list[str]:
+    module = "evals.bench.upstream"
+    return [sys.executable, "-m", module, "relay", f"--port={port}", f"--upstream={upstream}"]
+
+
+def _gateway(stack: ExitStack, folder: Path, name: str, upstream: str) -> str:
+    """Our gateway as `make run` starts it, with the scope's relevance floor and all guards."""
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "service", "serve", f"--port={port}"]
+    env = {
+        "TOUCHSTONE_GENERATOR_URL": upstream,
+        "TOUCHSTONE_DATABASE_URL": f"sqlite:///{folder / name}.db",
+    }
+    stack.enter_context(serving(command, f"{base}/readyz", log=folder / f"{name}.log", env=env))
+    return f"{base}/v1"
+
+
+def _litellm(stack: ExitStack, folder: Path, upstream: str) -> str:
+    python = peer_environment(PEERS / "litellm", [LITELLM])
+    config = folder / "litellm.yaml"
+    config.write_text(
+        "model_list:\n  - model_name: scripted\n    litellm_params:\n"
+        f"      model: openai/scripted\n      api_base: {upstream}\n      api_key: none\n"
+        "general_settings:\n  master_key: sk-bench\n"
+    )
+    port = free_port()
+    command = [str(python.parent / "litellm"), "--config", str(config), "--port", str(port)]
+    command += ["--host", "127.0.0.1", "--telemetry", "False"]
+    base = f"http://127.0.0.1:{port}"
+    env = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    url = f"{base}/health/liveliness"
+    stack.enter_context(serving(command, url, log=folder / "litellm.log", env=env))
+    return f"{base}/v1"

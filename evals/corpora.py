@@ -1,0 +1,137 @@
+"""Indexed corpora to measure on: the demo's, and public sets. Built once, kept under the data folder."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingestion.chunk import chunk_document
+from ingestion.collection import CollectionConfig
+from ingestion.corpus import Block, Document
+from ingestion.embed import Embedder
+from ingestion.pipeline import assemble, run
+from ingestion.release import Content, Release, activate, active_id, build_release, open_active
+
+CHUNK_TOKENS = 200
+
+
+class MissingDataError(Exception):
+    """A public set is not there; the message says which and where it was looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Questions by id, and the gains of documents for each."""
+
+    questions: Mapping[str, str]
+    gains: Mapping[str, Mapping[str, int]]
+    answers: Mapping[str, tuple[str, ...]]
+
+
+class Silent:
+    """No progress bars."""
+
+    def begin(self, stage: str, total: int, unit: str) -> None:
+        """Nothing."""
+
+    def advance(self, count: int) -> None:
+        """Nothing."""
+
+
+def demo_release(
+    name: str, config: CollectionConfig, base: Path, embedder: Embedder, data_dir: Path
+) -> Release:
+    """The demo's collection, ingested by the real pipeline."""
+    places = [base / source for source in config.sources]
+    run(
+        places,
+        collection=name,
+        config=config,
+        embedder=embedder,
+        data_dir=data_dir / "evals",
+        progress=Silent(),
+    )
+    return open_active(data_dir / "evals" / "collections" / name)
+
+
+def built_release(
+    name: str, documents: Iterable[tuple[str, str, str]], embedder: Embedder, data_dir: Path
+) -> Release:
+    """A release of `(id, title, text)` documents as they are, in English."""
+    items = list(documents)
+    key = hashlib.sha256(json.dumps([items, embedder.digest, CHUNK_TOKENS]).encode()).hexdigest()
+    folder = data_dir / "evals" / "public" / f"{name}-{key[:12]}"
+    if active_id(folder) is not None:
+        return open_active(folder)
+    pairs = []
+    for document_id, title, body in items:
+        text, spans = assemble([Block("paragraph", body)])
+        document = Document(document_id, title, document_id, key, "en", text, spans)
+        pairs.append(
+            (
+                document,
+                chunk_document(document, max_tokens=CHUNK_TOKENS, count=embedder.count_tokens),
+            )
+        )
+    vectors = embedder.embed([chunk.embedded_text for _, chunks in pairs for chunk in chunks])
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = build_release(
+        folder, name, Content(pairs, vectors), recipe=key, embedder=(embedder.name, embedder.digest)
+    )
+    activate(folder, manifest.id)
+    return open_active(folder)
+
+
+def xquad(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:
+    """XQuAD English: 240 paragraphs as documents, 1,190 questions with answer spans."""
+    raw = json.loads(_need(data / "xquad" / "xquad.en.json").read_text("utf-8"))
+    documents: list[tuple[str, str, str]] = []
+    questions: dict[str, str] = {}
+    gains: dict[str, dict[str, int]] = {}
+    answers: dict[str, tuple[str, ...]] = {}
+    for article in raw["data"]:
+        for paragraph in article["paragraphs"]:
+            document_id = f"p{len(documents):03d}"
+            documents.append((document_id, "", paragraph["context"]))
+            for item in paragraph["qas"]:
+                questions[item["id"]] = item["question"]
+                gains[item["id"]] = {document_id: 1}
+                answers[item["id"]] = tuple(answer["text"] for answer in item["answers"])
+    return documents, Judged(questions, gains, answers)
+
+
+def scifact(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:
+    """BEIR SciFact: 5,183 abstracts, 300 test claims."""
+    documents = [(row["_id"], row["title"], row["text"]) for row in _rows(data / "scifact" / "corpus.jsonl")]
+    texts = {row["_id"]: row["text"] for row in _rows(data / "scifact" / "queries.jsonl")}
+    gains: dict[str, dict[str, int]] = {}
+    lines = _need(data / "scifact" / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]
+    for line in lines:
+        query, document, gain = line.split("\t")
+        gains.setdefault(query, {})[document] = int(gain)
+    return documents, Judged({query: texts[query] for query in gains}, gains, {})
+
+
+def clapnq(data: Path) -> tuple[list[tuple[str, str, str]], list[tuple[str, bool]]]:
+    """CLAPNQ dev: the passages of 600 questions, and each question with whether it is answerable."""
+    passages: dict[str, tuple[str, str, str]] = {}
+    questions: list[tuple[str, bool]] = []
+    for name, answerable in (("answerable", True), ("unanswerable", False)):
+        for row in _rows(data / "clapnq" / f"clapnq_dev_{name}.jsonl"):
+            questions.append((row["input"], answerable))
+            for passage in row["passages"]:
+                key = hashlib.sha256(passage["text"].encode()).hexdigest()[:16]
+                passages[key] = (key, passage["title"], passage["text"])
+    return list(passages.values()), questions
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in _need(path).read_text("utf-8").splitlines() if line]
+
+
+def _need(path: Path) -> Path:
+    if not path.is_file():
+        raise MissingDataError(f"{str(path)!r} is not there: name the folder with --data.")
+    return path

@@ -1,0 +1,92 @@
+"""The real answer path without HTTP, over a fixed release, with the extractive generator."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ingestion.corpus import Hit
+from ingestion.embed import Embedder
+from ingestion.release import Release
+from service.answer.answering import Answering, Ask, Reply
+from service.answer.evidence import EvidenceFinder
+from service.answer.generate.extractive import ExtractiveGenerator
+from service.answer.pipeline import AnswerPipeline, Parts
+from service.answer.retrieve import search
+from service.answer.sentences import SentenceScorer
+from service.scope import Assistant, RetrievalSettings, Scope, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """One release for every collection."""
+
+    release: Release
+
+    def current(self, collection: str) -> Release:
+        """That release."""
+        return self.release
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reply with the hits that it could rest on."""
+
+    reply: Reply
+    hits: tuple[Hit, ...]
+
+
+def variant_of(scope: Scope, name: str) -> tuple[Assistant, Variant]:
+    """An assistant and its default variant."""
+    assistant = scope.assistants[name]
+    return assistant, scope.variants[assistant.variant]
+
+
+def rank(
+    release: Release, embedder: Embedder, queries: Sequence[str], settings: RetrievalSettings
+) -> list[list[str]]:
+    """Documents for each query, the best first, each once."""
+    ranked = []
+    for query, vector in zip(queries, embedder.embed(list(queries)), strict=True):
+        hits = search(release, query, vector, settings)
+        ranked.append(list(dict.fromkeys(hit.chunk.document_id for hit in hits)))
+    return ranked
+
+
+def answer_all(
+    scope: Scope, assistant: str, release: Release, embedder: Embedder, questions: Sequence[str]
+) -> list[Answered]:
+    """Every question through the pipeline, one after the other."""
+    return asyncio.run(_answer_all(scope, assistant, release, embedder, questions))
+
+
+async def _answer_all(
+    scope: Scope, assistant: str, release: Release, embedder: Embedder, questions: Sequence[str]
+) -> list[Answered]:
+    with ThreadPoolExecutor(1) as executor:
+        finder = EvidenceFinder(embedder, SentenceScorer(embedder), executor)
+        parts = Parts(
+            scope=scope,
+            live=Fixed(release),
+            finder=finder,
+            generators={"extractive": ExtractiveGenerator(embedder)},
+            input_guards={assistant: []},
+            output_guards={assistant: []},
+            record=lambda row: None,
+            sign=lambda answer_id: "",
+            max_question_chars=8_000,
+        )
+        pipeline = AnswerPipeline(parts)
+        return [await _answer(pipeline, assistant, question) for question in questions]
+
+
+async def _answer(pipeline: AnswerPipeline, assistant: str, question: str) -> Answered:
+    messages = ({"role": "user", "content": question},)
+    answering: Answering = await pipeline.begin(Ask(assistant, messages, "evals", "evals"))
+    reply: Reply | None = None
+    async for piece in pipeline.stream(answering):
+        if isinstance(piece, Reply):
+            reply = piece
+    if reply is None or answering.evidence is None:
+        raise RuntimeError(f"no reply to {question!r}")
+    return Answered(reply, answering.evidence.hits)

@@ -1,0 +1,50 @@
+"""Measures and their intervals."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_RESAMPLES = 2_000
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value, and where it is a sample its 95 % interval and size."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+
+
+def share(outcomes: Sequence[bool]) -> Figure:
+    """A proportion with Wilson's interval (Wilson 1927)."""
+    n, hits = len(outcomes), sum(outcomes)
+    if n == 0:
+        raise ValueError("no outcomes")
+    p = hits / n
+    centre = (p + _Z95**2 / (2 * n)) / (1 + _Z95**2 / n)
+    half = _Z95 * math.sqrt(p * (1 - p) / n + _Z95**2 / (4 * n * n)) / (1 + _Z95**2 / n)
+    return Figure(p, max(0.0, centre - half), min(1.0, centre + half), n)
+
+
+def mean(values: Sequence[float]) -> Figure:
+    """A mean with a percentile bootstrap interval (2,000 resamples, fixed seed)."""
+    if not values:
+        raise ValueError("no values")
+    data = np.asarray(values, dtype=float)
+    rng = np.random.default_rng(7)
+    means = [data[rng.integers(0, len(data), len(data))].mean() for _ in range(_RESAMPLES)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Figure(float(data.mean()), float(low), float(high), len(data))
+
+
+def ndcg(ranked: Sequence[str], gains: Mapping[str, int], k: int = 10) -> float:
+    """Normalised discounted cumulative gain at `k` with linear gains (Järvelin & Kekäläinen 2002)."""
+    got = sum(gains.get(name, 0) / math.log2(r + 2) for r, name in enumerate(ranked[:k]))
+    ideal = sorted(gains.values(), reverse=True)[:k]
+    best = sum(gain / math.log2(r + 2) for r, gain in enumerate(ideal))
+    return got / best if best else 0.0

@@ -1,0 +1,1 @@
+"""Suites: each returns figures by id."""

@@ -1,0 +1,43 @@
+"""What every suite gets: the scope, an embedder, and where data lies."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from evals.case import Case, load_cases
+from evals.corpora import demo_release
+from evals.harness import Answered, answer_all
+from ingestion.embed import Embedder
+from ingestion.release import Release
+from service.scope import Scope
+
+
+@dataclass(frozen=True)
+class Context:
+    """Shared by the suites of a run, so that the demo is ingested and answered once."""
+
+    scope: Scope
+    base: Path
+    embedder: Embedder
+    data_dir: Path
+    data: Path | None
+
+    @property
+    def assistant(self) -> str:
+        """The first assistant of the scope."""
+        return next(iter(self.scope.assistants))
+
+    @cached_property
+    def demo(self) -> Release:
+        """The demo's release."""
+        name = self.scope.assistants[self.assistant].collection
+        config = self.scope.collections[name]
+        return demo_release(name, config, self.base, self.embedder, self.data_dir)
+
+    @cached_property
+    def demo_answers(self) -> list[tuple[Case, Answered]]:
+        """The demo's cases, answered."""
+        cases = load_cases()
+        questions = [case.question for case in cases]
+        answered = answer_all(self.scope, self.assistant, self.demo, self.embedder, questions)
+        return list(zip(cases, answered, strict=True))

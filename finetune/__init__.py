@@ -1,0 +1,1 @@
+"""LoRA domain adaptation. Training libraries stay in this package."""

@@ -1,0 +1,103 @@
+"""The values that travel between the stages of ingestion and into the answer path."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+BlockKind = Literal["heading", "paragraph", "item", "row", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of a source as a reader saw it. `level` is 1-6 for headings, `page` counts from 1."""
+
+    kind: BlockKind
+    text: str
+    level: int = 0
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file or record to ingest: its id within the collection, its bytes' digest, how to get them."""
+
+    id: str
+    path: str
+    digest: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader made of a source: title, blocks in reading order, and what it declares of itself."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    language: str | None = None
+    updated: str | None = None
+    superseded_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a block lies in `Document.text`: characters `start:end`."""
+
+    kind: BlockKind
+    start: int
+    end: int
+    level: int = 0
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A source as ingested: cleaned, scrubbed text and the spans of its blocks."""
+
+    id: str
+    title: str
+    source: str
+    digest: str
+    language: str
+    text: str
+    spans: tuple[Span, ...]
+    updated: str | None = None
+    superseded_by: str | None = None
+    pii: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document that is retrieved: `document.text[start:end] == text`, always."""
+
+    id: str
+    document_id: str
+    ordinal: int
+    text: str
+    start: int
+    end: int
+    title: str
+    source: str
+    language: str
+    heading: str = ""
+    page: int | None = None
+    updated: str | None = None
+    superseded: bool = False
+
+    @property
+    def header(self) -> str:
+        """Title and heading path, `title › heading`, as embedded in front of the text."""
+        return f"{self.title} › {self.heading}" if self.heading else self.title
+
+    @property
+    def embedded_text(self) -> str:
+        """The text that the embedder and the lexical index see."""
+        return f"{self.header}\n{self.text}" if self.header else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved chunk with its fused score and the scores of every stage."""
+
+    chunk: Chunk
+    score: float
+    scores: Mapping[str, float]

@@ -1,0 +1,33 @@
+"""The errors of ingestion. The messages name the value and the remedy.
+
+IngestionError
+├── ScopeError           the scope file is missing, unreadable or wrong
+├── SourceError          a place or a file cannot be read
+├── EmbedderError        an embedding model is missing, damaged or of the wrong kind
+├── ReleaseError         a release is missing, damaged or not of this collection
+└── CollectionBusyError  another writer holds the collection
+"""
+
+
+class IngestionError(Exception):
+    """Anything that ingestion reports to a person; the message is safe to show."""
+
+
+class ScopeError(IngestionError):
+    """The scope file is missing, unreadable or wrong."""
+
+
+class SourceError(IngestionError):
+    """A place or a file cannot be read."""
+
+
+class EmbedderError(IngestionError):
+    """An embedding model is missing, damaged or of the wrong kind."""
+
+
+class ReleaseError(IngestionError):
+    """A release is missing, damaged or not of this collection."""
+
+
+class CollectionBusyError(IngestionError):
+    """Another process is writing this collection."""

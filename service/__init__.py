@@ -1,0 +1,1 @@
+"""The gateway: routes, the answer path, guards, feedback, and what operators need."""

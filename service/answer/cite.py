@@ -1,0 +1,160 @@
+"""Citations: which passage each sentence rests on, with a quote that the passage really holds."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ingestion.corpus import Hit
+from ingestion.sentences import sentence_spans
+from service.guard.chain import Verdict, Zone
+
+MARKER = re.compile(r"\s?\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+_WORD = re.compile(r"\w+")
+# Share of a sentence's words that a passage must hold to be named as its source without a marker.
+_SUPPORT = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """`id` is the number in the text; `start:end` are characters of the document, where `quote` lies."""
+
+    id: int
+    chunk_id: str
+    document_id: str
+    title: str
+    source: str
+    page: int | None
+    heading: str
+    quote: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSentence:
+    """`start:end` of the answer's text, the citations it rests on, and whether they support it."""
+
+    start: int
+    end: int
+    citations: tuple[int, ...]
+    supported: bool
+
+
+class CitationGuard:
+    """Markers of passages that were not retrieved are removed; `[1, 2]` becomes `[1][2]`."""
+
+    name = "citations"
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def apply(self, text: str, zone: Zone) -> tuple[str, list[Verdict]]:
+        """Text with valid markers alone, and a verdict for each invalid one."""
+        verdicts: list[Verdict] = []
+
+        def check(match: re.Match[str]) -> str:
+            numbers = [int(number) for number in match[1].split(",")]
+            valid = [number for number in numbers if 1 <= number <= self._count]
+            for _ in range(len(numbers) - len(valid)):
+                verdicts.append(Verdict(self.name, zone, "redact", "NOT_RETRIEVED", 1.0))
+            space = match[0][0] if match[0][0].isspace() and valid else ""
+            return space + "".join(f"[{number}]" for number in valid)
+
+        return (MARKER.sub(check, text), verdicts) if "[" in text else (text, verdicts)
+
+
+def cite(answer: str, hits: Sequence[Hit], language: str) -> tuple[list[Citation], list[CitedSentence]]:
+    """The citations of an answer and its sentences.
+
+    A sentence's markers name its passages. One without markers gets the passage that holds most of
+    its words, if it holds enough. `supported` says that the passages hold enough of the words. The quote of a
+    passage reaches from the first to the last of its sentences that the answer rests on.
+    """
+    sentences: list[CitedSentence] = []
+    quotes: dict[int, tuple[int, int]] = {}
+    passages = [_words(hit.chunk.text) for hit in hits]
+    for start, end, text, marked in _sentences(answer, language):
+        words = _words(text)
+        numbers = [number for number in marked if 1 <= number <= len(hits)]
+        if not numbers and words:
+            best = max(range(len(hits)), key=lambda i: _share(words, passages[i]), default=None)
+            if best is not None and _share(words, passages[best]) >= _SUPPORT:
+                numbers = [best + 1]
+        pooled = frozenset().union(*(passages[number - 1] for number in numbers))
+        supported = bool(numbers) and _share(words, pooled) >= _SUPPORT
+        sentences.append(CitedSentence(start, end, tuple(numbers), supported))
+        for number in numbers:
+            start_at, end_at = _quote(words, hits[number - 1])
+            first, last = quotes.get(number, (start_at, end_at))
+            quotes[number] = (min(first, start_at), max(last, end_at))
+    citations = [_citation(number, hits[number - 1], quotes[number]) for number in sorted(quotes)]
+    return citations, sentences
+
+
+def _sentences(answer: str, language: str) -> list[tuple[int, int, str, list[int]]]:
+    """Start and end in the answer, text without markers, and the numbers of the markers."""
+    markers = list(MARKER.finditer(answer))
+    bare: list[str] = []
+    origin: list[int] = []  # origin[i]: where character i of the bare text stands in the answer
+    position = 0
+    for marker in markers:
+        bare.append(answer[position : marker.start()])
+        origin.extend(range(position, marker.start()))
+        position = marker.end()
+    bare.append(answer[position:])
+    origin.extend(range(position, len(answer)))
+    text = "".join(bare)
+    found = []
+    spans = list(sentence_spans(text, language))
+    for index, (start, end) in enumerate(spans):
+        following = origin[spans[index + 1][0]] if index + 1 < len(spans) else len(answer)
+        own = [m for m in markers if origin[start] < m.end() <= following]
+        numbers = list(dict.fromkeys(int(n) for m in own for n in m[1].split(",")))
+        last = max([origin[end - 1] + 1, *(m.end() for m in own)])
+        found.append((origin[start], last, text[start:end], numbers))
+    return found
+
+
+def _quote(words: frozenset[str], hit: Hit) -> tuple[int, int]:
+    """The sentence of the passage that shares most with the answer's sentence."""
+    text, language = hit.chunk.text, hit.chunk.language
+    spans = _spans(text, language) or ((0, len(text)),)
+    return max(spans, key=lambda span: _overlap(words, _words(text[span[0] : span[1]])))
+
+
+@lru_cache(maxsize=4_000)
+def _spans(text: str, language: str) -> tuple[tuple[int, int], ...]:
+    return tuple(sentence_spans(text, language))
+
+
+def _citation(number: int, hit: Hit, span: tuple[int, int]) -> Citation:
+    chunk = hit.chunk
+    return Citation(
+        id=number,
+        chunk_id=chunk.id,
+        document_id=chunk.document_id,
+        title=chunk.title,
+        source=chunk.source,
+        page=chunk.page,
+        heading=chunk.heading,
+        quote=chunk.text[span[0] : span[1]],
+        start=chunk.start + span[0],
+        end=chunk.start + span[1],
+        score=round(hit.score, 4),
+    )
+
+
+@lru_cache(maxsize=20_000)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.casefold() for word in _WORD.findall(text))
+
+
+def _share(words: frozenset[str], passage: frozenset[str]) -> float:
+    return len(words & passage) / len(words) if words else 0.0
+
+
+def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard: shared words over all words."""
+    return len(one & other) / len(one | other) if one | other else 0.0

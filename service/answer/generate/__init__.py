@@ -1,0 +1,63 @@
+"""Generators write the answer: a server that speaks OpenAI's protocol, or sentences of the documents."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.answer.evidence import Evidence
+from service.answer.prompts import Message
+from service.scope import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a generator is asked to do."""
+
+    question: str
+    history: tuple[Message, ...]
+    evidence: Evidence
+    sampling: Sampling
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of the answer, as long or short as it came."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """Nothing new for a while; the client should hear that the stream lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartOver:
+    """What was written so far is void: another generator begins from nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end: why, and what it used."""
+
+    reason: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+Event = Text | KeepAlive | StartOver | Finished
+
+
+class Generator(Protocol):
+    """Writes an answer as a stream of events that ends with `Finished`.
+
+    Raises `GeneratorError` before the first `Text` when it could not begin, and
+    `GeneratorInterruptedError` after it.
+    """
+
+    name: str
+
+    def generate(self, task: Task) -> AsyncGenerator[Event, None]:
+        """Stream the answer."""
+        ...

@@ -1,0 +1,138 @@
+"""Sentences of retrieved passages, scored against a question. Pure CPU work, cached by chunk."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.corpus import Chunk, Hit
+from ingestion.embed import Embedder
+from ingestion.index import LexicalIndex
+from ingestion.release import Release
+from ingestion.sentences import sentence_spans
+from service.answer.quantities import asks_for_quantity, has_quantity
+
+Floats = npt.NDArray[np.float32]
+
+# Weights of the cosine of question and sentence (under its heading), of the share of the question's words
+# that the sentence has (rare words count more), of the passage's own score, and of a quantity where one is
+# asked for. Chosen on XQuAD English and the demo's cases: two sentences hold the answer in .913 and .949.
+_COSINE, _OVERLAP, _PASSAGE, _QUANTITY = 1.0, 1.0, 0.8, 0.3
+# A word of the question that stands in the heading counts for every sentence below it, but less.
+_HEADING_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a hit: `chunk.text[start:end]`, its score, and the parts of the score."""
+
+    hit: int
+    start: int
+    end: int
+    score: float
+    cosine: float
+    overlap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Sentences, the best first, and the weighted share of the question's words in all passages."""
+
+    sentences: tuple[Sentence, ...]
+    union: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Analysed:
+    spans: tuple[tuple[int, int], ...]
+    vectors: Floats  # of the sentences alone
+    placed: Floats  # of the sentences under their headings
+    terms: tuple[frozenset[str], ...]
+    header: frozenset[str]
+    words: frozenset[str]
+    quantities: tuple[bool, ...]
+
+
+class SentenceScorer:
+    """Scores sentences; keeps the analyses of the last `size` chunks."""
+
+    def __init__(self, embedder: Embedder, *, size: int = 2_000) -> None:
+        self._embedder = embedder
+        self._size = size
+        self._cache: OrderedDict[tuple[str, str], _Analysed] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def score(self, question: str, vector: Floats, hits: Sequence[Hit], release: Release) -> Scored:
+        """Every sentence of the hits, the best first; `vector` is the question's embedding."""
+        analysed = self._analyse([hit.chunk for hit in hits], release)
+        weights = {
+            language: term_weights(question, language, release.lexical)
+            for language in {hit.chunk.language for hit in hits}
+        }
+        wants_quantity = asks_for_quantity(question)
+        found: list[Sentence] = []
+        words: set[str] = set()
+        for index, (hit, one) in enumerate(zip(hits, analysed, strict=True)):
+            own = weights[hit.chunk.language]
+            words |= one.words
+            alone, placed = (one.vectors @ vector).tolist(), (one.placed @ vector).tolist()
+            for position, (start, end) in enumerate(one.spans):
+                overlap = coverage(own, one.terms[position], one.header)
+                score = _COSINE * placed[position] + _OVERLAP * overlap + _PASSAGE * hit.score
+                score += _QUANTITY * (wants_quantity and one.quantities[position])
+                found.append(Sentence(index, start, end, score, alone[position], overlap))
+        found.sort(key=lambda sentence: -sentence.score)
+        union = max((coverage(own, frozenset(words)) for own in weights.values()), default=0.0)
+        return Scored(tuple(found), union)
+
+    def _analyse(self, chunks: Sequence[Chunk], release: Release) -> list[_Analysed]:
+        keys = [(release.manifest.embedder_digest, chunk.id) for chunk in chunks]
+        with self._lock:
+            known = {key: self._cache[key] for key in keys if key in self._cache}
+        missing = [(k, c) for k, c in zip(keys, chunks, strict=True) if k not in known]
+        spans = [tuple(sentence_spans(chunk.text, chunk.language)) for _, chunk in missing]
+        texts = [
+            text
+            for (_, chunk), own in zip(missing, spans, strict=True)
+            for start, end in own
+            for text in (chunk.text[start:end], f"{chunk.header}: {chunk.text[start:end]}")
+        ]
+        vectors = self._embedder.embed(texts) if texts else np.empty((0, 1), np.float32)
+        position = 0
+        for (key, chunk), own in zip(missing, spans, strict=True):
+            lexical, language = release.lexical, chunk.language
+            terms = tuple(frozenset(lexical.terms(chunk.text[s:e], language)) for s, e in own)
+            header = frozenset(lexical.terms(chunk.header, language))
+            rows = vectors[position : position + 2 * len(own)]
+            numbers = tuple(has_quantity(chunk.text[s:e]) for s, e in own)
+            known[key] = _Analysed(own, rows[::2], rows[1::2], terms, header, header.union(*terms), numbers)
+            position += 2 * len(own)
+        self._remember(known)
+        return [known[key] for key in keys]
+
+    def _remember(self, entries: dict[tuple[str, str], _Analysed]) -> None:
+        with self._lock:
+            for key, value in entries.items():
+                self._cache[key] = value
+                self._cache.move_to_end(key)
+            while len(self._cache) > self._size:
+                self._cache.popitem(last=False)
+
+
+def term_weights(question: str, language: str, lexical: LexicalIndex) -> dict[str, float]:
+    """The question's words as the index sees them, weighted by rarity; the weights sum to 1."""
+    weights = {t: lexical.rarity(t, language) for t in lexical.terms(question, language)}
+    total = sum(weights.values())
+    return {term: weight / total for term, weight in weights.items()} if total > 0 else {}
+
+
+def coverage(weights: dict[str, float], terms: frozenset[str], header: frozenset[str] = frozenset()) -> float:
+    """The weighted share of the question's words in a text, between 0 and 1."""
+    return sum(
+        weight if term in terms else weight * _HEADING_SHARE
+        for term, weight in weights.items()
+        if term in terms or term in header
+    )

@@ -1,0 +1,186 @@
+"""The application: a table of contents. Everything is made here, at start, and nowhere else."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import aiohttp
+from fastapi import FastAPI
+
+from ingestion.embed import Embedder, load_embedder
+from ingestion.scrub import Scrubber
+from service.answer.evidence import EvidenceFinder
+from service.answer.generate import Generator
+from service.answer.generate.extractive import ExtractiveGenerator
+from service.answer.generate.openai import OpenAIGenerator, Upstream
+from service.answer.live import LiveReleases
+from service.answer.pipeline import AnswerPipeline, Parts
+from service.answer.record import AnswerLog
+from service.answer.sentences import SentenceScorer
+from service.auth import KeyRing
+from service.database import migrate, open_database
+from service.deps import State
+from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_in
+from service.guard.chain import Guard
+from service.guard.pii import PiiGuard
+from service.handlers import add_error_handlers
+from service.logs import configure_logs
+from service.middleware import KeepLocal, LimitBody, Observe
+from service.routes import chat, feedback, forward, health, page, search
+from service.scope import Scope, load_scope
+from service.settings import Settings
+
+_SWITCH_S = 0.0005
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application. Without an argument, settings come from the environment."""
+    settings = settings or Settings()
+    engine = open_database(settings.database())
+    keys = KeyRing(engine)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        async with AsyncExitStack() as stack:
+            yield {"touchstone": await _start(settings, keys, stack)}
+
+    app = FastAPI(
+        title="Touchstone",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        summary="Answers from a company's own documents, with the source of every sentence.",
+    )
+    for module in (chat, forward, search, feedback, health, page):
+        app.include_router(module.router)
+    add_error_handlers(app)
+    app.add_middleware(LimitBody, max_bytes=settings.max_body_bytes)
+    app.add_middleware(KeepLocal, is_open=lambda _: keys.has_keys)
+    app.add_middleware(Observe)
+    return app
+
+
+def worker() -> FastAPI:
+    """What each serving process runs: its own logs, and an interpreter that lets the loop in quickly."""
+    settings = Settings()
+    configure_logs(settings.log_level)
+    # Threads that embed and search hold the interpreter for moments; the loop must not wait 5 ms for it.
+    sys.setswitchinterval(_SWITCH_S)
+    return create_app(settings)
+
+
+async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> State:
+    """Open everything; `stack` closes it in the opposite order."""
+    scope = load_scope(settings.scope_file)
+    engine = keys.engine
+    stack.callback(engine.dispose)
+    model_threads = ThreadPoolExecutor(1, "model")
+    database_threads = ThreadPoolExecutor(2, "database")
+    for executor in (model_threads, database_threads):
+        stack.callback(executor.shutdown)
+    await asyncio.get_running_loop().run_in_executor(database_threads, migrate, engine)
+    await asyncio.get_running_loop().run_in_executor(database_threads, keys.refresh)
+
+    embedders = _embedders(scope, settings)
+    embedder = next(iter(embedders.values()))
+    loop = asyncio.get_running_loop()
+    # The first question waits behind this in the same thread; nothing else does.
+    loop.run_in_executor(model_threads, embedder.warm)
+    scrubbers = _scrubbers(scope)
+    for scrubber in scrubbers.values():
+        # Presidio takes seconds to import; until then a question that may hold personal data waits.
+        loop.run_in_executor(database_threads, scrubber.warm)
+    live = LiveReleases(
+        settings.data_dir, list(scope.collections), {n: e.digest for n, e in embedders.items()}
+    )
+    live.refresh()
+    finder = EvidenceFinder(embedder, SentenceScorer(embedder), model_threads)
+    session = await stack.enter_async_context(
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60))
+    )
+    server = OpenAIGenerator(session, _upstream(settings)) if settings.generator_url else None
+    generators: dict[str, Generator] = {"extractive": ExtractiveGenerator(embedder)}
+    if server:
+        generators["openai"] = server
+    answers = AnswerLog(engine, database_threads, settings.data_dir / "answer-log-spill")
+    answers.start()
+    stack.push_async_callback(answers.close)
+    secret = _secret(settings)
+    signer = FeedbackSigner(secret)
+    guards = _guards(scope, scrubbers)
+    parts = Parts(
+        scope=scope,
+        live=live,
+        finder=finder,
+        generators=generators,
+        input_guards=guards,
+        output_guards=guards,
+        record=answers.add,
+        sign=signer.sign,
+        max_question_chars=settings.max_question_chars,
+    )
+    for watch in (
+        live.watch(database_threads, settings.release_poll_s),
+        keys.watch(database_threads),
+    ):
+        stack.callback(asyncio.create_task(watch).cancel)
+    return State(
+        settings=settings,
+        scope=scope,
+        engine=engine,
+        keys=keys,
+        live=live,
+        finder=finder,
+        pipeline=AnswerPipeline(parts),
+        generator=server,
+        signer=signer,
+        pseudonyms=Pseudonyms(secret),
+        database_threads=database_threads,
+    )
+
+
+def _embedders(scope: Scope, settings: Settings) -> dict[str, Embedder]:
+    """An embedder a collection; collections that name the same model share it."""
+    by_name = {
+        name: load_embedder(name, threads=settings.embed_threads)
+        for name in {config.embedder for config in scope.collections.values()}
+    }
+    return {name: by_name[config.embedder] for name, config in scope.collections.items()}
+
+
+def _scrubbers(scope: Scope) -> dict[str, Scrubber]:
+    """A scrubber a collection."""
+    policies = {name: config.pii for name, config in scope.collections.items()}
+    return {n: Scrubber(p.entities, allow=p.allow, regions=p.regions) for n, p in policies.items()}
+
+
+def _guards(scope: Scope, scrubbers: Mapping[str, Scrubber]) -> dict[str, list[Guard]]:
+    """The guards of each assistant that need no more than its collection's policy."""
+    return {
+        name: [PiiGuard(scrubbers[assistant.collection])] if "pii" in assistant.guards else []
+        for name, assistant in scope.assistants.items()
+    }
+
+
+def _upstream(settings: Settings) -> Upstream:
+    key = settings.generator_api_key
+    return Upstream(
+        base_url=str(settings.generator_url).rstrip("/"),
+        model=settings.generator_model,
+        api_key=key.get_secret_value() if key else None,
+        connect_timeout_s=settings.generator_connect_timeout_s,
+        first_token_timeout_s=settings.generator_first_token_timeout_s,
+        idle_timeout_s=settings.generator_idle_timeout_s,
+        keep_alive_s=settings.keep_alive_s,
+        retries=settings.generator_retries,
+    )
+
+
+def _secret(settings: Settings) -> bytes:
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    return secret_in(settings.data_dir)

@@ -1,0 +1,67 @@
+"""What handlers ask for: the state of the application, and the caller with the right scope."""
+
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from service.answer.evidence import EvidenceFinder
+from service.answer.generate.openai import OpenAIGenerator
+from service.answer.live import LiveReleases
+from service.answer.pipeline import AnswerPipeline
+from service.auth import Caller, KeyRing, KeyScope
+from service.feedback.tokens import FeedbackSigner, Pseudonyms
+from service.scope import Scope
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the application is made of; built once, at start."""
+
+    settings: Settings
+    scope: Scope
+    engine: Engine
+    keys: KeyRing
+    live: LiveReleases
+    finder: EvidenceFinder
+    pipeline: AnswerPipeline
+    generator: OpenAIGenerator | None
+    signer: FeedbackSigner
+    pseudonyms: Pseudonyms
+    database_threads: Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was let in: the state, the caller, and the request's id."""
+
+    state: State
+    caller: Caller
+    request_id: str
+
+
+def call_with(scope: KeyScope) -> Callable[[Request], Coroutine[Any, Any, Call]]:
+    """A dependency that identifies the caller and checks one scope."""
+
+    # A coroutine, because FastAPI runs plain functions in a thread.
+    async def admit(request: Request) -> Call:
+        state: State = request.state.touchstone
+        caller = state.keys.identify(request.headers.get("authorization"))
+        caller.need(scope)
+        return Call(state, caller, request.scope["state"]["request_id"])
+
+    return admit
+
+
+async def _state(request: Request) -> State:
+    state: State = request.state.touchstone
+    return state
+
+
+AppState = Annotated[State, Depends(_state)]
+AnswerCall = Annotated[Call, Depends(call_with("answer"))]
+SearchCall = Annotated[Call, Depends(call_with("search"))]

@@ -1,0 +1,1 @@
+"""Feedback: what people say of an answer, bound to it by a signed token."""

@@ -1,0 +1,1 @@
+"""Guards: checks in the zones input, retrieved and output, each with a verdict."""

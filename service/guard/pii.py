@@ -1,0 +1,28 @@
+"""Personal data: masked in questions before they are searched, generated from or recorded, and in
+answers before they are sent. What the question or the documents hold in clear was allowed there."""
+
+from ingestion.scrub import Scrubber
+from service.guard.chain import Verdict, Zone
+
+
+class PiiGuard:
+    """Masks what the collection's policy masks."""
+
+    name = "pii"
+
+    def __init__(self, scrubber: Scrubber) -> None:
+        self._scrubber = scrubber
+
+    def apply(self, text: str, zone: Zone) -> tuple[str, list[Verdict]]:
+        """Text with masks, and a verdict for each finding."""
+        findings = self._scrubber.find(text)
+        if not findings:
+            return text, []
+        parts: list[str] = []
+        position = 0
+        for finding in findings:
+            parts += [text[position : finding.start], f"<{finding.entity}>"]
+            position = finding.end
+        parts.append(text[position:])
+        verdicts = [Verdict(self.name, zone, "redact", f.entity, f.score) for f in findings]
+        return "".join(parts), verdicts

@@ -1,0 +1,66 @@
+"""Guarding a stream with a bounded hold-back: nothing leaves before it was seen whole.
+
+Words are released when the next one begins, so a guard never sees half a word. Words with digits, and
+what may continue them, are held together: phone and card numbers have spaces inside.
+"""
+
+import re
+from collections.abc import Sequence
+
+from service.guard.chain import Guard, Verdict, apply_all
+
+# Longest spaced number that a recogniser knows (an IBAN with its spaces has 42 characters), doubled.
+MAX_HELD_CHARS = 96
+# A word that holds one of these, or a country code (two capitals, as of an IBAN), may belong together
+# with the next one.
+_JOINS = re.compile(r"[\d(+<\[]|^[A-Z]{2}$")
+
+
+class StreamGuard:
+    """Feed it pieces, get back text that may be sent; the joined output does not depend on the pieces'
+    borders as long as no held run is longer than `MAX_HELD_CHARS`."""
+
+    def __init__(self, guards: Sequence[Guard]) -> None:
+        self._guards = guards
+        self._held = ""
+        self.verdicts: list[Verdict] = []
+
+    def feed(self, text: str) -> str:
+        """What can be released now; may be empty."""
+        self._held += text
+        cut = self._cut()
+        ready, self._held = self._held[:cut], self._held[cut:]
+        return self._pass(ready)
+
+    def close(self) -> str:
+        """The rest."""
+        ready, self._held = self._held, ""
+        return self._pass(ready)
+
+    def _cut(self) -> int:
+        """Where the tail that may still grow begins: the last word, and the words that join it."""
+        held = self._held
+        cut = _word_start(held, len(held))
+        while cut > 0:
+            before = _word_start(held, len(held[:cut].rstrip()))
+            if not _JOINS.search(held[before:cut].strip()):
+                break
+            cut = before
+        if len(held) - cut <= MAX_HELD_CHARS:
+            return cut
+        # A run this long is no identifier; let its older half go at a space, or as it is.
+        limit = len(held) - MAX_HELD_CHARS // 2
+        space = held.rfind(" ", cut, limit)
+        return space + 1 if space > cut else limit
+
+    def _pass(self, text: str) -> str:
+        if not text:
+            return ""
+        text, found = apply_all(self._guards, text, "output")
+        self.verdicts += found
+        return text
+
+
+def _word_start(text: str, end: int) -> int:
+    """Where the word that ends at `end` begins."""
+    return max(text.rfind(space, 0, end) for space in (" ", "\n", "\t")) + 1

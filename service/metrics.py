@@ -1,0 +1,46 @@
+"""Every metric, declared once. Labels have few values; none carries text of a person."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+REQUESTS = Counter("touchstone_requests_total", "HTTP requests.", ["route", "method", "status"])
+REQUEST_SECONDS = Histogram(
+    "touchstone_request_seconds",
+    "Time from a request to the end of its reply.",
+    ["route"],
+    buckets=_SECONDS,
+)
+IN_FLIGHT = Gauge("touchstone_requests_in_flight", "Requests being answered.", multiprocess_mode="livesum")
+FIRST_TOKEN_SECONDS = Histogram(
+    "touchstone_first_token_seconds",
+    "Time from a question to the first token of its answer.",
+    ["assistant", "variant"],
+    buckets=_SECONDS,
+)
+STAGE_SECONDS = Histogram(
+    "touchstone_stage_seconds", "Time in a stage of the answer path.", ["stage"], buckets=_SECONDS
+)
+TOKENS = Counter("touchstone_tokens_total", "Tokens by kind.", ["assistant", "variant", "kind"])
+ANSWERS = Counter("touchstone_answers_total", "Answers by outcome.", ["assistant", "variant", "outcome"])
+ABSTENTIONS = Counter("touchstone_abstentions_total", "Abstentions by reason.", ["assistant", "reason"])
+DEGRADED = Counter("touchstone_degraded_answers_total", "Answers without the generator.", ["assistant"])
+GUARD_VERDICTS = Counter("touchstone_guard_verdicts_total", "Verdicts.", ["guard", "zone", "verdict"])
+GENERATOR_ERRORS = Counter("touchstone_generator_errors_total", "Failed tries.", ["reason"])
+FEEDBACK = Counter("touchstone_feedback_total", "Feedback events.", ["kind"])
+LOG_QUEUE = Gauge(
+    "touchstone_answer_log_queue", "Answers waiting to be written.", multiprocess_mode="livesum"
+)
+LOG_LOST = Counter("touchstone_answer_log_lost_total", "Answers that could not be written.")
+RELEASE = Gauge(
+    "touchstone_release_info",
+    "1 for the release being served.",
+    ["collection", "release"],
+    multiprocess_mode="livemax",
+)
+RELEASE_CHUNKS = Gauge(
+    "touchstone_release_chunks",
+    "Chunks of the release being served.",
+    ["collection"],
+    multiprocess_mode="livemax",
+)

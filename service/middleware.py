@@ -1,0 +1,175 @@
+"""Pure ASGI middleware: request ids, logs, metrics, the size of bodies, and who may come near.
+
+The order is in `app.py`. Nothing here reads a body's content."""
+
+import ipaddress
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+
+from service.errors import BodyTooLargeError, ForbiddenError, InternalError, TouchstoneError
+from service.ids import uuid7
+from service.logs import get_logger, place_of
+from service.metrics import IN_FLIGHT, REQUEST_SECONDS, REQUESTS
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = get_logger()
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+async def send_error(error: TouchstoneError, scope: Scope, send: Send) -> None:
+    """Answer with an error in OpenAI's shape."""
+    headers = [(b"content-type", b"application/json")]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", str(error.retry_after_s).encode()))
+    body = orjson.dumps(error.body(scope["state"]["request_id"]))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Observe:
+    """Gives every request an id, counts and times it, logs one line, and catches what nobody caught."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
+        request_id = given.decode() if _REQUEST_ID.fullmatch(given) else uuid7()
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = 0
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        IN_FLIGHT.inc()
+        try:
+            await self._app(scope, receive, observed)
+        except Exception as exc:  # noqa: BLE001 - the last line of defence
+            log.error("request_failed", error=type(exc).__name__, where=place_of(exc))
+            if status == 0:
+                error = InternalError("Something went wrong here. Quote the request id when you ask.")
+                await send_error(error, scope, observed)
+        finally:
+            IN_FLIGHT.dec()
+            _note(scope, status or 499, time.perf_counter() - started)
+            structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "other")
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    REQUESTS.labels(route, method, str(status)).inc()
+    REQUEST_SECONDS.labels(route).observe(seconds)
+    if route not in _QUIET:
+        log.info("request", route=route, method=method, status=status, seconds=round(seconds, 4))
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class LimitBody:
+    """Refuses bodies above a size, whether they announce it or not."""
+
+    def __init__(self, app: App, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
+        if announced.isdigit() and int(announced) > self._max_bytes:
+            await send_error(self._error(int(announced)), scope, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._max_bytes:
+                raise self._error(seen)
+            return message
+
+        await self._app(scope, counted, send)
+
+    def _error(self, size: int) -> BodyTooLargeError:
+        return BodyTooLargeError(
+            f"The body has at least {size} bytes; at most {self._max_bytes} are allowed."
+        )
+
+
+class KeepLocal:
+    """Without keys only this machine may call, and no web page of another origin through its browser.
+
+    A page on the internet can make a browser call a service on loopback: by name, when its name is
+    made to resolve to 127.0.0.1, or across origins. So the names in `Host` and `Origin` must be local.
+    """
+
+    def __init__(self, app: App, is_open: Callable[[Scope], bool]) -> None:
+        self._app = app
+        self._is_open = is_open
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http" and not self._is_open(scope) and not _is_local(scope):
+            error = ForbiddenError(
+                "Without API keys this service answers its own machine only. "
+                "Create one: python -m service keys create NAME --scopes answer,search,feedback."
+            )
+            await send_error(error, scope, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name means this machine and nothing else."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_local(scope: Scope) -> bool:
+    client = scope.get("client")
+    if client and not is_loopback(client[0]):
+        return False
+    headers = dict(scope["headers"])
+    names = [headers.get(b"host", b"localhost").decode("latin-1")]
+    origin = headers.get(b"origin")
+    if origin is not None:
+        names.append(origin.decode("latin-1").rpartition("//")[2])
+    return all(_without_port(name) in _LOCAL_NAMES for name in names)
+
+
+def _without_port(name: str) -> str:
+    return re.sub(r":\d+$", "", name).lower()

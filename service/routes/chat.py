@@ -1,0 +1,89 @@
+"""Chat completions and the list of assistants."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+
+from service.answer.answering import Ask, Reply
+from service.deps import AnswerCall, Call, State
+from service.errors import InternalError
+from service.routes.disconnect import while_connected
+from service.routes.sse import STREAM_HEADERS, Piece, chat_chunks, usage_of
+from service.schemas import ChatRequest, Json, Model, ModelList
+
+router = APIRouter(prefix="/v1")
+
+
+@router.get("/models")
+async def models(call: AnswerCall) -> ModelList:
+    """The assistants."""
+    assistants = call.state.scope.assistants.items()
+    return ModelList(data=[Model(id=name, description=a.description) for name, a in assistants])
+
+
+@router.post("/chat/completions", response_model=None)
+async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response | Json:
+    """Answer a question, streamed or not."""
+    pieces = _answer(call.state, _ask_of(ask, call))
+    if not ask.stream:
+        reply = await while_connected(request, _last(pieces))
+        return _completion(ask.model, reply)
+    # The first piece is awaited here, so that what fails at once gets its proper status.
+    first = await while_connected(request, anext(pieces))
+    usage = bool(ask.stream_options and ask.stream_options.include_usage)
+    chunks = chat_chunks(
+        first,
+        pieces,
+        reply_id=f"chatcmpl-{call.request_id}",
+        model=ask.model,
+        request_id=call.request_id,
+        include_usage=usage,
+    )
+    return StreamingResponse(chunks, media_type="text/event-stream", headers=STREAM_HEADERS)
+
+
+def _ask_of(ask: ChatRequest, call: Call) -> Ask:
+    return Ask(
+        assistant=ask.model,
+        messages=tuple({"role": m.role, "content": m.text} for m in ask.messages),
+        caller=call.caller.id,
+        request_id=call.request_id,
+        subject=call.state.pseudonyms.of(ask.user),
+        conversation_id=ask.rag.conversation_id,
+        variant=ask.rag.variant,
+        top_k=ask.rag.top_k,
+        temperature=ask.temperature,
+        max_tokens=ask.max_completion_tokens or ask.max_tokens,
+        dry_run=ask.rag.dry_run,
+        is_streamed=ask.stream,
+    )
+
+
+async def _answer(state: State, ask: Ask) -> AsyncGenerator[Piece, None]:
+    async with aclosing(state.pipeline.stream(await state.pipeline.begin(ask))) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _last(pieces: AsyncGenerator[Piece, None]) -> Reply:
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, Reply):
+                return piece
+    raise InternalError("The answer ended without a reply.")
+
+
+def _completion(model: str, reply: Reply) -> Json:
+    message = {"role": "assistant", "content": reply.text}
+    return {
+        "id": f"chatcmpl-{reply.rag['answer_id']}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": model,
+        "choices": [{"index": 0, "message": message, "finish_reason": reply.finish_reason}],
+        "usage": usage_of(reply),
+        "rag": reply.rag,
+    }

@@ -1,0 +1,48 @@
+"""Feedback on answers."""
+
+import asyncio
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+
+from service.deps import AppState, State
+from service.feedback.record import store
+from service.metrics import FEEDBACK
+from service.schemas import FeedbackReply, FeedbackRequest
+
+router = APIRouter(prefix="/v1")
+IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+
+
+@router.post("/feedback", status_code=201)
+async def feedback(
+    event: FeedbackRequest,
+    request: Request,
+    state: AppState,
+    idempotency_key: IdempotencyKey = None,
+) -> FeedbackReply:
+    """Store a thumb; the reply's token or a key with the scope `feedback` lets one in."""
+    caller = _caller(event, request, state)
+    work = partial(
+        store,
+        state.engine,
+        answer_id=event.answer_id,
+        caller=caller,
+        kind=event.kind,
+        value=event.value,
+        idempotency_key=idempotency_key,
+    )
+    event_id = await asyncio.get_running_loop().run_in_executor(state.database_threads, work)
+    FEEDBACK.labels(event.kind).inc()
+    outcome = "retracted" if event.value is None else "set"
+    return FeedbackReply(event_id=event_id, answer_id=event.answer_id, state=outcome)
+
+
+def _caller(event: FeedbackRequest, request: Request, state: State) -> str:
+    if event.token is not None:
+        state.signer.check(event.answer_id, event.token)
+        return "token"
+    caller = state.keys.identify(request.headers.get("authorization"))
+    caller.need("feedback")
+    return caller.id

@@ -1,0 +1,60 @@
+"""Liveness, readiness and metrics. Open to probes: they say nothing about anybody."""
+
+import asyncio
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    generate_latest,
+    values,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.deps import AppState
+
+router = APIRouter()
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(state: AppState) -> JSONResponse:
+    """Whether questions can be answered now, and what is missing if not."""
+    loop = asyncio.get_running_loop()
+    database = await loop.run_in_executor(state.database_threads, _database, state.engine)
+    missing = state.live.missing()
+    checks = {
+        "database": database,
+        "index": "ok" if not missing else f"no active release: {', '.join(missing)}",
+    }
+    # The answer log waits for the database, so answers go on without it; without an index none do.
+    status = 200 if not missing else 503
+    return JSONResponse({"status": "ok" if status == 200 else "not ready", "checks": checks}, status)
+
+
+def _database(engine: Engine) -> str:
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("select 1"))
+    except SQLAlchemyError as exc:
+        return f"unreachable: {type(exc).__name__}"
+    return "ok"
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    """Prometheus metrics, of all worker processes."""
+    registry = REGISTRY
+    if values.ValueClass.__name__ == "MmapedValue":  # several workers share a folder
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

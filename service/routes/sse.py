@@ -1,0 +1,80 @@
+"""OpenAI's chunks as server-sent events, written by hand: one JSON string is built a piece."""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+import orjson
+
+from service.answer.answering import Reply
+from service.answer.generate import KeepAlive
+from service.errors import InternalError, TouchstoneError
+from service.logs import get_logger, place_of
+from service.schemas import Json
+
+log = get_logger()
+Piece = str | KeepAlive | Reply
+STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+DONE = b"data: [DONE]\n\n"
+_KEEP_ALIVE = b": keep-alive\n\n"
+
+
+async def chat_chunks(
+    first: Piece,
+    pieces: AsyncGenerator[Piece, None],
+    *,
+    reply_id: str,
+    model: str,
+    request_id: str,
+    include_usage: bool,
+) -> AsyncIterator[bytes]:
+    """The stream. An error inside it is an `error` object, then `[DONE]`, never text."""
+    head = orjson.dumps(
+        {
+            "id": reply_id,
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+            "model": model,
+        }
+    )[:-1]
+    yield _chunk(head, {"role": "assistant", "content": ""}, None)
+    try:
+        async with aclosing(pieces):
+            yield _event(head, first, include_usage)
+            async for piece in pieces:
+                yield _event(head, piece, include_usage)
+    except TouchstoneError as exc:
+        yield b"data: " + orjson.dumps(exc.body(request_id)) + b"\n\n"
+    except Exception as exc:  # noqa: BLE001 - the client must hear of it; the log has the rest
+        log.error("stream_failed", error=type(exc).__name__, where=place_of(exc))
+        error = InternalError("Something went wrong here. Quote the request id when you ask.")
+        yield b"data: " + orjson.dumps(error.body(request_id)) + b"\n\n"
+    yield DONE
+
+
+def _event(head: bytes, piece: Piece, include_usage: bool) -> bytes:
+    if isinstance(piece, str):
+        return _chunk(head, {"content": piece}, None)
+    if isinstance(piece, KeepAlive):
+        return _KEEP_ALIVE
+    extra: Json = {"rag": piece.rag}
+    last = _chunk(head, {}, piece.finish_reason, extra)
+    if include_usage:
+        usage = orjson.dumps({"choices": [], "usage": usage_of(piece)})
+        last += b"data: " + head + b"," + usage[1:] + b"\n\n"
+    return last
+
+
+def _chunk(head: bytes, delta: Json, finish: str | None, extra: Json | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    body = orjson.dumps({"choices": [choice], **(extra or {})})
+    return b"data: " + head + b"," + body[1:] + b"\n\n"
+
+
+def usage_of(reply: Reply) -> Json:
+    """OpenAI's usage object."""
+    return {
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "total_tokens": reply.prompt_tokens + reply.completion_tokens,
+    }

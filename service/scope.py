@@ -1,0 +1,102 @@
+"""The scope file, typed and checked: collections, assistants, variants, and its digest."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ingestion.collection import CollectionConfig, explain, read_scope
+from ingestion.errors import ScopeError
+
+Mode = Literal["hybrid", "dense", "lexical"]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors: a misspelt key must not pass unnoticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RetrievalSettings(Strict):
+    """How passages are found."""
+
+    mode: Mode = "hybrid"
+    top_k: Annotated[int, Field(ge=1, le=50)] = 5
+    candidates: Annotated[int, Field(ge=1, le=1000)] = Field(
+        100, description="Rows that each index contributes before fusion."
+    )
+    dense_weight: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="Weight of the dense score in the fusion; the lexical one has the rest."
+    )
+    relevance_floor: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.37, description="Abstain when the probability that the passages answer is below this."
+    )
+
+
+class Sampling(Strict):
+    """What the generator is asked for."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
+    max_tokens: Annotated[int, Field(ge=1, le=8192)] = 400
+
+
+class Variant(Strict):
+    """One full recipe of the answer path."""
+
+    retrieval: RetrievalSettings = RetrievalSettings.model_validate({})
+    prompt: Literal["cited"] = "cited"
+    generator: Literal["auto", "extractive", "openai"] = Field(
+        "auto",
+        description="`auto`: the server of TOUCHSTONE_GENERATOR_URL when set, else extractive.",
+    )
+    adapter: str | None = None
+    sampling: Sampling = Sampling.model_validate({})
+
+
+class Assistant(Strict):
+    """What a client addresses as `model`."""
+
+    collection: str
+    variant: str
+    description: str = ""
+    guards: list[Literal["pii", "numbers"]] = ["pii", "numbers"]
+    abstain_message: str = (
+        "I couldn't find an answer to that in the documents. Try other words, or ask about "
+        "something more specific."
+    )
+    examples: list[str] = Field([], description="Questions that the page offers.")
+
+
+class Scope(Strict):
+    """The whole file."""
+
+    version: Literal[1]
+    use_case: str
+    collections: dict[str, CollectionConfig] = Field(min_length=1)
+    variants: dict[str, Variant] = Field(min_length=1)
+    assistants: dict[str, Assistant] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        for name, assistant in self.assistants.items():
+            if assistant.collection not in self.collections:
+                raise ValueError(f"assistant {name!r} names the unknown collection {assistant.collection!r}")
+            if assistant.variant not in self.variants:
+                raise ValueError(f"assistant {name!r} names the unknown variant {assistant.variant!r}")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Of the content, whatever the order of keys or the comments; 16 hexadecimal digits."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def load_scope(path: Path) -> Scope:
+    """Raises `ScopeError` that names every wrong key."""
+    try:
+        return Scope.model_validate(read_scope(path))
+    except ValidationError as exc:
+        raise ScopeError(f"The scope file {str(path)!r} is wrong: {explain(exc)}") from exc

@@ -1,0 +1,49 @@
+"""What the gateway needs to know of its surroundings. What varies between experiments is in the scope."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from ingestion.settings import CorpusSettings
+
+
+class Settings(CorpusSettings):
+    """Read from `TOUCHSTONE_*` environment variables or a `.env` file; frozen afterwards."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; others than loopback need keys.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that serve.")
+    database_url: SecretStr | None = Field(
+        None,
+        description="SQLAlchemy URL of the database; without one, SQLite in `data_dir`.",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Signs feedback tokens and hides subjects; without one, made in `data_dir`.",
+    )
+    generator_url: str | None = Field(
+        None,
+        description="Base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:8001/v1. "
+        "Without one, answers are extracted from the documents.",
+    )
+    generator_model: str | None = Field(
+        None, description="Model name to ask that server for; without one, the first it lists."
+    )
+    generator_api_key: SecretStr | None = Field(None, description="Key for that server.")
+    generator_connect_timeout_s: float = Field(2.0, gt=0, description="Longest wait for a connection.")
+    generator_first_token_timeout_s: float = Field(
+        30.0, gt=0, description="Longest wait for the first token, over all tries."
+    )
+    generator_idle_timeout_s: float = Field(20.0, gt=0, description="Longest silence between two tokens.")
+    generator_retries: int = Field(2, ge=0, le=5, description="Further tries before the first token.")
+    max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body.")
+    max_question_chars: int = Field(8_000, ge=1, description="Longest question.")
+    release_poll_s: float = Field(0.5, gt=0, description="How often to look for a newly activated release.")
+    keep_alive_s: float = Field(10.0, gt=0, description="Silence after which a stream gets a comment.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level.")
+
+    def database(self) -> str:
+        """The URL of the database."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data_dir / 'touchstone.db').resolve()}"

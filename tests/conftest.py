@@ -1,0 +1,151 @@
+"""Shared fixtures: the built-in embedder, the demo's release, a gateway over it, a scripted generator."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from ingestion.collection import read_collections
+from ingestion.embed import Embedder, load_embedder
+from ingestion.pipeline import RunReport, run
+from ingestion.release import Release, collection_folder, open_active
+from service.app import create_app
+from service.settings import Settings
+from tests.upstream import ScriptedUpstream
+
+ROOT = Path(__file__).parent.parent
+SCOPE = ROOT / "touchstone.yaml"
+
+
+class Quiet:
+    """No progress bars."""
+
+    def begin(self, stage: str, total: int, unit: str) -> None: ...
+
+    def advance(self, count: int) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    return load_embedder("builtin", threads=1)
+
+
+@dataclass(frozen=True)
+class Demo:
+    data_dir: Path
+    release: Release
+    report: RunReport
+
+
+@pytest.fixture(scope="session")
+def demo(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    data_dir = tmp_path_factory.mktemp("demo")
+    config = read_collections(SCOPE)["help"]
+    report = run(
+        [ROOT / source for source in config.sources],
+        collection="help",
+        config=config,
+        embedder=embedder,
+        data_dir=data_dir,
+        progress=Quiet(),
+    )
+    return Demo(data_dir, open_active(collection_folder(data_dir, "help")), report)
+
+
+@contextmanager
+def serving(app: object, **options: object) -> Iterator[str]:
+    """Serve an ASGI application on a free loopback port, in a thread; its base URL."""
+    config = uvicorn.Config(app, port=0, log_level="critical", access_log=False, **options)  # type: ignore[arg-type]
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and time.monotonic() < deadline and thread.is_alive():
+        time.sleep(0.01)
+    assert server.started, "the server did not start"
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive(), "the server did not stop"
+
+
+@dataclass(frozen=True)
+class Gateway:
+    url: str
+    settings: Settings
+    app: FastAPI
+
+    def client(self, **options: object) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30, **options)  # type: ignore[arg-type]
+
+    def ask(self, question: str, **extra: object) -> httpx.Response:
+        body = {"model": "support", "messages": [{"role": "user", "content": question}], **extra}
+        with self.client() as client:
+            return client.post("/v1/chat/completions", json=body)
+
+
+StartGateway = Callable[..., AbstractContextManager[Gateway]]
+
+
+@pytest.fixture
+def start_gateway(demo: Demo, tmp_path: Path) -> StartGateway:
+    """Start a gateway over the demo's release with its own database; keywords are settings."""
+
+    @contextmanager
+    def start(**changes: object) -> Iterator[Gateway]:
+        values: dict[str, object] = {
+            "scope_file": SCOPE,
+            "data_dir": demo.data_dir,
+            "database_url": f"sqlite:///{tmp_path / 'gateway.db'}",
+            "embed_threads": 1,
+            "release_poll_s": 0.05,
+            **changes,
+        }
+        settings = Settings(_env_file=None, **values)  # type: ignore[arg-type,call-arg]
+        app = create_app(settings)
+        with serving(app) as url:
+            yield Gateway(url, settings, app)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def gateway(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway with the extractive generator, for tests that only ask."""
+    database = tmp_path_factory.mktemp("gateway") / "gateway.db"
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        scope_file=SCOPE,
+        data_dir=demo.data_dir,
+        database_url=f"sqlite:///{database}",  # type: ignore[arg-type]
+        embed_threads=1,
+    )
+    app = create_app(settings)
+    with serving(app) as url:
+        yield Gateway(url, settings, app)
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedUpstream]:
+    """A server that speaks OpenAI's protocol and does what a test tells it."""
+    scripted = ScriptedUpstream()
+    with serving(scripted, lifespan="off") as url:
+        scripted.url = f"{url}/v1"
+        yield scripted
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder with public sets; tests that need one it lacks are skipped."""
+    return Path(os.environ.get("TOUCHSTONE_DATA", ROOT.parent / "shared" / "data"))  # noqa: TID251

@@ -1,0 +1,96 @@
+"""Measures against reference values, and the demo's cases against the demo's documents."""
+
+import pytest
+
+from evals.case import load_cases
+from evals.corpora import xquad
+from evals.harness import answer_all
+from evals.metrics import mean, ndcg, share
+from evals.suites import abstention, answers, retrieval
+from evals.suites.context import Context
+from ingestion.embed import Embedder
+from service.scope import load_scope
+from tests.conftest import ROOT, SCOPE, Demo
+
+
+def test_ndcg_matches_the_textbook_example() -> None:
+    gains = dict(zip("abcdef", [3, 2, 3, 0, 1, 2], strict=True))
+    assert ndcg(list("abcdef"), gains, k=6) == pytest.approx(0.960808, abs=1e-6)
+    assert ndcg(["x"], {"a": 1}) == 0
+    assert ndcg(["a"], {}) == 0
+
+
+def test_wilson_interval_matches_its_reference() -> None:
+    figure = share([True] * 15 + [False] * 133)
+    assert (figure.low, figure.high) == (pytest.approx(0.06239, abs=1e-5), pytest.approx(0.16049, abs=1e-5))
+    with pytest.raises(ValueError, match="no outcomes"):
+        share([])
+
+
+def test_a_mean_lies_in_its_interval() -> None:
+    figure = mean([0.0, 1.0] * 50)
+    assert figure.low is not None
+    assert figure.high is not None
+    assert figure.low < figure.value < figure.high
+
+
+def test_the_demo_cases_are_true_of_the_demo(demo: Demo) -> None:
+    cases = load_cases()
+    assert len({case.id for case in cases}) == len(cases) >= 120
+    assert sum(case.answerable for case in cases) >= 90
+    assert sum(not case.answerable for case in cases) >= 30
+    for case in cases:
+        for name in case.documents:
+            document = demo.release.texts.document(name)
+            assert document is not None, case.id
+        if case.answerable:
+            gold = demo.release.texts.document(case.documents[0])
+            assert gold is not None
+            assert case.passage in gold.text, case.id
+            assert all(answer in (case.passage or "") for answer in case.answers), case.id
+
+
+class DemoContext(Context):
+    """A context over the release that the tests share."""
+
+
+@pytest.fixture(scope="module")
+def context(demo: Demo, embedder: Embedder) -> Context:
+    made = DemoContext(load_scope(SCOPE), ROOT, embedder, demo.data_dir, None)
+    made.__dict__["demo"] = demo.release  # what the cached property would build
+    return made
+
+
+def test_the_demo_is_found_answered_and_cited(context: Context) -> None:
+    figures = retrieval.measure(context) | answers.measure(context)
+    assert figures["demo.retrieval.hit@5"].value >= 0.95
+    assert figures["demo.answers.contains"].value >= 0.80
+    assert figures["demo.citations.valid"].value == 1.0
+
+
+def test_the_demo_abstains_where_it_must_and_seldom_elsewhere(context: Context) -> None:
+    figures = abstention.measure(context)
+    assert figures["demo.abstention.recall"].value >= 0.80
+    assert figures["demo.abstention.false"].value <= 0.08
+
+
+def test_public_questions_are_answered_when_the_set_is_there(
+    context: Context, embedder: Embedder, public_data: "object"
+) -> None:
+    from pathlib import Path
+
+    from evals.corpora import built_release
+
+    folder = Path(str(public_data))
+    if not (folder / "xquad").is_dir():
+        pytest.skip(f"XQuAD is not in {folder}: set TOUCHSTONE_DATA")
+    documents, judged = xquad(folder)
+    release = built_release("xquad", documents[:40], embedder, context.data_dir)
+    known = {name for name, _, _ in documents[:40]}
+    keys = [key for key in judged.questions if set(judged.gains[key]) <= known][:60]
+    found = answer_all(context.scope, "support", release, embedder, [judged.questions[key] for key in keys])
+    hits = [
+        any(gold in answered.reply.text for gold in judged.answers[key])
+        for key, answered in zip(keys, found, strict=True)
+    ]
+    assert sum(hits) / len(hits) >= 0.8

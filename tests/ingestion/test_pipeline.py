@@ -1,0 +1,284 @@
+"""Runs and releases: idempotent, atomic, one writer at a time, nothing embedded twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from ingestion.__main__ import main
+from ingestion.collection import CollectionConfig
+from ingestion.embed import Embedder, Vectors
+from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
+from ingestion.index import DenseIndex, LexicalIndex, build_dense, build_lexical
+from ingestion.pipeline import RunReport, run
+from ingestion.release import (
+    activate,
+    active_id,
+    collection_folder,
+    open_active,
+    prune,
+    releases,
+    roll_back,
+    verify,
+)
+from tests.conftest import ROOT, Demo, Quiet
+
+KILL_POINTS = (
+    "pipeline:_read",
+    "release:build_dense",
+    "release:build_lexical",
+    "release:write_atomically",
+    "pipeline:activate",
+    "pipeline:prune",
+)
+CONFIG = CollectionConfig.model_validate({"languages": ["en"]})
+
+
+class CountingEmbedder:
+    """The built-in embedder, with a count of what it embedded."""
+
+    def __init__(self, inner: Embedder) -> None:
+        self._inner = inner
+        self.name, self.digest, self.dimension = inner.name, inner.digest, inner.dimension
+        self.embedded: list[str] = []
+
+    def embed(self, texts: list[str]) -> Vectors:
+        self.embedded += texts
+        return self._inner.embed(texts)
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        return self._inner.count_tokens(texts)
+
+    def warm(self) -> None:
+        self._inner.warm()
+
+
+@pytest.fixture
+def counting(embedder: Embedder) -> CountingEmbedder:
+    return CountingEmbedder(embedder)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.md").write_text(f"# Article {name}\n\nThe letter of this page is {name}.\n")
+    return folder
+
+
+def ingest(source: Path, counting: CountingEmbedder, config: CollectionConfig = CONFIG) -> RunReport:
+    data_dir = source.parent / "data"
+    return run(
+        [source], collection="c", config=config, embedder=counting, data_dir=data_dir, progress=Quiet()
+    )
+
+
+def folder_of(source: Path) -> Path:
+    return collection_folder(source.parent / "data", "c")
+
+
+def test_a_second_run_changes_and_embeds_nothing(source: Path, counting: CountingEmbedder) -> None:
+    first = ingest(source, counting)
+    counting.embedded.clear()
+    second = ingest(source, counting)
+    assert (first.changed, second.changed) == (True, False)
+    assert second.release_id == first.release_id
+    assert counting.embedded == []
+
+
+def test_only_what_changed_is_embedded(source: Path, counting: CountingEmbedder) -> None:
+    ingest(source, counting)
+    counting.embedded.clear()
+    (source / "b.md").write_text("# Article b\n\nThis page was rewritten.\n")
+    (source / "c.md").unlink()
+    (source / "d.md").write_text("# Article d\n\nThis page is new.\n")
+    report = ingest(source, counting)
+    assert sorted(counting.embedded) == [
+        "Article b\nThis page was rewritten.",
+        "Article d\nThis page is new.",
+    ]
+    assert (report.documents, report.reused_documents, report.embedded_chunks) == (3, 1, 2)
+    assert open_active(folder_of(source)).texts.document("c.md") is None
+
+
+def test_a_new_recipe_makes_documents_anew_and_copies_equal_vectors(
+    source: Path, counting: CountingEmbedder
+) -> None:
+    ingest(source, counting)
+    counting.embedded.clear()
+    report = ingest(source, counting, CONFIG.model_copy(update={"chunk_tokens": 100}))
+    assert (report.changed, report.reused_documents, counting.embedded) == (True, 0, [])
+
+
+def test_copied_vectors_are_those_of_their_texts(source: Path, counting: CountingEmbedder) -> None:
+    ingest(source, counting)
+    (source / "0.md").write_text("# First\n\nIt moves all rows by one.\n")
+    ingest(source, counting)
+    release = open_active(folder_of(source))
+    texts = [chunk.embedded_text for chunk in release.texts.all_chunks()]
+    cosines = (release.dense.vectors() * counting.embed(texts)).sum(axis=1)
+    assert cosines.min() > 0.98
+
+
+def test_a_bad_file_is_reported_and_the_others_are_ingested(source: Path, counting: CountingEmbedder) -> None:
+    (source / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
+    (source / "empty.txt").write_bytes(b"")
+    (source / "program.exe").write_bytes(b"MZ")
+    (source / ".hidden.md").write_text("hidden")
+    report = ingest(source, counting)
+    assert report.documents == 3
+    assert sorted(report.failures) == ["bad.pdf", "empty.txt", "program.exe"]
+    again = ingest(source, counting)
+    assert sorted(again.failures) == sorted(report.failures), "it is tried again"
+
+
+def test_links_out_of_the_folder_are_not_followed(source: Path, counting: CountingEmbedder) -> None:
+    secret = source.parent / "secret.md"
+    secret.write_text("# Secret\n\nNot for the index.\n")
+    (source / "link.md").symlink_to(secret)
+    assert ingest(source, counting).documents == 3
+
+
+def test_nothing_to_ingest_is_an_error_and_keeps_the_last_release(
+    source: Path, counting: CountingEmbedder
+) -> None:
+    first = ingest(source, counting)
+    for path in source.iterdir():
+        path.unlink()
+    with pytest.raises(SourceError, match="No text was found"):
+        ingest(source, counting)
+    with pytest.raises(SourceError, match="no file or folder"):
+        ingest(source / "gone", counting)
+    assert active_id(folder_of(source)) == first.release_id
+
+
+def test_a_second_writer_is_turned_away(source: Path, counting: CountingEmbedder) -> None:
+    folder_of(source).mkdir(parents=True)
+    with (
+        FileLock(folder_of(source) / "write.lock"),
+        pytest.raises(CollectionBusyError, match="Another process"),
+    ):
+        ingest(source, counting)
+
+
+def test_a_superseded_document_is_kept_but_not_searchable(demo: Demo) -> None:
+    chunk = next(c for c in demo.release.texts.all_chunks() if c.document_id.endswith("policy-2024.md"))
+    assert chunk.superseded
+    assert len(demo.release.superseded) > 0
+
+
+def test_rollback_and_activation_and_pruning(source: Path, counting: CountingEmbedder) -> None:
+    folder = folder_of(source)
+    ids = []
+    for number in range(3):
+        (source / "n.md").write_text(f"# N\n\nNumber {number}.\n")
+        ids.append(ingest(source, counting).release_id)
+    # Ids sort by second, then by content; what was active before is what comes before in that order.
+    ordered = sorted(ids)
+    activate(folder, ordered[2])
+    assert roll_back(folder).id == ordered[1]
+    assert active_id(folder) == ordered[1]
+    with pytest.raises(ReleaseError, match="No release '../x'"):
+        activate(folder, "../x")
+    activate(folder, ordered[0])
+    with pytest.raises(ReleaseError, match="no release before"):
+        roll_back(folder)
+    prune(folder, keep=1)
+    assert {m.id for m in releases(folder)} == {ordered[0], ordered[2]}
+
+
+def test_damage_is_found(source: Path, counting: CountingEmbedder) -> None:
+    report = ingest(source, counting)
+    place = folder_of(source) / "releases" / report.release_id
+    assert verify(place) == []
+    with (place / "dense.faiss").open("ab") as file:
+        file.write(b"x")
+    assert verify(place) == ["dense.faiss"]
+    manifest = json.loads((place / "manifest.json").read_text())
+    (place / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
+    with pytest.raises(ReleaseError, match="format 99"):
+        open_active(folder_of(source))
+
+
+def test_killed_at_any_point_the_last_release_stays_and_a_rerun_completes(
+    source: Path, counting: CountingEmbedder, tmp_path: Path
+) -> None:
+    data_dir = source.parent / "data"
+    first = ingest(source, counting)
+    (source / "new.md").write_text("# New\n\nIt arrived while somebody pulled the plug.\n")
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from ingestion import release, pipeline\n"
+        "from ingestion.collection import CollectionConfig\n"
+        "from ingestion.embed import load_embedder\n"
+        "from tests.conftest import Quiet\n"
+        "target, name = sys.argv[3].split(':')\n"
+        "module = {'release': release, 'pipeline': pipeline}[target]\n"
+        "def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "setattr(module, name, die)\n"
+        "config = CollectionConfig.model_validate({'languages': ['en']})\n"
+        "pipeline.run([Path(sys.argv[1])], collection='c', config=config, "
+        "embedder=load_embedder('builtin'), data_dir=Path(sys.argv[2]), progress=Quiet())\n"
+    )
+    for point in KILL_POINTS:
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(source), str(data_dir), point], cwd=ROOT, check=False
+        )
+        assert done.returncode == -signal.SIGKILL, point
+        assert open_active(folder_of(source)).texts.document("a.md") is not None, point
+        if point != "pipeline:prune":
+            assert active_id(folder_of(source)) == first.release_id, point
+    report = ingest(source, counting)
+    assert report.documents == 4
+    assert open_active(folder_of(source)).texts.document("new.md") is not None
+    assert os.listdir(folder_of(source)).count("active") == 1
+
+
+def test_dense_search_is_exact(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(300, 16)).astype(np.float32)
+    build_dense(tmp_path, vectors)
+    index = DenseIndex(tmp_path)
+    rows, scores = index.search(vectors[:5], 10)
+    expected = np.argsort(-(vectors[:5] @ vectors.T), axis=1)[:, :10]
+    np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_allclose(index.score(vectors[0], rows[0]), scores[0], rtol=1e-5)
+
+
+def test_lexical_search_analyses_each_language_by_its_own_rules(tmp_path: Path) -> None:
+    texts = [("en", "Returning parcels is free"), ("de", "Die Rücksendungen sind kostenlos"), ("en", "Lamps")]
+    build_lexical(tmp_path, texts, ["de", "en"])
+    index = LexicalIndex(tmp_path, ["de", "en"])
+    assert index.search("return a parcel", 5)[0].tolist() == [0]
+    assert index.search("rucksendung", 5)[0].tolist() == [1]
+    assert index.search("the und ???", 5)[0].tolist() == []
+    assert index.search('lamp OR "broken (query', 5)[0].tolist() == [2]
+
+
+def test_the_commands_work_as_documented(
+    source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scope = source.parent / "scope.yaml"
+    scope.write_text("collections:\n  c:\n    sources: [docs]\n    languages: [en]\n")
+    monkeypatch.setenv("TOUCHSTONE_DATA_DIR", str(source.parent / "data"))
+    monkeypatch.setenv("TOUCHSTONE_SCOPE_FILE", str(scope))
+    assert main(["run", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report["documents"] == 3
+    assert main(["report", report["run_id"]]) == 0
+    assert main(["releases"]) == 0
+    assert f"* {report['release_id']}" in capsys.readouterr().out
+    assert main(["verify"]) == 0
+    assert main(["rollback"]) == 1
+    assert "no release before" in capsys.readouterr().err
+    assert main(["run", "--collection", "other"]) == 1
+    assert "No collection 'other'" in capsys.readouterr().err
+    assert main(["--scope", "gone.yaml", "run"]) == 1
+    assert "'gone.yaml'" in capsys.readouterr().err

@@ -1,0 +1,457 @@
+"""The API with the extractive generator: answers, abstentions, errors, keys, and what stays unsaid."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+
+from service.auth import create_key, revoke_key
+from service.database import migrate, open_database
+from tests.conftest import ROOT, Demo, Gateway, StartGateway
+
+QUESTION = "How many recovery codes do I get?"
+
+
+def stream_of(response: httpx.Response) -> list[dict[str, object]]:
+    lines = [line for line in response.text.split("\n") if line.startswith("data: ")]
+    assert lines[-1] == "data: [DONE]"
+    return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+
+
+def text_of(events: list[dict[str, object]]) -> str:
+    return "".join(c["delta"].get("content", "") for e in events for c in e["choices"])  # type: ignore[attr-defined]
+
+
+def test_an_answer_comes_from_the_documents_and_every_sentence_is_cited(gateway: Gateway, demo: Demo) -> None:
+    body = gateway.ask(QUESTION).json()
+    answer, rag = body["choices"][0]["message"]["content"], body["rag"]
+    assert "ten recovery codes" in answer
+    assert (rag["outcome"], rag["degraded"], rag["variant"]) == ("answered", False, "baseline")
+    assert rag["release"] == demo.release.manifest.id
+    assert all(s["citations"] and s["supported"] for s in rag["sentences"])
+    for citation in rag["citations"]:
+        document = demo.release.texts.document(citation["document_id"])
+        assert document is not None
+        assert document.text[citation["start"] : citation["end"]] == citation["quote"]
+    assert body["usage"]["completion_tokens"] > 0
+
+
+def test_the_extractive_answer_has_no_word_that_is_not_in_the_documents(gateway: Gateway, demo: Demo) -> None:
+    answer = gateway.ask("How long is the warranty on a new device?").json()["choices"][0]["message"][
+        "content"
+    ]
+    texts = " ".join(document.text for document in demo.release.texts.documents())
+    bare = [word for word in answer.split() if not word.startswith("[")]
+    assert bare
+    assert all(word in texts for word in bare)
+
+
+def test_streamed_and_whole_answers_agree(gateway: Gateway) -> None:
+    whole = gateway.ask(QUESTION).json()
+    response = gateway.ask(QUESTION, stream=True, stream_options={"include_usage": True})
+    assert response.headers["content-type"].startswith("text/event-stream")
+    events = stream_of(response)
+    assert text_of(events) == whole["choices"][0]["message"]["content"]
+    rag = next(e["rag"] for e in events if "rag" in e)
+    assert rag["citations"] == whole["rag"]["citations"]  # type: ignore[index]
+    assert events[-1]["usage"] == whole["usage"]
+
+
+def test_what_the_documents_do_not_say_is_not_answered(gateway: Gateway) -> None:
+    body = gateway.ask("What was the share price of Larkmoor last year?").json()
+    assert body["rag"]["outcome"] == "abstained"
+    assert body["rag"]["reason"] == "below_relevance_floor"
+    assert body["rag"]["citations"] == []
+    assert "help@larkmoor.example" in body["choices"][0]["message"]["content"]
+
+
+def test_a_follow_up_is_understood_from_the_conversation(gateway: Gateway) -> None:
+    messages = [
+        {"role": "system", "content": "ignored"},
+        {"role": "user", "content": "How much is a repair of the Hub once the warranty has ended?"},
+        {"role": "assistant", "content": "€59."},
+        {"role": "user", "content": "And of the doorbell?"},
+    ]
+    body = gateway.ask("", messages=messages, rag={"conversation_id": "conv-1"}).json()
+    assert "€89" in body["choices"][0]["message"]["content"]
+    assert body["rag"]["conversation_id"] == "conv-1"
+
+
+def test_questions_in_other_languages_find_their_documents(gateway: Gateway) -> None:
+    body = gateway.ask("Was kostet der Expressversand?").json()
+    assert "9,90" in body["choices"][0]["message"]["content"]
+    assert body["rag"]["citations"][0]["document_id"] == "de/versand.md"
+
+
+def test_models_are_the_assistants(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        body = client.get("/v1/models").json()
+    assert body["object"] == "list"
+    assert [(m["id"], m["object"]) for m in body["data"]] == [("support", "model")]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_search_gives_passages_with_scores_of_every_stage(gateway: Gateway, mode: str) -> None:
+    with gateway.client() as client:
+        body = client.post("/v1/search", json={"query": "recovery codes", "mode": mode, "top_k": 3}).json()
+        assert len(body["results"]) == 3
+        assert body["results"][0]["document_id"] == "accounts/two-step-sign-in.md"
+        assert set(body["results"][0]["scores"]) == {"dense", "lexical", "fused"}
+        chunk = client.get(f"/v1/chunks/{body['results'][0]['chunk_id']}").json()
+    assert chunk["text"] == body["results"][0]["text"]
+    assert chunk["before"]
+
+
+CHAT, SEARCH, FEEDBACK = "/v1/chat/completions", "/v1/search", "/v1/feedback"
+USER = [{"role": "user", "content": "Hello there?"}]
+BAD: list[tuple[str, str, object, int, str, str]] = [
+    ("POST", CHAT, b"{not json", 400, "invalid_request", "not valid JSON"),
+    ("POST", CHAT, b"", 400, "invalid_request", "body"),
+    ("POST", CHAT, b"[1]", 400, "invalid_request", "body"),
+    ("POST", CHAT, b"\xff\xfe{}", 400, "invalid_request", ""),
+    ("POST", CHAT, {"model": "gpt-9", "messages": USER}, 404, "model_not_found", "'gpt-9'"),
+    ("POST", CHAT, {"messages": USER}, 400, "invalid_request", "'model'"),
+    ("POST", CHAT, {"model": "support", "messages": []}, 400, "invalid_request", "messages"),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "user", "content": " \n"}]},
+        400,
+        "invalid_request",
+        "empty",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "assistant", "content": "x"}]},
+        400,
+        "invalid_request",
+        "'user'",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "boss", "content": "x"}]},
+        400,
+        "invalid_request",
+        "'boss'",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": USER, "rag": {"topk": 3}},
+        400,
+        "invalid_request",
+        "rag.topk",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": USER, "rag": {"top_k": 0}},
+        400,
+        "invalid_request",
+        "rag.top_k",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": USER, "rag": {"variant": "nope"}},
+        400,
+        "invalid_request",
+        "'nope'",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": USER, "temperature": 9},
+        400,
+        "invalid_request",
+        "temperature",
+    ),
+    ("POST", CHAT, {"model": "support", "messages": USER, "n": 5}, 400, "invalid_request", "'n'"),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "user", "content": "why " * 5_000}]},
+        400,
+        "invalid_request",
+        "8000",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "user", "content": "x" * 1_048_576}]},
+        413,
+        "request_too_large",
+        "262144",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+        400,
+        "invalid_request",
+        "messages",
+    ),
+    ("GET", CHAT, None, 405, "method_not_allowed", "POST"),
+    ("DELETE", SEARCH, None, 405, "method_not_allowed", "POST"),
+    ("POST", SEARCH, {"query": " "}, 400, "invalid_request", "empty"),
+    ("POST", SEARCH, {"query": "x", "mode": "magic"}, 400, "invalid_request", "'magic'"),
+    ("POST", SEARCH, {"query": "x", "collection": "nope"}, 400, "invalid_request", "'nope'"),
+    ("GET", "/v1/chunks/none", None, 404, "not_found", "'none'"),
+    ("GET", "/v1/nothing", None, 404, "not_found", "'/v1/nothing'"),
+    ("POST", "/v1/completions", {"model": "gpt-9", "prompt": "x"}, 404, "model_not_found", "'gpt-9'"),
+    ("POST", "/v1/completions", b"{", 400, "invalid_request", "not valid JSON"),
+    (
+        "POST",
+        "/v1/completions",
+        {"model": "support", "prompt": "x"},
+        502,
+        "generator_failed",
+        "TOUCHSTONE_GENERATOR_URL",
+    ),
+    (
+        "POST",
+        FEEDBACK,
+        {"answer_id": "x", "kind": "thumb", "value": "up"},
+        400,
+        "invalid_request",
+        "answer_id",
+    ),
+    (
+        "POST",
+        FEEDBACK,
+        {"answer_id": "0" * 36, "kind": "thumb", "value": "sideways"},
+        400,
+        "invalid_request",
+        "'sideways'",
+    ),
+    (
+        "POST",
+        FEEDBACK,
+        {"answer_id": "0" * 36, "token": "1.x", "kind": "thumb", "value": "up"},
+        403,
+        "insufficient_scope",
+        "token",
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "code", "names"), BAD)
+def test_bad_input_gets_a_typed_error_that_names_the_value(
+    gateway: Gateway, method: str, path: str, body: object, status: int, code: str, names: str
+) -> None:
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    with gateway.client() as client:
+        reply = client.request(method, path, content=data, headers={"content-type": "application/json"})
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == (status, code)
+    assert set(error) == {"message", "type", "code", "param", "request_id"}
+    assert error["request_id"] == reply.headers["x-request-id"]
+    assert names in f"{error['message']} {error['param']}"
+    assert len(error["message"]) < 500
+    assert "Traceback" not in reply.text
+
+
+@pytest.mark.parametrize(
+    "text", ["How many recovery\x00 codes do I get?", "\U000e0041 recovery codes? \u202e"]
+)
+def test_strange_characters_do_no_harm(gateway: Gateway, text: str) -> None:
+    assert gateway.ask(text).status_code == 200
+
+
+def test_half_a_character_is_refused(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        body = b'{"model": "support", "messages": [{"role": "user", "content": "half \\ud800"}]}'
+        reply = client.post(CHAT, content=body, headers={"content-type": "application/json"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_request")
+
+
+def test_an_undeclared_large_body_is_refused_too(gateway: Gateway) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b'{"model": "support", "messages": [{"role": "user", "content": "'
+        for _ in range(80):
+            yield b"x" * 8_192
+
+    with gateway.client() as client:
+        reply = client.post(CHAT, content=chunks(), headers={"content-type": "application/json"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (413, "request_too_large")
+
+
+def test_wrong_media_types_are_refused(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        reply = client.post(CHAT, content=b'{"model": "support"}', headers={"content-type": "text/plain"})
+    assert 400 <= reply.status_code < 500
+    assert reply.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_given_request_id_is_kept_and_a_strange_one_is_replaced(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        kept = client.get("/livez", headers={"x-request-id": "trace-12345678"})
+        replaced = client.get("/livez", headers={"x-request-id": "<script>"})
+    assert kept.headers["x-request-id"] == "trace-12345678"
+    assert len(replaced.headers["x-request-id"]) == 36
+
+
+@pytest.mark.parametrize(
+    "headers", [{"host": "evil.example"}, {"origin": "https://evil.example"}, {"origin": "null"}]
+)
+def test_without_keys_no_foreign_page_reaches_the_service(gateway: Gateway, headers: dict[str, str]) -> None:
+    with gateway.client() as client:
+        reply = client.get("/v1/models", headers=headers)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (403, "insufficient_scope")
+
+
+def test_keys_have_scopes_and_can_be_revoked(start_gateway: StartGateway) -> None:
+    with start_gateway() as gateway, gateway.client() as client:
+        engine = open_database(gateway.settings.database())
+        search_key = create_key(engine, "search only", ["search"])
+        answer_key = create_key(engine, "frontend", ["answer", "feedback"])
+        wait_until(lambda: client.get("/v1/models").status_code == 401)
+
+        def status(key: str, path: str = "/v1/models") -> tuple[int, str]:
+            reply = client.get(path, headers={"authorization": f"Bearer {key}"})
+            return reply.status_code, reply.json().get("error", {}).get("code", "")
+
+        assert status(answer_key)[0] == 200
+        assert status(search_key) == (403, "insufficient_scope")
+        assert status(answer_key[:-1] + "x") == (401, "invalid_api_key")
+        assert status("ts-abcdefgh-" + "x" * 43) == (401, "invalid_api_key")
+        assert status("sk-something") == (401, "invalid_api_key")
+        # With keys, other hosts may call.
+        reply = client.get(
+            "/v1/models", headers={"authorization": f"Bearer {answer_key}", "host": "gateway.example"}
+        )
+        assert reply.status_code == 200
+        revoke_key(engine, answer_key.split("-")[1])
+        wait_until(lambda: status(answer_key)[0] == 401)
+        revoke_key(engine, search_key.split("-")[1])
+        wait_until(lambda: status(search_key)[0] == 401)
+        assert client.get("/v1/models").status_code == 401, "revoking the last key opens nothing"
+        stored = open_file(gateway)
+        assert answer_key.split("-", 2)[2] not in stored
+        engine.dispose()
+
+
+def open_file(gateway: Gateway) -> str:
+    path = gateway.settings.database().removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as db:
+        return "\n".join(db.iterdump())
+
+
+def wait_until(check: "object", seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_every_answer_is_recorded_with_its_versions_and_without_personal_data(
+    start_gateway: StartGateway, demo: Demo
+) -> None:
+    question = "My mail is jo.doe@mailbox.example, how many recovery codes do I get?"
+    with start_gateway() as gateway:
+        rag = gateway.ask(question, user="customer-77").json()["rag"]
+        gateway.ask("What does express delivery cost?", rag={"dry_run": True})
+        assert rag["guards"][0] | {"score": 1} == {
+            "guard": "pii",
+            "zone": "input",
+            "verdict": "redact",
+            "rule": "EMAIL_ADDRESS",
+            "score": 1,
+        }
+    path = gateway.settings.database().removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as db:
+        db.row_factory = sqlite3.Row
+        rows = [dict(row) for row in db.execute("select * from answers")]
+    assert [row["id"] for row in rows] == [rag["answer_id"]], "a dry run leaves no record"
+    row = rows[0]
+    assert row["question"] == "My mail is <EMAIL_ADDRESS>, how many recovery codes do I get?"
+    assert (row["variant"], row["release_id"]) == ("baseline", demo.release.manifest.id)
+    assert row["scope_digest"] == rag["scope_digest"]
+    assert row["release_digest"] == demo.release.manifest.digest
+    assert row["generator"] == "extractive"
+    dump = json.dumps(rows, default=str)
+    assert "jo.doe" not in dump
+    assert "customer-77" not in dump
+    assert len(row["subject"]) == 32
+
+
+def test_logs_and_metrics_hold_no_text_of_people(
+    start_gateway: StartGateway, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with start_gateway() as gateway, gateway.client() as client:
+        gateway.ask("Where is the zebrawood lamp of jo.doe@mailbox.example?")
+        gateway.ask(QUESTION)
+        gateway.ask("zebrawood", model="zebra-model")
+        metrics = client.get("/metrics").text
+    logs = "".join(capfd.readouterr())
+    assert "route=/v1/chat/completions" in logs
+    for secret in ("zebrawood", "jo.doe", "recovery"):
+        assert secret not in logs
+        assert secret not in metrics
+    assert 'touchstone_answers_total{assistant="support",outcome="answered",variant="baseline"}' in metrics
+    assert 'touchstone_abstentions_total{assistant="support",reason="below_relevance_floor"}' in metrics
+    assert 'touchstone_guard_verdicts_total{guard="pii",verdict="redact",zone="input"}' in metrics
+
+
+def test_feedback_needs_the_token_of_its_answer_and_is_stored_once(start_gateway: StartGateway) -> None:
+    with start_gateway() as gateway, gateway.client() as client:
+        one, two = (gateway.ask(QUESTION).json()["rag"] for _ in range(2))
+
+        def send(rag: dict[str, str], token: str, value: str | None, key: str) -> httpx.Response:
+            body = {"answer_id": rag["answer_id"], "token": token, "kind": "thumb", "value": value}
+            return client.post(FEEDBACK, json=body, headers={"idempotency-key": key})
+
+        first = send(one, one["feedback_token"], "up", "k1")
+        assert first.status_code == 201
+        assert send(one, one["feedback_token"], "up", "k1").json() == first.json()
+        assert send(one, one["feedback_token"], "down", "k1").status_code == 409
+        assert send(one, one["feedback_token"], None, "k2").json()["state"] == "retracted"
+        assert send(one, two["feedback_token"], "up", "k3").status_code == 403
+        expired = "1000000000." + one["feedback_token"].split(".")[1]
+        assert send(one, expired, "up", "k4").status_code == 403
+    dump = open_file(gateway)
+    assert dump.count('INSERT INTO "feedback"') == 2
+
+
+def test_readiness_says_what_is_missing(start_gateway: StartGateway, tmp_path: "object") -> None:
+    with start_gateway(data_dir=tmp_path) as gateway, gateway.client() as client:
+        reply = client.get("/readyz")
+        assert reply.status_code == 503
+        assert "no active release: help" in reply.json()["checks"]["index"]
+        assert client.get("/livez").status_code == 200
+        answer = gateway.ask(QUESTION)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+        assert answer.headers["retry-after"]
+        assert "python -m ingestion run" in answer.json()["error"]["message"]
+
+
+def test_the_database_upgrades_and_matches_the_tables(tmp_path: "object") -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from service.tables import Base
+
+    engine = open_database(f"sqlite:///{tmp_path}/x.db")
+    migrate(engine)
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_the_page_is_served_with_a_strict_policy(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        page = client.get("/")
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        for name, kind in (("app.js", "javascript"), ("markup.js", "javascript"), ("style.css", "css")):
+            asset = client.get(f"/page/{name}")
+            assert kind in asset.headers["content-type"]
+            assert asset.text == (ROOT / "service" / "page" / name).read_text()
+            assert "//" not in asset.text.replace("http://www.w3.org/2000/svg", "").replace("// ", "")
+        assert client.get("/page-config").json()["assistant"] == "support"

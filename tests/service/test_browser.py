@@ -1,0 +1,173 @@
+"""The page in a real Chromium: ask, stream, cite, thumb, keyboard, phone, dark."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Gateway, StartGateway
+from tests.service.test_api import open_file, wait_until
+from tests.upstream import ScriptedUpstream
+
+pytestmark = pytest.mark.browser
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+QUESTION = "How many recovery codes do I get?"
+SHOTS = os.environ.get("TOUCHSTONE_SCREENSHOTS")  # noqa: TID251  # a folder to keep pictures in
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update --disable-sync"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as api:
+        made = api.chromium.launch(executable_path=chromium, args=FLAGS.split())
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser, gateway: Gateway) -> Iterator[object]:  # type: ignore[no-untyped-def]
+    made = browser.new_page(viewport={"width": 1000, "height": 760})
+    problems: list[str] = []
+    made.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda error: problems.append(str(error)))
+    made.goto(gateway.url)
+    yield made
+    made.close()
+    assert problems == []
+
+
+def shot(page, name: str) -> None:  # type: ignore[no-untyped-def]
+    if SHOTS:
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
+
+
+def ask(page, question: str) -> None:  # type: ignore[no-untyped-def]
+    page.get_by_label("Your question").fill(question)
+    page.keyboard.press("Enter")
+    page.locator(".answer:not([aria-busy])").last.wait_for()
+
+
+def test_a_question_is_answered_with_sources_that_open_in_their_context(page) -> None:  # type: ignore[no-untyped-def]
+    shot(page, "welcome")
+    ask(page, QUESTION)
+    assert "ten recovery codes" in page.locator(".answer .text").inner_text()
+    page.locator(".cite").first.click()
+    dialog = page.locator("#passage")
+    dialog.locator(".around").first.wait_for()
+    assert "ten recovery codes" in dialog.locator("mark").inner_text()
+    assert dialog.get_by_role("heading").inner_text() == "Two-step sign-in"
+    text = dialog.locator("#passage-text").inner_text()
+    assert len(text) > len(dialog.locator("mark").inner_text()) + 100
+    shot(page, "passage")
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    shot(page, "answer")
+
+
+def test_everything_works_with_the_keyboard_alone(page) -> None:  # type: ignore[no-untyped-def]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the question"
+    page.keyboard.press("Enter")
+    page.get_by_label("Your question").focus()
+    page.keyboard.type(QUESTION)
+    page.keyboard.press("Enter")
+    page.locator(".answer:not([aria-busy])").wait_for()
+    for _ in range(30):
+        if page.evaluate("document.activeElement.className") == "cite":
+            break
+        page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Source")
+    page.keyboard.press("Enter")
+    assert page.locator("#passage").is_visible()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.className") == "cite", "the focus comes back"
+
+
+def test_what_the_documents_do_not_say_is_said_so(page) -> None:  # type: ignore[no-untyped-def]
+    ask(page, "What was the share price of Larkmoor last year?")
+    assert page.get_by_text("The documents don’t say").is_visible()
+    shot(page, "abstained")
+
+
+def test_a_thumb_is_stored_and_can_be_taken_back(page, gateway: Gateway) -> None:  # type: ignore[no-untyped-def]
+    ask(page, QUESTION)
+    up = page.get_by_role("button", name="Yes, this helped")
+    up.click()
+    page.get_by_text("Thank you, noted.").wait_for()
+    assert up.get_attribute("aria-pressed") == "true"
+    up.click()
+    page.get_by_text("Taken back.").wait_for()
+    assert up.get_attribute("aria-pressed") == "false"
+    wait_until(lambda: open_file(gateway).count('INSERT INTO "feedback"') >= 2)
+
+
+def test_text_of_answers_is_never_markup(
+    browser, start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:  # type: ignore[no-untyped-def]
+    upstream.tokens = ["Express <img src=x onerror=alert(1)> ", "costs <b>€9.90</b>. [1]"]
+    with start_gateway(generator_url=upstream.url) as gateway:
+        page = browser.new_page()
+        page.goto(gateway.url)
+        ask(page, "What does express delivery cost?")
+        assert "<b>€9.90</b>" in page.locator(".answer .text").inner_text()
+        assert page.locator(".answer img").count() == 0
+        page.close()
+
+
+def test_a_stream_can_be_stopped(browser, start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:  # type: ignore[no-untyped-def]
+    upstream.tokens, upstream.pause_s = ["word "] * 300, 0.1
+    with start_gateway(generator_url=upstream.url) as gateway:
+        page = browser.new_page()
+        page.goto(gateway.url)
+        page.get_by_label("Your question").fill("What does express delivery cost?")
+        page.keyboard.press("Enter")
+        page.get_by_text("word word").wait_for()
+        page.get_by_role("button", name="Stop").click()
+        page.get_by_text("Stopped.").wait_for()
+        wait_until(lambda: upstream.cancelled == 1)
+        page.close()
+
+
+def test_it_fits_a_phone_and_the_dark(browser, gateway: Gateway) -> None:  # type: ignore[no-untyped-def]
+    context = browser.new_context(viewport={"width": 360, "height": 700}, color_scheme="dark", has_touch=True)
+    page = context.new_page()
+    page.goto(gateway.url)
+    ask(page, QUESTION)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 26)"
+    page.locator(".cite").first.tap()
+    assert page.locator("#passage").is_visible()
+    shot(page, "phone")
+    context.close()
+
+
+def test_the_page_asks_for_a_key_when_one_is_needed(browser, start_gateway: StartGateway) -> None:  # type: ignore[no-untyped-def]
+    from service.auth import create_key
+    from service.database import open_database
+
+    with start_gateway() as gateway, gateway.client() as client:
+        engine = open_database(gateway.settings.database())
+        key = create_key(engine, "page", ["answer", "search"])
+        engine.dispose()
+        wait_until(lambda: client.get("/v1/models").status_code == 401)
+        page = browser.new_page()
+        page.goto(gateway.url)
+        page.get_by_role("textbox", name="Key").fill(key)
+        page.get_by_role("button", name="Use this key").click()
+        ask(page, QUESTION)
+        assert "ten recovery codes" in page.locator(".answer .text").inner_text()
+        page.close()
+
+
+def test_the_api_is_described_without_the_internet(browser, gateway: Gateway) -> None:  # type: ignore[no-untyped-def]
+    page = browser.new_page()
+    page.goto(f"{gateway.url}/docs")
+    page.get_by_role("heading", name="POST /v1/chat/completions").wait_for()
+    assert "conversation_id?" in page.locator("main").inner_text()
+    shot(page, "docs")
+    page.close()

@@ -1,0 +1,45 @@
+"""What the README prints works as printed: curl, the official client, LangChain's."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.conftest import ROOT, Gateway
+
+README = (ROOT / "README.md").read_text()
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("example", [e for e in examples("sh") if e.startswith("curl")])
+def test_curl_examples(gateway: Gateway, example: str) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    command = example.replace("http://localhost:8000", gateway.url)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    if '"stream": true' in example:
+        assert "data: [DONE]" in done.stdout
+        assert "No internet" in done.stdout
+    elif "/v1/search" in example:
+        assert len(json.loads(done.stdout)["results"]) == 3
+    else:
+        assert "45 days" in json.loads(done.stdout)["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("example", examples("python"), ids=["openai", "langchain"])
+@pytest.mark.filterwarnings("ignore")
+def test_python_examples(
+    gateway: Gateway, example: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")
+    exec(compile(example.replace("http://localhost:8000", gateway.url), "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    if "ChatOpenAI" in example:
+        assert "ten recovery codes" in printed
+    else:
+        assert printed.count("€4.99 a month or €49 a year") == 3, printed

@@ -1,0 +1,122 @@
+"""The same gateway on a real PostgreSQL, also when it goes away for a while."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from service.auth import create_key
+from service.database import migrate, open_database
+from tests.conftest import StartGateway
+from tests.service.test_api import wait_until
+
+pytestmark = pytest.mark.postgres
+QUESTION = "What does express delivery cost?"
+
+
+def _binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).parent if on_path else None
+
+
+class Postgres:
+    """A throw-away cluster on a free port."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries, self._data = binaries, folder / "data"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = int(probe.getsockname()[1])
+        # The server refuses to run as root, and another user can't enter pytest's own folders.
+        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self._as:
+            shutil.chown(folder, "postgres")
+        self._call("initdb", "-U", "touchstone", "--auth=trust", "-D", str(self._data))
+        self.start()
+        self.url = f"postgresql://touchstone@127.0.0.1:{self._port}/postgres"
+
+    def _call(self, name: str, *args: str) -> None:
+        subprocess.run(
+            [*self._as, str(self._binaries / name), *args], check=True, stdout=subprocess.DEVNULL, cwd="/"
+        )
+
+    def start(self) -> None:
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        log = str(self._data.parent / "log")
+        self._call("pg_ctl", "-D", str(self._data), "-o", options, "-l", log, "-w", "start")
+
+    def stop(self) -> None:
+        self._call("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="touchstone-postgres-"))
+    server = Postgres(binaries, folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+def count(url: str, table: str) -> int:
+    engine = open_database(url)
+    with engine.connect() as connection:
+        found = connection.execute(text(f"select count(*) from {table}")).scalar_one()
+    engine.dispose()
+    return int(found)
+
+
+def test_answers_keys_and_feedback_live_in_postgres(start_gateway: StartGateway, postgres: Postgres) -> None:
+    with start_gateway(database_url=postgres.url) as gateway, gateway.client() as client:
+        rag = gateway.ask(QUESTION).json()["rag"]
+        body = {"answer_id": rag["answer_id"], "token": rag["feedback_token"], "kind": "thumb", "value": "up"}
+        assert client.post("/v1/feedback", json=body).status_code == 201
+        assert client.get("/readyz").json()["checks"]["database"] == "ok"
+    assert count(postgres.url, "answers") == 1
+    assert count(postgres.url, "feedback") == 1
+
+
+def test_migrations_match_the_tables(postgres: Postgres) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from service.tables import Base
+
+    engine = open_database(postgres.url)
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_an_outage_loses_no_answer_and_locks_nobody_out(
+    start_gateway: StartGateway, postgres: Postgres
+) -> None:
+    engine = open_database(postgres.url)
+    migrate(engine)
+    key = create_key(engine, "frontend", ["answer"])
+    engine.dispose()
+    before = count(postgres.url, "answers")
+    with (
+        start_gateway(database_url=postgres.url) as gateway,
+        gateway.client(headers={"authorization": f"Bearer {key}"}) as client,
+    ):
+        ask = {"model": "support", "messages": [{"role": "user", "content": QUESTION}]}
+        assert client.post("/v1/chat/completions", json=ask).status_code == 200
+        postgres.stop()
+        for _ in range(5):
+            assert client.post("/v1/chat/completions", json=ask).status_code == 200
+        assert client.get("/readyz").json()["checks"]["database"].startswith("unreachable")
+        assert client.get("/readyz").status_code == 200
+        postgres.start()
+        wait_until(lambda: count(postgres.url, "answers") == before + 6, seconds=30)

@@ -1,0 +1,165 @@
+"""Against a real vLLM on the CPU (`make vllm`): streaming, usage, cancellation, overflow, sudden death.
+
+`TOUCHSTONE_VLLM_VENV` names the environment with vLLM (default `.venv-vllm`).
+"""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT, StartGateway
+from tests.service.test_api import stream_of, text_of, wait_until
+
+pytestmark = pytest.mark.vllm
+VENV = Path(os.environ.get("TOUCHSTONE_VLLM_VENV", ROOT / ".venv-vllm"))  # noqa: TID251
+QUESTION = "What does express delivery cost?"
+
+
+class Vllm:
+    """A server that can be killed and started again."""
+
+    def __init__(self, log: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        env = {**os.environ, "VLLM_PORT": str(self.port), "TOUCHSTONE_VLLM_VENV": str(VENV)}  # noqa: TID251
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(ROOT / "deploy/vllm/serve")],
+                stdout=output,
+                stderr=output,
+                env=env,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{self.url}/models", timeout=2).close()
+            except OSError:
+                time.sleep(0.5)
+            else:
+                return
+        pytest.fail(f"vLLM did not start: {self._log.read_text(errors='replace')[-3000:]}")
+
+    def kill(self) -> None:
+        """At once, the engine's processes too: they share a session."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def running(self) -> float:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as reply:
+            found = re.findall(r"^vllm:num_requests_running\S* ([\d.]+)", reply.read().decode(), re.MULTILINE)
+        return sum(map(float, found))
+
+
+@pytest.fixture(scope="module")
+def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vllm]:
+    if not (VENV / "installed").is_file():
+        pytest.skip(f"vLLM is not in {VENV}: run `deploy/vllm/serve install`")
+    server = Vllm(tmp_path_factory.mktemp("vllm") / "vllm.log")
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_answers_are_generated_streamed_and_counted(start_gateway: StartGateway, vllm: Vllm) -> None:
+    with start_gateway(generator_url=vllm.url) as gateway:
+        whole = gateway.ask(QUESTION, max_tokens=40, temperature=1).json()
+        reply = gateway.ask(
+            QUESTION, max_tokens=40, temperature=1, stream=True, stream_options={"include_usage": True}
+        )
+    events = stream_of(reply)
+    assert whole["rag"]["degraded"] is False
+    assert whole["usage"]["completion_tokens"] == 40
+    assert whole["usage"]["prompt_tokens"] > 300, "the passages were in the prompt"
+    assert whole["choices"][0]["finish_reason"] == "length"
+    assert len([e for e in events if e["choices"]]) > 5, "it came in pieces"
+    assert text_of(events).strip()
+    assert events[-1]["usage"]["completion_tokens"] == 40  # type: ignore[index]
+    ids = {citation["id"] for citation in whole["rag"]["citations"]}
+    assert ids <= {1, 2, 3, 4, 5}
+
+
+def test_completions_and_tokens_pass_through(start_gateway: StartGateway, vllm: Vllm) -> None:
+    with start_gateway(generator_url=vllm.url) as gateway, gateway.client() as client:
+        tokens = client.post("/tokenize", json={"model": "support", "prompt": "Where is my parcel?"}).json()
+        text = client.post("/v1/completions", json={"model": "support", "prompt": "Where", "max_tokens": 4})
+    assert tokens["count"] == len(tokens["tokens"]) > 2
+    assert text.json()["usage"]["completion_tokens"] == 4
+
+
+def test_a_client_that_hangs_up_frees_the_server(start_gateway: StartGateway, vllm: Vllm) -> None:
+    body = {
+        "model": "support",
+        "stream": True,
+        "max_tokens": 3_000,
+        "messages": [{"role": "user", "content": QUESTION}],
+    }
+
+    async def hang_up(url: str) -> None:
+        async with (
+            httpx.AsyncClient(base_url=url, timeout=60) as client,
+            client.stream("POST", "/v1/chat/completions", json=body) as reply,
+        ):
+            seen = ""
+            async for piece in reply.aiter_text():
+                seen += piece
+                if seen.count("data:") > 5:
+                    assert vllm.running() >= 1
+                    return
+
+    with start_gateway(generator_url=vllm.url) as gateway:
+        asyncio.run(hang_up(gateway.url))
+        wait_until(lambda: vllm.running() == 0, seconds=5)
+
+
+def test_a_question_beyond_the_context_is_refused_by_type(start_gateway: StartGateway, vllm: Vllm) -> None:
+    long = "What does express delivery cost? " + "x7Q# " * 3_000
+    with start_gateway(generator_url=vllm.url, max_question_chars=60_000) as gateway:
+        reply = gateway.ask(long, max_tokens=50)
+    if reply.status_code == 200:
+        assert reply.json()["rag"]["outcome"] == "abstained", "the floor may refuse it first"
+    else:
+        assert (reply.status_code, reply.json()["error"]["code"]) == (400, "context_length_exceeded")
+    history = [{"role": "user", "content": "word " * 2_000}, {"role": "assistant", "content": "ok"}]
+    with start_gateway(generator_url=vllm.url) as gateway:
+        shortened = gateway.ask("", max_tokens=20, messages=[*history, {"role": "user", "content": QUESTION}])
+    assert shortened.json()["rag"]["degraded"] is False, "history gives way before the answer does"
+
+
+def test_killed_in_the_middle_the_client_hears_of_it(start_gateway: StartGateway, vllm: Vllm) -> None:
+    body = {
+        "model": "support",
+        "stream": True,
+        "max_tokens": 3_000,
+        "messages": [{"role": "user", "content": QUESTION}],
+    }
+    with start_gateway(generator_url=vllm.url) as gateway, gateway.client() as client:
+        seen = ""
+        with client.stream("POST", "/v1/chat/completions", json=body) as reply:
+            for piece in reply.iter_text():
+                seen += piece
+                if seen.count("data:") > 5:
+                    vllm.kill()
+        events = [line for line in seen.split("\n") if line.startswith("data: ")]
+        assert '"code":"generator_interrupted"' in events[-2]
+        assert events[-1] == "data: [DONE]"
+        after = gateway.ask(QUESTION).json()
+    assert after["rag"]["degraded"] is True
+    assert "€9.90" in after["choices"][0]["message"]["content"]

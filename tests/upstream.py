@@ -1,0 +1,90 @@
+"""A scripted generator for tests: streams what it is told, and fails how it is told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+
+Message = MutableMapping[str, Any]
+
+
+class ScriptedUpstream:
+    """Pure ASGI. Set `tokens`, `statuses` and `break_after`; look at `bodies` and `cancelled`."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.tokens = ["Express ", "costs ", "€9.90", ". [1]"]
+        self.pause_s = 0.0
+        self.first_pause_s = 0.0
+        self.statuses: list[int] = []  # one a request, 200 when used up
+        self.error_text = "{}"
+        self.break_after: int | None = None  # tokens after which the connection breaks
+        self.bodies: list[dict[str, Any]] = []
+        self.cancelled = 0
+        self.requests = 0
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        data = b""
+        while True:
+            message = await receive()
+            data += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        if scope["path"].endswith("/models"):
+            await _json(send, 200, orjson.dumps({"data": [{"id": "scripted-model"}]}))
+            return
+        self.requests += 1
+        self.bodies.append(orjson.loads(data))
+        status = self.statuses.pop(0) if self.statuses else 200
+        if status != 200:
+            await _json(send, status, self.error_text.encode())
+            return
+        if not self.bodies[-1].get("stream"):
+            await _json(send, 200, b'{"object":"text_completion","choices":[{"text":"forwarded"}]}')
+            return
+        answer = asyncio.ensure_future(self._stream(send))
+        gone = asyncio.ensure_future(_disconnect(receive))
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            self.cancelled += 1
+            answer.cancel()
+        gone.cancel()
+        results = await asyncio.gather(answer, gone, return_exceptions=True)
+        if isinstance(results[0], ConnectionResetError):
+            raise results[0]
+
+    async def _stream(self, send: Callable[[Message], Awaitable[None]]) -> None:
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await asyncio.sleep(self.first_pause_s)
+        for index, token in enumerate(self.tokens):
+            if index == self.break_after:
+                raise ConnectionResetError("told to break")
+            await _event(send, {"choices": [{"index": 0, "delta": {"content": token}}]})
+            await asyncio.sleep(self.pause_s)
+        await _event(send, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        usage = {"prompt_tokens": 321, "completion_tokens": len(self.tokens)}
+        await _event(send, {"choices": [], "usage": usage})
+        await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+
+async def _event(send: Callable[[Message], Awaitable[None]], value: dict[str, Any]) -> None:
+    body = b"data: " + orjson.dumps(value) + b"\n\n"
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _json(send: Callable[[Message], Awaitable[None]], status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _disconnect(receive: Callable[[], Awaitable[Message]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
