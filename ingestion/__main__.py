@@ -1,8 +1,9 @@
-"""Commands of ingestion: run, releases, activate, rollback, verify, report."""
+"""Commands of ingestion: run, watch, releases, activate, rollback, verify, quarantine, remove, purge, report, vault."""
 
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,12 +11,18 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ingestion.changes import compact, decide, withdraw
 from ingestion.collection import CollectionConfig, read_collections
 from ingestion.embed import load_embedder
-from ingestion.errors import IngestionError, ScopeError, SourceError
-from ingestion.pipeline import RunReport, run
+from ingestion.errors import IngestionError, ScopeError, SourceError, VaultError
+from ingestion.ledger import Held, Ledger
+from ingestion.pipeline import Surroundings, run
 from ingestion.release import activate, active_id, collection_folder, releases, roll_back, verify
+from ingestion.report import RunReport, html_of, lines_of, load_report
+from ingestion.screen import describe
 from ingestion.settings import CorpusSettings
+from ingestion.spread import Engine, Local
+from ingestion.vault import Vault, new_key
 
 
 class Bars:
@@ -46,18 +53,39 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument("--scope", type=Path, help="the scope file (default touchstone.yaml)")
     main_parser.add_argument("--collection", help="needed when the scope declares several")
     commands = main_parser.add_subparsers(dest="command", required=True)
-    run_parser = commands.add_parser("run", help="bring the index in step with the sources")
-    run_parser.add_argument("places", nargs="*", type=Path, help="default: the scope's sources")
+    _add_runs(commands)
     commands.add_parser("releases", help="list releases")
     commands.add_parser("activate", help="make a release the active one").add_argument("release")
-    commands.add_parser("rollback", help="activate the release before the active one")
+    rollback = commands.add_parser("rollback", help="activate the release that the active one was made from")
+    rollback.add_argument("--run", help="instead, take out what one run brought and leave the rest")
     commands.add_parser("verify", help="check every file of every release")
     commands.add_parser("report", help="show what a run did").add_argument("run")
+    commands.choices["report"].add_argument("--html", type=Path, help="write it as a page into this file")
+    quarantine = commands.add_parser("quarantine", help="documents that wait for a person")
+    quarantine.add_argument("action", choices=("list", "approve", "reject"))
+    quarantine.add_argument("document", nargs="?", help="its id, for approve and reject")
+    remove = commands.add_parser("remove", help="take documents out by id")
+    remove.add_argument("documents", nargs="+")
+    commands.add_parser("purge", help="delete what was removed from the disk, and every old release")
+    vault = commands.add_parser("vault", help="what pseudonyms stand for")
+    vault.add_argument("action", choices=("new-key", "reveal"))
+    vault.add_argument("pseudonyms", nargs="*", help="such as '<PERSON_17>'")
     for command in commands.choices.values():
         command.add_argument("--scope", type=Path, default=argparse.SUPPRESS)
         command.add_argument("--collection", default=argparse.SUPPRESS)
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return main_parser
+
+
+def _add_runs(commands: Any) -> None:
+    run_parser = commands.add_parser("run", help="bring the index in step with the sources")
+    watch = commands.add_parser("watch", help="run again and again")
+    watch.add_argument("--every", type=float, default=60.0, metavar="SECONDS")
+    watch.add_argument("--times", type=int, default=0, help="stop after so many runs (default: never)")
+    for command in (run_parser, watch):
+        command.add_argument("places", nargs="*", help="folders, files, patterns or URLs (default: the scope's)")
+        command.add_argument("--engine", choices=("local", "ray"), default="local")
+        command.add_argument("--workers", type=int, default=0, help="processes that read (default: half the cores)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,27 +97,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     except IngestionError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
+    except OSError as exc:
+        print(f"error: {exc.strerror}: {exc.filename!r}. Check space and rights.", file=sys.stderr)
+        return 1
 
 
 def _dispatch(args: argparse.Namespace, settings: CorpusSettings) -> int:
+    if args.command == "vault" and args.action == "new-key":
+        return _show(args, {"key": (key := new_key())}, [key])
     scope = args.scope or settings.scope_file
     name, config = _pick(read_collections(scope), args.collection)
     folder = collection_folder(settings.data_dir, name)
-    if args.command == "run":
-        return _run(args, settings, name, config, scope)
-    if args.command == "releases":
-        current = active_id(folder)
-        rows = [{**asdict(m), "active": m.id == current} for m in releases(folder)]
-        return _show(args, rows, [_line(row) for row in rows])
-    if args.command == "verify":
-        found = {m.id: verify(folder / "releases" / m.id) for m in releases(folder)}
-        lines = [f"{key}  {'damaged: ' + ', '.join(bad) if bad else 'ok'}" for key, bad in found.items()]
-        _show(args, found, lines)
-        return 1 if any(found.values()) else 0
-    if args.command == "report":
-        return _report(args, folder)
-    manifest = activate(folder, args.release) if args.command == "activate" else roll_back(folder)
-    return _show(args, asdict(manifest), [f"{manifest.id} is active"])
+    around = _Around(settings, name, config, scope)
+    handlers = {
+        "run": lambda: _run(args, around),
+        "watch": lambda: _watch(args, around),
+        "releases": lambda: _releases(args, folder),
+        "verify": lambda: _verify(args, folder),
+        "report": lambda: _report(args, folder),
+        "quarantine": lambda: _quarantine(args, around),
+        "remove": lambda: _remove(args, around),
+        "purge": lambda: _purge(args, around),
+        "vault": lambda: _reveal(args, around),
+        "activate": lambda: _activated(args, activate(folder, args.release).id),
+        "rollback": lambda: _roll_back(args, around),
+    }
+    return handlers[args.command]()
+
+
+class _Around:
+    """What most commands need; the embedder is loaded when it is used."""
+
+    def __init__(self, settings: CorpusSettings, name: str, config: CollectionConfig, scope: Path) -> None:
+        self.settings, self.name, self.config, self.scope = settings, name, config, scope
+        self.folder = collection_folder(settings.data_dir, name)
+
+    @property
+    def vault(self) -> Vault | None:
+        """The vault, if there is a key."""
+        key = self.settings.vault_key
+        return Vault(self.folder, key.get_secret_value()) if key else None
+
+    def surroundings(self) -> Surroundings:
+        """With the embedder."""
+        embedder = load_embedder(self.config.embedder, threads=self.settings.embed_threads)
+        return Surroundings(
+            self.name, self.config, embedder, self.settings.data_dir, self.scope.parent, self.vault
+        )
 
 
 def _pick(collections: dict[str, CollectionConfig], name: str | None) -> tuple[str, CollectionConfig]:
@@ -100,42 +154,121 @@ def _pick(collections: dict[str, CollectionConfig], name: str | None) -> tuple[s
     return str(name), collections[str(name)]
 
 
-def _run(
-    args: argparse.Namespace,
-    settings: CorpusSettings,
-    name: str,
-    config: CollectionConfig,
-    scope: Path,
-) -> int:
-    places = args.places or [scope.parent / source for source in config.sources]
-    if not places:
-        raise SourceError(f"Nothing to ingest: give a path, or `sources` of {name!r} in the scope.")
-    embedder = load_embedder(config.embedder, threads=settings.embed_threads)
+def _engine(args: argparse.Namespace) -> Engine:
+    if args.engine == "local":
+        return Local(args.workers)
+    from ingestion.spread_ray import OnRay  # ray: optional
+
+    return OnRay(args.workers)
+
+
+def _run(args: argparse.Namespace, around: _Around) -> int:
+    report = _run_once(args, around, _engine(args))
+    return _show(args, asdict(report), lines_of(report))
+
+
+def _run_once(args: argparse.Namespace, around: _Around, engine: Engine) -> RunReport:
+    if not args.places and not around.config.sources:
+        raise SourceError(f"Nothing to ingest: give a path, or `sources` of {around.name!r} in the scope.")
     bars = Bars()
+    surroundings = around.surroundings()
     try:
-        report = run(
-            places,
-            collection=name,
-            config=config,
-            embedder=embedder,
-            data_dir=settings.data_dir,
+        return run(
+            [_absolute(place, around) for place in args.places] or None,
+            collection=around.name,
+            config=around.config,
+            embedder=surroundings.embedder,
+            data_dir=around.settings.data_dir,
             progress=bars,
+            engine=engine,
+            base=surroundings.base,
+            vault=surroundings.vault,
         )
     finally:
         bars.close()
-    return _show(args, asdict(report), _summary(report))
+        engine.close()
 
 
-def _summary(report: RunReport) -> list[str]:
-    state = "is active" if report.changed else "is up to date"
-    lines = [
-        f"{report.collection}: release {report.release_id} {state}: {report.documents} documents, "
-        f"{report.chunks} chunks, {report.embedded_chunks} embedded, {report.took_s:.1f} s"
-    ]
-    if report.pii:
-        lines.append("masked: " + ", ".join(f"{k} {n}" for k, n in report.pii.items()))
-    lines += [f"failed: {name}: {reason}" for name, reason in report.failures.items()]
-    return lines
+def _absolute(place: str, around: _Around) -> str:
+    """A path is relative to where the command is given; what the scope declares keeps its name."""
+    if place in around.config.places or "://" in place or place.startswith(("loader:", "sql+")):
+        return place
+    return str(Path(place).resolve())
+
+
+def _watch(args: argparse.Namespace, around: _Around) -> int:
+    times = 0
+    while True:
+        try:
+            report = _run_once(args, around, _engine(args))
+            if report.changed or report.failures:
+                _show(args, asdict(report), lines_of(report))
+        except IngestionError as exc:
+            # A source that can't be reached now may be back the next time.
+            print(f"error: {exc}", file=sys.stderr)
+        times += 1
+        if times == args.times:
+            return 0
+        time.sleep(args.every)
+
+
+def _releases(args: argparse.Namespace, folder: Path) -> int:
+    current = active_id(folder)
+    rows = [{**asdict(m), "active": m.id == current} for m in releases(folder)]
+    return _show(args, rows, [_line(row) for row in rows])
+
+
+def _verify(args: argparse.Namespace, folder: Path) -> int:
+    found = {m.id: verify(folder / "releases" / m.id) for m in releases(folder)}
+    lines = [f"{key}  {'damaged: ' + ', '.join(bad) if bad else 'ok'}" for key, bad in found.items()]
+    _show(args, found, lines)
+    return 1 if any(found.values()) else 0
+
+
+def _roll_back(args: argparse.Namespace, around: _Around) -> int:
+    if not args.run:
+        return _activated(args, roll_back(around.folder).id)
+    done = withdraw(around.surroundings(), run_id=args.run)
+    return _show(args, asdict(done), [f"{done.documents} documents of run {args.run} are out: release {done.release_id}"])
+
+
+def _activated(args: argparse.Namespace, release_id: str) -> int:
+    return _show(args, {"id": release_id}, [f"{release_id} is active"])
+
+
+def _quarantine(args: argparse.Namespace, around: _Around) -> int:
+    if args.action == "list":
+        ledger = Ledger(around.folder)
+        held = ledger.held()
+        ledger.close()
+        return _show(args, [asdict(one) for one in held], [_held(one) for one in held] or ["nothing waits"])
+    if not args.document:
+        raise SourceError(f"Which document? python -m ingestion quarantine {args.action} ID.")
+    state = "approved" if args.action == "approve" else "rejected"
+    done = decide(around.surroundings(), args.document, state, by="command line")
+    return _show(args, asdict(done), [f"{args.document} is {state}: release {done.release_id}"])
+
+
+def _held(one: Held) -> str:
+    return f"{one.document_id}  ({one.place}, {one.at[:19]}): {describe(one.flags)}"
+
+
+def _remove(args: argparse.Namespace, around: _Around) -> int:
+    done = withdraw(around.surroundings(), ids=args.documents)
+    return _show(args, asdict(done), [f"{done.documents} documents are out: release {done.release_id}"])
+
+
+def _purge(args: argparse.Namespace, around: _Around) -> int:
+    done = compact(around.surroundings())
+    return _show(args, asdict(done), [f"only release {done.release_id} is left, without anything that was removed"])
+
+
+def _reveal(args: argparse.Namespace, around: _Around) -> int:
+    vault = around.vault
+    if vault is None:
+        raise VaultError("There is no vault: set TOUCHSTONE_VAULT_KEY to the key it is written under.")
+    found = vault.reveal(args.pseudonyms)
+    return _show(args, found, [f"{name}  {value}" for name, value in found.items()] or ["unknown"])
 
 
 def _report(args: argparse.Namespace, folder: Path) -> int:
@@ -143,13 +276,16 @@ def _report(args: argparse.Namespace, folder: Path) -> int:
     if not path.is_file():
         known = sorted(p.stem for p in (folder / "runs").glob("*.json"))[-5:]
         raise SourceError(f"No run {args.run!r}. The latest are {known}.")
-    report = RunReport(**json.loads(path.read_text("utf-8")))
-    return _show(args, asdict(report), _summary(report))
+    report = load_report(json.loads(path.read_text("utf-8")))
+    if args.html:
+        args.html.write_text(html_of(report), "utf-8")
+        return _show(args, {"html": str(args.html)}, [f"written to {args.html}"])
+    return _show(args, asdict(report), lines_of(report))
 
 
 def _line(row: dict[str, object]) -> str:
     mark = "*" if row["active"] else " "
-    return f"{mark} {row['id']}  {row['documents']} documents  {row['chunks']} chunks"
+    return f"{mark} {row['id']}  {row['documents']} documents  {row['chunks']} chunks  ({row['origin']})"
 
 
 def _show(args: argparse.Namespace, value: object, lines: Sequence[str]) -> int:

@@ -22,11 +22,14 @@ class Piece:
     section: int
 
 
-def chunk_document(document: Document, *, max_tokens: int, count: CountTokens) -> list[Chunk]:
+def chunk_document(
+    document: Document, *, max_tokens: int, count: CountTokens, header: bool = True
+) -> list[Chunk]:
     """Chunks of at most `max_tokens` tokens, in reading order, never across two sections.
 
     `count` gives the tokens of each of several texts. Blocks stay whole where they fit; longer ones
-    are divided at sentences, then at words. `document.text[chunk.start:chunk.end] == chunk.text`.
+    are divided at sentences, then at words. Without `header`, title and headings are not embedded with
+    the text. `document.text[chunk.start:chunk.end] == chunk.text`.
     """
     chunks: list[Chunk] = []
     for group in _pack(list(_pieces(document, max_tokens, count)), max_tokens):
@@ -48,6 +51,8 @@ def chunk_document(document: Document, *, max_tokens: int, count: CountTokens) -
                 page=group[0].page,
                 updated=document.updated,
                 superseded=document.superseded_by is not None,
+                verdict="flag" if document.flags else "pass",
+                has_header=header,
             )
         )
     return chunks

@@ -2,23 +2,41 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from ingestion.corpus import Block
 
 # Soft hyphen, zero-width and bidi characters, variation selectors, BOM, and the tag block,
-# which can carry invisible text. Zero-width joiners stay out of scope of the demo's languages.
+# which can carry invisible text.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
+_TAGS = re.compile("[\U000e0020-\U000e007e]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SPACES = re.compile(r"[^\S\n]+")
+# Characters whose compatibility form says the same: ligatures, wide and narrow forms, presentation forms,
+# mathematical letters, Roman numerals. Others (a raised 2, a fraction, a circled number) would say another thing.
+_COMPATIBLE = re.compile(
+    "[\u0132\u0133\u017f\u2160-\u217f\uf900-\ufaff\ufb00-\ufb4f\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
+    "\uff01-\uffdc\U0001d400-\U0001d7ff\U0002f800-\U0002fa1f]"
+)
+_REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Clean blocks, invisible text that was carried by tag characters, and how many characters went."""
+
+    blocks: tuple[Block, ...]
+    hidden: tuple[str, ...]
+    invisible: int
 
 
 def clean_text(text: str) -> str:
     """NFC text without invisible or control characters and with plain spaces. Idempotent."""
+    text = _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     text = unicodedata.normalize("NFC", text)
     text = _CONTROL.sub(" ", _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n"))
@@ -29,7 +47,7 @@ def clean_block(block: Block) -> Block:
     """The block with clean text; code keeps its indentation and only loses invisible characters."""
     if block.kind == "code":
         text = _INVISIBLE.sub("", unicodedata.normalize("NFC", block.text)).strip("\n")
-        return replace(block, text=text)
+        return replace(block, text=_CONTROL.sub(" ", text))
     text = clean_text(block.text)
     if block.kind in ("paragraph", "heading"):
         text = text.replace("\n", " ")
@@ -38,4 +56,38 @@ def clean_block(block: Block) -> Block:
 
 def clean_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
     """Clean every block and drop those in which nothing is left."""
-    return tuple(b for b in map(clean_block, blocks) if b.text.strip())
+    return clean(blocks).blocks
+
+
+def clean(blocks: Iterable[Block]) -> Cleaned:
+    """Clean every block, drop what is empty and what is repeated on page after page."""
+    kept: list[Block] = []
+    hidden: list[str] = []
+    invisible = 0
+    for block in blocks:
+        # Most of a corpus is ASCII, where nothing is invisible.
+        if not block.text.isascii():
+            hidden += [tagged_text(found[0]) for found in _TAGS.finditer(block.text)]
+            invisible += len(_INVISIBLE.findall(block.text))
+        block = clean_block(block)
+        if block.text.strip():
+            kept.append(block)
+    return Cleaned(tuple(_without_running_lines(kept)), tuple(filter(str.strip, hidden)), invisible)
+
+
+def tagged_text(text: str) -> str:
+    """ASCII text written in characters of the tag block, which no font shows."""
+    return "".join(chr(ord(c) - 0xE0000) for c in text if 0xE0020 <= ord(c) <= 0xE007E)
+
+
+def _without_running_lines(blocks: Sequence[Block]) -> Sequence[Block]:
+    """Without short paragraphs that come again on more than half of the pages."""
+    pages = {block.page for block in blocks if block.page is not None}
+    if len(pages) < _REPEATS:
+        return blocks
+    seen: dict[str, set[int | None]] = {}
+    for block in blocks:
+        if block.kind != "row" and len(block.text) < 120:
+            seen.setdefault(re.sub(r"\d+", "#", block.text), set()).add(block.page)
+    running = {text for text, on in seen.items() if len(on) >= _REPEATS and len(on) * 2 > len(pages)}
+    return [block for block in blocks if re.sub(r"\d+", "#", block.text) not in running]

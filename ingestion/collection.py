@@ -1,10 +1,12 @@
 """What the scope file says of a collection, and how to read that part of it."""
 
+from datetime import date
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingestion.errors import ScopeError
 
@@ -14,25 +16,158 @@ Entity = Literal[
     "CREDIT_CARD",
     "IBAN_CODE",
     "IP_ADDRESS",
-    "US_SSN",
+    "MAC_ADDRESS",
+    "CRYPTO",
     "URL_CREDENTIALS",
+    "SECRET_KEY",
+    "US_SSN",
+    "US_ITIN",
+    "US_PASSPORT",
+    "US_DRIVER_LICENSE",
+    "UK_NHS",
+    "UK_NINO",
+    "DE_TAX_ID",
+    "ES_NIF",
+    "ES_NIE",
+    "IT_FISCAL_CODE",
+    "PL_PESEL",
+    "FI_PERSONAL_IDENTITY_CODE",
+    "SE_PERSONNUMMER",
+    "NL_BSN",
+    "FR_NIR",
+    "BE_NATIONAL_NUMBER",
+    "IN_AADHAAR",
+    "IN_PAN",
+    "AU_TFN",
+    "AU_MEDICARE",
+    "SG_NRIC_FIN",
+    "PERSON",
+    "STREET_ADDRESS",
+    "LOCATION",
+    "ORGANIZATION",
+    "NRP",
+    "DATE_TIME",
+    "TITLE",
+    "AGE",
+    "ZIP_CODE",
+    "DOMAIN_NAME",
 ]
-DEFAULT_PII: list[Entity] = list(get_args(Entity))
+# Where somebody was, worked or came from says little without a name beside it, and a help page that
+# has lost its places, dates and makers answers nothing. They can be switched on for each source.
+_NOT_BY_DEFAULT = frozenset(
+    "LOCATION ORGANIZATION NRP DATE_TIME TITLE AGE ZIP_CODE DOMAIN_NAME US_PASSPORT US_DRIVER_LICENSE".split()
+)
+ALL_PII: list[Entity] = list(get_args(Entity))
+DEFAULT_PII: list[Entity] = [entity for entity in ALL_PII if entity not in _NOT_BY_DEFAULT]
+Action = Literal["mask", "pseudonymise", "block", "keep"]
+Purpose = Literal["retrieve", "train"]
 
 
 class PiiPolicy(BaseModel):
-    """Which personal data is masked in a collection, and what is exempt."""
+    """Which personal data is looked for in a collection or a source, and what becomes of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    entities: list[Entity] = Field(DEFAULT_PII, description="Presidio entity types to mask.")
+    entities: list[Entity] = Field(DEFAULT_PII, description="Types to look for.")
     allow: list[str] = Field(
-        [], description="Shell patterns of values that are public, e.g. `*@example.com`."
+        [], description="Shell patterns of values that are public, e.g. `*@example.com` or `ORD-*`."
     )
     regions: list[str] = Field(
         ["US", "GB", "DE", "ES", "FR", "NL", "IE"],
         description="Countries whose national phone formats are recognised.",
     )
+    action: Action = Field(
+        "mask",
+        description="`mask` writes the type, `pseudonymise` the type and a number that stands for the value"
+        " within the collection, `block` keeps the document out, `keep` only counts.",
+    )
+    actions: dict[Entity, Action] = Field(
+        {"PERSON": "pseudonymise"}, description="Actions for single types; the others follow `action`."
+    )
+    names: Literal["builtin", "none"] | str = Field(
+        "builtin",
+        description="The model for names and places: the built-in one, `none`, or `spacy:NAME` of an installed"
+        " spaCy pipeline, `transformers:FOLDER`, `gliner:FOLDER`.",
+    )
+    min_name_score: float = Field(0.5, ge=0, le=1, description="Least probability of a name.")
+
+    def action_of(self, entity: str) -> Action:
+        """What becomes of a type."""
+        return next((action for name, action in self.actions.items() if name == entity), self.action)
+
+
+class Clearance(BaseModel):
+    """Who supplied a source, and what may be done with it, for how long, on what ground."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    supplier: str = Field(min_length=1, description="Who supplied it: a team, a person's role, a company.")
+    licence: str = Field(min_length=1, description="Licence or contract, e.g. `internal` or `CC BY 4.0`.")
+    legal_basis: Literal[
+        "consent",
+        "contract",
+        "legal_obligation",
+        "vital_interests",
+        "public_task",
+        "legitimate_interests",
+        "no_personal_data",
+    ] = Field(description="Ground of the processing, after article 6 (1) GDPR.")
+    consent: str | None = Field(None, description="Where the consent is recorded, if that is the ground.")
+    purposes: list[Purpose] = Field(["retrieve"], description="What it may be used for.")
+    expires: date | None = Field(None, description="The last day on which it may be used.")
+
+    @model_validator(mode="after")
+    def _names_its_consent(self) -> Self:
+        if self.legal_basis == "consent" and not self.consent:
+            raise ValueError("`legal_basis: consent` needs `consent`: say where it is recorded")
+        return self
+
+    def refusal(self, purpose: Purpose, today: date) -> str | None:
+        """Why it may not be used for a purpose on a day; None when it may."""
+        if purpose not in self.purposes:
+            return f"Its clearance allows {self.purposes}, not {purpose!r}. Ask {self.supplier!r} for it."
+        if self.expires is not None and today > self.expires:
+            return f"Its clearance expired on {self.expires}. Ask {self.supplier!r} to renew it."
+        return None
+
+
+class SourceConfig(BaseModel):
+    """Where documents come from, with the rules of that place."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(
+        min_length=1,
+        description="A folder, file or pattern relative to the scope file; `https://…`, `sitemap+https://…`,"
+        " an fsspec URL (`s3://…`), `sql+<SQLAlchemy URL>` with `query`, or `loader:<dotted path>`.",
+    )
+    name: str | None = Field(None, description="How reports call it; the path when empty.")
+    clearance: Clearance | None = Field(None, description="Replaces the collection's.")
+    pii: PiiPolicy | None = Field(None, description="Replaces the collection's.")
+    query: str | None = Field(None, description="SQL with the columns `id`, `text`, and any others.")
+    arguments: dict[str, Any] = Field({}, description="Keywords of the LangChain loader or the file system.")
+    metadata: dict[str, str | int | float | bool] = Field({}, description="Added to every document.")
+    max_pages: int = Field(2_000, ge=1, description="At most so many pages of a site.")
+    pages_per_s: float = Field(2.0, gt=0, le=100, description="Requests to a site in a second.")
+
+    @property
+    def place(self) -> str:
+        """How reports and provenance call it."""
+        return self.name or self.path
+
+
+class ScreenPolicy(BaseModel):
+    """When a document must wait for a person."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = Field(True, description="Whether documents are screened at all.")
+    new_sources: Literal["allow", "quarantine"] = Field(
+        "allow", description="What happens to documents of a place the collection has not seen before."
+    )
+    flood_factor: float = Field(5.0, gt=1, description="Growth of a source in one go that counts as a flood.")
+    flood_documents: int = Field(200, ge=1, description="Fewer new documents than this are never a flood.")
+    near_copies: int = Field(3, ge=2, description="Documents with the same beginning that look like an attack.")
 
 
 class CollectionConfig(BaseModel):
@@ -40,18 +175,44 @@ class CollectionConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sources: list[str] = Field([], description="Folders or files, relative to the scope file.")
+    sources: list[str | SourceConfig] = Field([], description="Where documents come from.")
+    clearance: Clearance | None = Field(
+        None, description="For sources that declare none. Documents without clearance are not ingested."
+    )
     embedder: str = Field(
         "builtin",
         description="`builtin`, or the folder or hub name of a sentence-transformers model.",
     )
     chunk_tokens: int = Field(200, ge=32, le=2048, description="Largest chunk, in the embedder's tokens.")
+    contextual_header: bool = Field(
+        True, description="Whether title and headings are embedded in front of a chunk's text."
+    )
+    deduplicate: bool = Field(True, description="Whether copies and near copies are left out.")
     languages: list[str] = Field(
         ["en", "de", "es", "fr", "nl", "it", "pt"],
         min_length=1,
         description="Languages a document may be in, for those that don't say.",
     )
     pii: PiiPolicy = PiiPolicy.model_validate({})
+    screen: ScreenPolicy = ScreenPolicy.model_validate({})
+
+    @cached_property
+    def places(self) -> dict[str, SourceConfig]:
+        """The declared sources by place."""
+        sources = [SourceConfig(path=s) if isinstance(s, str) else s for s in self.sources]
+        return {source.place: source for source in sources}
+
+    def source_of(self, place: str) -> SourceConfig:
+        """The declaration of a place; an undeclared one follows the collection's rules."""
+        return self.places.get(place) or SourceConfig(path=place or ".")
+
+    def clearance_of(self, place: str) -> Clearance | None:
+        """The clearance of a place."""
+        return self.source_of(place).clearance or self.clearance
+
+    def pii_of(self, place: str) -> PiiPolicy:
+        """The policy for personal data of a place."""
+        return self.source_of(place).pii or self.pii
 
 
 def read_scope(path: Path) -> dict[str, Any]:

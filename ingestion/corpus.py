@@ -1,9 +1,11 @@
 """The values that travel between the stages of ingestion and into the answer path."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+Scalar = str | int | float | bool
 BlockKind = Literal["heading", "paragraph", "item", "row", "code"]
 
 
@@ -19,23 +21,47 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file or record to ingest: its id within the collection, its bytes' digest, how to get them."""
+    """Something to ingest: its id within the collection, what tells a change, and how to get its bytes.
+
+    `digest` is of the bytes where they are at hand, else of what the place says of them (size, time, ETag).
+    `place` is the declared source it belongs to. `inner` leads through containers: the members of an archive.
+    `data` are the bytes where getting them was part of finding it; `facts` are what its place says of it.
+    """
 
     id: str
     path: str
     digest: str
     size_bytes: int
+    place: str = ""
+    inner: tuple[str, ...] = ()
+    data: bytes | None = None
+    facts: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader made of a source: title, blocks in reading order, and what it declares of itself."""
+    """What a reader made of a source: title, blocks in reading order, and what it declares of itself.
+
+    `hidden` is text that a person would not see: kept out of the blocks, shown to the screen.
+    """
 
     title: str
     blocks: tuple[Block, ...]
     language: str | None = None
     updated: str | None = None
     superseded_by: str | None = None
+    hidden: tuple[str, ...] = ()
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What a screen found: the rule, what it is in words, and where in the document's text."""
+
+    rule: str
+    reason: str
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +89,17 @@ class Document:
     updated: str | None = None
     superseded_by: str | None = None
     pii: Mapping[str, int] = field(default_factory=dict)
+    place: str = ""
+    run_id: str = ""
+    clearance: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    flags: tuple[Flag, ...] = ()
+    recipe: str = ""
+
+    @property
+    def content(self) -> str:
+        """A key that documents with the same text share."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +119,8 @@ class Chunk:
     page: int | None = None
     updated: str | None = None
     superseded: bool = False
+    verdict: str = "pass"
+    has_header: bool = True
 
     @property
     def header(self) -> str:
@@ -91,7 +130,7 @@ class Chunk:
     @property
     def embedded_text(self) -> str:
         """The text that the embedder and the lexical index see."""
-        return f"{self.header}\n{self.text}" if self.header else self.text
+        return f"{self.header}\n{self.text}" if self.header and self.has_header else self.text
 
 
 @dataclass(frozen=True, slots=True)

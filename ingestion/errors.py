@@ -5,6 +5,9 @@ IngestionError
 ├── SourceError          a place or a file cannot be read
 ├── EmbedderError        an embedding model is missing, damaged or of the wrong kind
 ├── ReleaseError         a release is missing, damaged or not of this collection
+├── LedgerError          what the collection remembers can't be read or written
+├── VaultError           the vault's key is missing or wrong
+├── QuarantineError      there is nothing to decide about a document
 └── CollectionBusyError  another writer holds the collection
 """
 
@@ -27,6 +30,18 @@ class EmbedderError(IngestionError):
 
 class ReleaseError(IngestionError):
     """A release is missing, damaged or not of this collection."""
+
+
+class LedgerError(IngestionError):
+    """The ledger of a collection can't be read or written."""
+
+
+class VaultError(IngestionError):
+    """The vault's key is missing or wrong."""
+
+
+class QuarantineError(IngestionError):
+    """No such document waits in quarantine."""
 
 
 class CollectionBusyError(IngestionError):

@@ -1,46 +1,39 @@
-"""The order of ingestion: discover, read, clean, scrub, chunk, embed, release. Nothing else knows it."""
+"""The order of ingestion: discover, prepare, admit, embed, screen together, release. Nothing else knows it."""
 
-import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+import shutil
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 import numpy as np
-import numpy.typing as npt
 from filelock import FileLock, Timeout
 
-from ingestion.chunk import chunk_document
-from ingestion.clean import clean_blocks, clean_text
-from ingestion.collection import CollectionConfig
-from ingestion.corpus import Block, Chunk, Document, Reading, Source, Span
+from ingestion.admit import Admission
+from ingestion.build import Change, Recipe, build_release, prune
+from ingestion.collection import CollectionConfig, SourceConfig
+from ingestion.corpus import Source
+from ingestion.durable import write_atomically
 from ingestion.embed import Embedder
 from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
-from ingestion.language import guess_language
-from ingestion.load import read
-from ingestion.load.folder import discover, fetch
-from ingestion.release import (
-    Content,
-    Manifest,
-    Release,
-    activate,
-    active_id,
-    build_release,
-    collection_folder,
-    open_active,
-    prune,
-    write_atomically,
-)
-from ingestion.scrub import Scrubber
+from ingestion.ledger import Ledger, Outcome
+from ingestion.load.places import discover
+from ingestion.prepare import PIPELINE_VERSION, Plan, Prepared, recipe_of
+from ingestion.release import Release, active_id, collection_folder, open_active, point_to
+from ingestion.report import RunReport, TokenTally
+from ingestion.segment import Entry, Vectors
+from ingestion.spread import Engine, Failure, Inline, texts_of
+from ingestion.vault import Vault
 
-# Raise it when a stage changes what it makes of the same bytes: all documents are then made anew.
-PIPELINE_VERSION = 1
 _EMBED_AT_ONCE = 64
+_MIN_FREE_BYTES = 64 * 1024 * 1024
+_WRITE_WAIT_S = 600.0
 
 
 class Progress(Protocol):
@@ -56,269 +49,397 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class RunReport:
-    """What a run did. Counts of personal data by type, never the values."""
+class Surroundings:
+    """What a run needs besides its sources."""
 
-    run_id: str
     collection: str
-    release_id: str
-    changed: bool
-    started_at: str
-    took_s: float
-    documents: int
-    chunks: int
-    reused_documents: int
-    embedded_chunks: int
-    pii: Mapping[str, int] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
+    config: CollectionConfig
+    embedder: Embedder
+    data_dir: Path
+    base: Path = Path()
+    vault: Vault | None = None
 
+    @property
+    def folder(self) -> Path:
+        """The collection's folder."""
+        return collection_folder(self.data_dir, self.collection)
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A document with its chunks; `reused` when the active release already held it."""
-
-    document: Document
-    chunks: Sequence[Chunk]
-    reused: bool
-
-
-def recipe_digest(config: CollectionConfig, embedder: Embedder) -> str:
-    """Of everything but the sources that shapes a release."""
-    parts = {
-        "pipeline": PIPELINE_VERSION,
-        "config": config.model_dump(mode="json", exclude={"sources"}),
-        "embedder": embedder.digest,
-        "presidio": version("presidio-analyzer"),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    @property
+    def recipe(self) -> Recipe:
+        """What shapes every document of a release."""
+        parts = {
+            "pipeline": PIPELINE_VERSION,
+            "config": self.config.model_dump(mode="json", exclude={"sources", "screen"}),
+            "embedder": self.embedder.digest,
+        }
+        digest = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return Recipe(
+            digest, self.embedder.name, self.embedder.digest, self.embedder.dimension, tuple(self.config.languages)
+        )
 
 
 def run(
-    places: Iterable[Path],
+    places: Iterable[Path | str | SourceConfig] | None,
     *,
     collection: str,
     config: CollectionConfig,
     embedder: Embedder,
     data_dir: Path,
     progress: Progress,
+    engine: Engine | None = None,
+    base: Path = Path(),
+    vault: Vault | None = None,
 ) -> RunReport:
-    """Bring a collection in step with its sources and activate the release that results.
+    """Bring a collection in step with places, or with all that it declares, and activate the release that results.
 
-    Unchanged documents keep their chunks and vectors. A file that can't be read is reported and
-    keeps its last good version out of the release; it is tried again at every run. When nothing
-    changed, nothing is written. Raises `CollectionBusyError` while another process is writing, and
-    `SourceError` when a place does not exist or no document is left.
+    Unchanged documents keep their chunks and vectors. What can't be read is reported, keeps its last good
+    version, and is tried again when it changes. When nothing changed, nothing is written. A run that was
+    killed is taken up where it stopped. Raises `CollectionBusyError` while another run is going on, and
+    `SourceError` when a place can't be reached or is suddenly empty.
     """
-    folder = collection_folder(data_dir, collection)
-    folder.mkdir(parents=True, exist_ok=True)
-    started = datetime.now(UTC)
+    around = Surroundings(collection, config, embedder, data_dir, base, vault)
+    around.folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / "write.lock", timeout=0):
-            job = _Job(collection, config, embedder, folder, progress)
-            outcome = job.run(list(places))
+        with FileLock(around.folder / "run.lock", timeout=0):
+            return _Job(around, progress, engine or Inline()).run(places)
     except Timeout as exc:
         raise CollectionBusyError(
-            f"Another process is writing the collection {collection!r}. Wait until it has finished."
+            f"Another run is writing the collection {collection!r}. Wait until it has finished."
         ) from exc
-    report = replace(
-        outcome,
-        run_id=f"{started:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}",
-        started_at=started.isoformat(),
-        took_s=round((datetime.now(UTC) - started).total_seconds(), 3),
-    )
-    if report.changed or report.failures:
-        runs = folder / "runs"
-        runs.mkdir(exist_ok=True)
-        write_atomically(runs / f"{report.run_id}.json", json.dumps(asdict(report), indent=1))
-    return report
 
 
 class _Job:
     """One run over one collection, with the lock held."""
 
-    def __init__(
-        self,
-        collection: str,
-        config: CollectionConfig,
-        embedder: Embedder,
-        folder: Path,
-        progress: Progress,
-    ) -> None:
-        self._collection = collection
-        self._config = config
-        self._embedder = embedder
-        self._folder = folder
+    def __init__(self, around: Surroundings, progress: Progress, engine: Engine) -> None:
+        self._around = around
         self._progress = progress
-        self._recipe = recipe_digest(config, embedder)
-        self._scrubber = Scrubber(config.pii.entities, allow=config.pii.allow, regions=config.pii.regions)
+        self._engine = engine
+        self._started = datetime.now(UTC)
+        self._clock = time.perf_counter()
+        self.run_id = f"{self._started:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
+        self._ledger = Ledger(around.folder)
+        self._recipes: dict[str, str] = {}
+        self._reused = self._embedded = self._tokens = 0
+        self._pii: Counter[str] = Counter()
+        self._timings: Counter[str] = Counter()
+        self._tally = TokenTally(around.embedder)
+        self._total = 0
 
-    def run(self, places: Sequence[Path]) -> RunReport:
-        sources = {source.id: source for place in places for source in discover(place)}
-        previous = self._previous()
-        known = {d.id: d for d in previous.texts.documents()} if previous else {}
-        failures: dict[str, str] = {}
-        made = list(self._documents(list(sources.values()), previous, known, failures))
-        if not any(one.chunks for one in made):
-            where = ", ".join(str(place) for place in places)
-            raise SourceError(f"No text was found in {where!r}, so no release was made. {_first(failures)}")
-        same = previous is not None and all(one.reused for one in made) and len(made) == len(known)
-        if same and previous is not None:
-            return self._report(previous.manifest, made, failures, embedded=0, changed=False)
-        manifest, embedded = self._release(made, previous)
-        return self._report(manifest, made, failures, embedded=embedded, changed=True)
+    def run(self, places: Iterable[Path | str | SourceConfig] | None) -> RunReport:
+        try:
+            self._check_space()
+            sources = self._sources(places)
+            previous = self._previous()
+            resumed = self._ledger.resume(self._around.recipe.digest)
+            with self._timed("discover"):
+                waiting = self._discover(sources, previous)
+            self._work(waiting, previous)
+            Admission(self._ledger, self._around.config, previous, self.run_id).screen_together()
+            with self._timed("release"):
+                manifest, changed = self._release([s.place for s in sources], is_whole=places is None)
+            report = self._report(manifest, [s.place for s in sources], changed=changed, resumed=resumed)
+            self._ledger.clear()
+        finally:
+            self._ledger.close()
+        if report.changed or report.failures or report.quarantined:
+            runs = self._around.folder / "runs"
+            runs.mkdir(exist_ok=True)
+            write_atomically(runs / f"{report.run_id}.json", json.dumps(asdict(report), indent=1))
+        return report
+
+    def _timed(self, stage: str) -> "_Timer":
+        return _Timer(self._timings, stage)
+
+    def _check_space(self) -> None:
+        free = shutil.disk_usage(self._around.folder).free
+        if free < _MIN_FREE_BYTES:
+            raise SourceError(
+                f"Only {free // 1024**2} MB are free at {str(self._around.folder)!r}; a run needs"
+                f" {_MIN_FREE_BYTES // 1024**2} MB at least. Make room."
+            )
+
+    def _sources(self, places: Iterable[Path | str | SourceConfig] | None) -> list[SourceConfig]:
+        declared = self._around.config.places
+        if places is None:
+            return list(declared.values())
+        found = []
+        for place in places:
+            if isinstance(place, SourceConfig):
+                found.append(place)
+            else:
+                name = str(place)
+                known = [s for s in declared.values() if name in (s.place, s.path, str(self._around.base / s.path))]
+                found.append(known[0] if known else SourceConfig(path=name))
+        return found
 
     def _previous(self) -> Release | None:
         """The active release, if it can be read and was made by the same embedder."""
-        if active_id(self._folder) is None:
+        if active_id(self._around.folder) is None:
             return None
         try:
-            release = open_active(self._folder)
+            release = open_active(self._around.folder)
         except ReleaseError:
             return None
-        return release if release.manifest.embedder_digest == self._embedder.digest else None
+        return release if release.manifest.embedder_digest == self._around.embedder.digest else None
 
-    def _documents(
-        self,
-        sources: Sequence[Source],
-        previous: Release | None,
-        known: Mapping[str, Document],
-        failures: dict[str, str],
-    ) -> Iterator[Made]:
-        self._progress.begin("read", len(sources), "doc")
-        is_same_recipe = previous is not None and previous.manifest.recipe == self._recipe
-        for source in sources:
-            old = known.get(source.id)
-            if previous and old and is_same_recipe and old.digest == source.digest:
-                chunks = [chunk for _, chunk in previous.texts.document_chunks(old.id)]
-                yield Made(old, chunks, reused=True)
-            else:
-                try:
-                    yield self._make(source)
-                except SourceError as exc:
-                    failures[source.id] = str(exc)
+    # Discover: what is there, and what of it needs work.
+
+    def _discover(self, sources: Sequence[SourceConfig], previous: Release | None) -> int:
+        today = datetime.now(UTC).date()
+        waiting = 0
+        for config in sources:
+            refusal = self._refusal(config, today)
+            validators = self._ledger.validators(config.place)
+            found = discover(config, self._around.base, validators)
+            with self._ledger.batch():
+                for item in found:
+                    source, reason = item if isinstance(item, tuple) else (item, None)
+                    self._total += 1
+                    other = self._ledger.see(source.id, source.place)
+                    if other is not None:
+                        kind, reason = "failed", f"The source {other!r} holds a document of the same name."
+                        self._note(f"{source.place}:{source.id}", source, kind, reason)
+                    elif refusal:
+                        self._note(source.id, source, "refused", refusal)
+                    elif reason:
+                        self._note(source.id, source, "failed", reason)
+                    elif self._needs_work(source, previous):
+                        self._ledger.queue(source)
+                        waiting += 1
+        return waiting
+
+    def _note(self, key: str, source: Source, kind: str, reason: str) -> None:
+        self._ledger.note(key, source.place, Outcome(kind, reason, source.digest, self._recipe(source.place)))
+
+    def _refusal(self, config: SourceConfig, today: date) -> str | None:
+        clearance = config.clearance or self._around.config.clearance_of(config.place)
+        if clearance is None:
+            return (
+                f"No clearance is declared for {config.place!r}: say in the scope file who supplied it, under which"
+                " licence and on what legal basis (`clearance`), for the source or for the collection."
+            )
+        return clearance.refusal("retrieve", today)
+
+    def _recipe(self, place: str) -> str:
+        if place not in self._recipes:
+            self._recipes[place] = recipe_of(self._around.config, place, self._around.embedder.digest)
+        return self._recipes[place]
+
+    def _needs_work(self, source: Source, previous: Release | None) -> bool:
+        recipe = self._recipe(source.place)
+        outcome = self._ledger.outcome(source.id)
+        if outcome and (outcome.digest, outcome.recipe) == (source.digest, recipe):
+            is_open = outcome.kind == "copy" and not self._exists(outcome.detail, previous)
+            decided = outcome.kind == "held" and self._ledger.is_approved(source.id)
+            # A place that was refused may have been cleared since.
+            return is_open or decided or outcome.kind == "refused"
+        if previous:
+            facts = previous.texts.facts(source.id)
+            if facts == (source.digest, recipe, source.place):
+                self._reused += 1
+                self._ledger.settle(source.id)
+                return False
+        if self._ledger.staged_digest(source.id) == (source.digest, recipe):
+            return False
+        return True
+
+    def _exists(self, document_id: str, previous: Release | None) -> bool:
+        return previous is not None and self._ledger.has_seen(document_id) and bool(previous.texts.holder(document_id))
+
+    # Work: prepare, admit, embed, stage.
+
+    def _work(self, waiting: int, previous: Release | None) -> None:
+        plan = Plan(self._around.config, self._around.folder, self.run_id, self._around.vault is not None)
+        admission = Admission(self._ledger, self._around.config, previous, self.run_id)
+        self._progress.begin("ingest", waiting, "doc")
+        results = self._engine.prepare(plan, self._ledger.queued())
+        admitted = self._admitted(results, admission)
+        clocked = _Clocked(self._around.embedder)
+        pending: deque[tuple[list[Prepared], dict[str, Vectors]]] = deque()
+
+        def missing() -> Iterator[list[str]]:
+            for group in _groups(admitted):
+                known = _known(group, previous)
+                pending.append((group, known))
+                yield [text for text in texts_of(group) if text not in known]
+
+        for vectors in self._engine.embed(clocked, missing()):
+            group, known = pending.popleft()
+            self._embedded += len(vectors)
+            with self._timed("stage"), self._ledger.batch():
+                self._finish(group, known, vectors)
+        self._timings["embed"] += clocked.took_s
+
+    def _finish(self, group: Sequence[Prepared], known: dict[str, Vectors], vectors: Vectors) -> None:
+        fresh = iter(vectors)
+        for prepared in group:
+            own = [known[c.embedded_text] if c.embedded_text in known else next(fresh) for c in prepared.chunks]
+            self._ledger.finish(prepared.document.id, np.stack(own))
+
+    def _admitted(
+        self, results: Iterable[tuple[Source, Prepared | Failure]], admission: Admission
+    ) -> Iterator[Prepared]:
+        for source, result in results:
+            self._progress.advance(1)
+            if isinstance(result, Failure):
+                with self._ledger.batch():
+                    self._note(source.id, source, "failed", result.reason)
+                continue
+            self._timings.update(result.timings)
+            self._pii.update(result.document.pii)
+            self._tally.add(result.document.text)
+            if result.originals and self._around.vault:
+                self._around.vault.put(result.originals)
+            with self._timed("admit"), self._ledger.batch():
+                admitted = admission.admit(result)
+            if admitted is not None:
+                yield admitted
+
+    # Release.
+
+    def _release(self, places: Sequence[str], *, is_whole: bool) -> tuple[Release, bool]:
+        folder = self._around.folder
+        with FileLock(folder / "write.lock", timeout=_WRITE_WAIT_S):
+            base = self._previous()
+            removed = self._removed(base, places, is_whole)
+            has_staged = next(self._ledger.staged_ids(), None) is not None
+            self._check_plausible(base, removed, has_staged, places)
+            if base is not None and not removed and not has_staged:
+                return base, False
+            change = Change(self._staged(), removed, "run")
+            release = build_release(folder, self._around.collection, base, change, self._around.recipe)
+            point_to(folder, release.manifest.id)
+            prune(folder)
+        return release, True
+
+    def _staged(self) -> Iterator[Entry]:
+        total = self._ledger.staged_count()
+        self._progress.begin("index", total, "doc")
+        for entry in self._ledger.staged():
+            yield entry
             self._progress.advance(1)
 
-    def _make(self, source: Source) -> Made:
-        reading = _read(source)
-        counts: Counter[str] = Counter()
+    def _removed(self, base: Release | None, places: Sequence[str], is_whole: bool) -> list[str]:
+        """Documents that their place has no more, whose clearance has run out, or that became a copy."""
+        if base is None:
+            return []
+        gone: set[str] = set()
+        for place in places:
+            gone.update(i for i in base.texts.ids("place = ?", (place,)) if not self._ledger.has_seen(i))
+            for document_id, outcome in self._ledger.outcomes(place).items():
+                if outcome.kind in ("refused", "blocked", "copy", "rejected"):
+                    gone.add(document_id)
+        today = datetime.now(UTC).date().isoformat()
+        gone.update(base.texts.ids("expires <> '' and expires < ?", (today,)))
+        if is_whole:
+            declared = set(self._around.config.places)
+            for place in base.texts.places() - declared:
+                if not place.startswith("upload:"):
+                    gone.update(base.texts.ids("place = ?", (place,)))
+        return sorted(i for i in gone if base.texts.holder(i) is not None)
 
-        def scrub(text: str) -> str:
-            scrubbed = self._scrubber.scrub(text)
-            counts.update(scrubbed.counts)
-            return scrubbed.text
+    def _check_plausible(
+        self, base: Release | None, removed: Sequence[str], has_staged: bool, places: Sequence[str]
+    ) -> None:
+        """A folder that isn't mounted looks empty; it must not empty the index."""
+        reasons = [o.detail for p in places for o in self._ledger.outcomes(p).values() if o.kind != "copy"]
+        if self._total == 0 or (base is None and not has_staged):
+            where = ", ".join(places)
+            raise SourceError(f"No text was found in {where!r}, so no release was made. {' '.join(reasons[:1])}")
 
-        blocks = [replace(b, text=scrub(b.text)) for b in clean_blocks(reading.blocks)]
-        if not blocks:
-            raise SourceError("No text was found in it.")
-        text, spans = assemble(blocks)
-        language = reading.language or guess_language(text, self._config.languages)
-        document = Document(
-            id=source.id,
-            title=scrub(clean_text(reading.title)).replace("\n", " "),
-            source=source.id,
-            digest=source.digest,
-            language=language,
-            text=text,
-            spans=spans,
-            updated=reading.updated,
-            superseded_by=reading.superseded_by,
-            pii=dict(counts),
-        )
-        chunks = chunk_document(
-            document, max_tokens=self._config.chunk_tokens, count=self._embedder.count_tokens
-        )
-        return Made(document, chunks, reused=False)
+    # Report.
 
-    def _release(self, made: Sequence[Made], previous: Release | None) -> tuple[Manifest, int]:
-        chunks = [chunk for one in made for chunk in one.chunks]
-        vectors, embedded = self._vectors(chunks, previous)
-        content = Content([(one.document, one.chunks) for one in made], vectors)
-        manifest = build_release(
-            self._folder,
-            self._collection,
-            content,
-            recipe=self._recipe,
-            embedder=(self._embedder.name, self._embedder.digest),
-        )
-        activate(self._folder, manifest.id)
-        prune(self._folder)
-        return manifest, embedded
-
-    def _vectors(
-        self, chunks: Sequence[Chunk], previous: Release | None
-    ) -> tuple[npt.NDArray[np.float32], int]:
-        """A vector a chunk; those whose text the previous release held are copied from it."""
-        vectors = np.empty((len(chunks), self._embedder.dimension), dtype=np.float32)
-        old: dict[str, int] = {}
-        if previous:
-            old = {c.embedded_text: row for row, c in enumerate(previous.texts.all_chunks())}
-        missing = []
-        for position, chunk in enumerate(chunks):
-            row = old.get(chunk.embedded_text)
-            if previous is None or row is None:
-                missing.append(position)
-            else:
-                vectors[position] = previous.dense.vectors()[row]
-        self._progress.begin("embed", len(missing), "chunk")
-        for begin in range(0, len(missing), _EMBED_AT_ONCE):
-            batch = missing[begin : begin + _EMBED_AT_ONCE]
-            vectors[batch] = self._embedder.embed([chunks[i].embedded_text for i in batch])
-            self._progress.advance(len(batch))
-        return vectors, len(missing)
-
-    def _report(
-        self,
-        manifest: Manifest,
-        made: Sequence[Made],
-        failures: Mapping[str, str],
-        *,
-        embedded: int,
-        changed: bool,
-    ) -> RunReport:
-        pii: Counter[str] = Counter()
-        for one in made:
-            pii.update(one.document.pii)
+    def _report(self, release: Release, places: Sequence[str], *, changed: bool, resumed: bool) -> RunReport:
+        manifest = release.manifest
+        by_kind: dict[str, dict[str, str]] = {}
+        for place in places:
+            for document_id, outcome in self._ledger.outcomes(place).items():
+                if self._ledger.has_seen(document_id) or ":" in document_id:
+                    by_kind.setdefault(outcome.kind, {})[document_id] = outcome.detail
+        failures = by_kind.get("failed", {}) | by_kind.get("blocked", {}) | by_kind.get("refused", {})
+        tokens = self._tally.result()
         return RunReport(
-            run_id="",
-            collection=self._collection,
+            run_id=self.run_id,
+            collection=self._around.collection,
             release_id=manifest.id,
+            release_digest=manifest.digest,
             changed=changed,
-            started_at="",
-            took_s=0.0,
+            resumed=resumed,
+            started_at=self._started.isoformat(),
+            took_s=round(time.perf_counter() - self._clock, 3),
+            places=list(places),
+            found=self._total,
             documents=manifest.documents,
             chunks=manifest.chunks,
-            reused_documents=sum(one.reused for one in made),
-            embedded_chunks=embedded,
-            pii=dict(sorted(pii.items())),
-            failures=dict(failures),
+            reused_documents=self._reused,
+            embedded_chunks=self._embedded,
+            pii=dict(sorted(self._pii.items())),
+            failures=failures,
+            duplicates=by_kind.get("copy", {}),
+            quarantined=by_kind.get("held", {}),
+            tokens=tokens,
+            timings={stage: round(seconds, 3) for stage, seconds in sorted(self._timings.items())},
         )
 
 
-def _read(source: Source) -> Reading:
-    try:
-        return read(fetch(source), source.id)
-    except SourceError:
-        raise
-    except Exception as exc:
-        raise SourceError(f"The reader failed on it: {type(exc).__name__}: {exc}.") from exc
+class _Timer:
+    """Adds the seconds of a block to a stage."""
+
+    def __init__(self, timings: Counter[str], stage: str) -> None:
+        self._timings, self._stage = timings, stage
+
+    def __enter__(self) -> None:
+        self._begun = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._timings[self._stage] += time.perf_counter() - self._begun  # type: ignore[assignment]
 
 
-def assemble(blocks: Sequence[Block]) -> tuple[str, tuple[Span, ...]]:
-    """The document's text and where each block lies in it. Rows and items follow line by line."""
-    parts: list[str] = []
-    spans: list[Span] = []
-    position = 0
-    for index, block in enumerate(blocks):
-        if index:
-            tight = block.kind in ("row", "item") and blocks[index - 1].kind == block.kind
-            gap = "\n" if tight else "\n\n"
-            parts.append(gap)
-            position += len(gap)
-        spans.append(Span(block.kind, position, position + len(block.text), block.level, block.page))
-        parts.append(block.text)
-        position += len(block.text)
-    return "".join(parts), tuple(spans)
+class _Clocked:
+    """An embedder that knows how long it took."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self.name, self.digest, self.dimension = embedder.name, embedder.digest, embedder.dimension
+        self.took_s = 0.0
+
+    def embed(self, texts: list[str]) -> Vectors:
+        """Vectors of texts."""
+        begun = time.perf_counter()
+        vectors = self._embedder.embed(texts)
+        self.took_s += time.perf_counter() - begun
+        return vectors
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """Tokens of each text."""
+        return self._embedder.count_tokens(texts)
+
+    def warm(self) -> None:
+        """Compile what is compiled at first use."""
+        self._embedder.warm()
 
 
-def _first(failures: Mapping[str, str]) -> str:
-    return next((f"{name}: {reason}" for name, reason in failures.items()), "")
+def _known(group: Sequence[Prepared], previous: Release | None) -> dict[str, Vectors]:
+    """Vectors of texts that documents of the group had in the previous release."""
+    known: dict[str, Vectors] = {}
+    for prepared in group if previous else ():
+        entry = previous.texts.entry(prepared.document.id) if previous else None
+        if entry is not None:
+            known |= {c.embedded_text: v for c, v in zip(entry.chunks, entry.vectors, strict=True)}
+    return known
+
+
+def _groups(prepared: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+    """Documents together until there is enough to embed at once."""
+    group: list[Prepared] = []
+    size = 0
+    for one in prepared:
+        group.append(one)
+        size += len(one.chunks)
+        if size >= _EMBED_AT_ONCE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+

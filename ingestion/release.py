@@ -1,38 +1,42 @@
-"""Index releases: immutable folders with a manifest, and the pointer to the active one.
+"""Index releases: immutable versions of a collection, and the pointer to the active one.
 
-<data>/collections/<name>/releases/<id>/   data first, manifest.json last
+<data>/collections/<name>/segments/<id>/   documents, chunks and vectors; shared between releases
+<data>/collections/<name>/releases/<id>/   the lexical index, the rows that are dead, manifest.json last
 <data>/collections/<name>/active           the id of the active release, replaced atomically
 """
 
-import hashlib
 import json
-import os
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.corpus import Chunk, Document
+from ingestion.durable import write_atomically
 from ingestion.errors import ReleaseError
-from ingestion.index import DenseIndex, LexicalIndex, build_dense, build_lexical
-from ingestion.store import TextStore, TextWriter
+from ingestion.index import LexicalIndex
+from ingestion.segment import Rows, Segment, Vectors, file_digests, read_segment_manifest
+from ingestion.texts import Texts
 
-FORMAT = 1
-_KEPT = 5
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a release is made of. `digest` covers the content, not the moment or the machine."""
+    """What a release is made of. `digest` covers the content, not the moment or the machine.
+
+    `number` grows with every release of the collection; `parent` is the release it was made from;
+    `total` is the sum of the numbers of its entries; `origin` is `run`, `upload` or `withdraw`.
+    """
 
     id: str
+    number: int
+    parent: str | None
+    origin: str
     collection: str
     format: int
     digest: str
+    total: str
     recipe: str
     created_at: str
     embedder: str
@@ -40,165 +44,147 @@ class Manifest:
     dimension: int
     documents: int
     chunks: int
+    next_row: int
     languages: tuple[str, ...]
+    segments: tuple[str, ...]
     files: dict[str, str]
 
 
 def collection_folder(data_dir: Path, collection: str) -> Path:
-    """Where a collection keeps its releases, runs and lock."""
+    """Where a collection keeps its segments, releases, runs and locks."""
     return data_dir / "collections" / collection
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """All that goes into a release: documents with their chunks, and a vector a chunk."""
+class Dense:
+    """Exact search over the segments of a release."""
 
-    documents: Sequence[tuple[Document, Sequence[Chunk]]]
-    vectors: npt.NDArray[np.float32]
+    def __init__(self, segments: tuple[Segment, ...], dead: Rows, dimension: int) -> None:
+        self._segments = segments
+        self._dimension = dimension
+        self._allowed = [_allowed(segment, dead) for segment in segments]
 
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """Languages of the documents, sorted."""
-        return tuple(sorted({document.language for document, _ in self.documents}))
+    def search(self, queries: Vectors, limit: int) -> tuple[Rows, Vectors]:
+        """Rows and cosines of the nearest, best first, both of shape `(queries, at most limit)`.
 
-    def digest(self, recipe: str) -> str:
-        """Of the recipe, the ids of chunks and the digests of documents."""
-        sha = hashlib.sha256(recipe.encode())
-        for document, chunks in self.documents:
-            sha.update(document.digest.encode())
-            for chunk in chunks:
-                sha.update(chunk.id.encode())
-        return sha.hexdigest()
+        Where a query has fewer, the rest has row -1 and a cosine of -1.
+        """
+        parts = [(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))]
+        for segment, allowed in zip(self._segments, self._allowed, strict=True):
+            places, cosines = segment.dense.search(queries, limit, allowed)
+            rows = np.where(places < 0, -1, segment.rows[np.maximum(places, 0)])
+            parts.append((rows, np.where(places < 0, -1.0, cosines).astype(np.float32)))
+        if len(parts) == 2:
+            return parts[1]
+        rows = np.concatenate([part[0] for part in parts], axis=1)
+        scores = np.concatenate([part[1] for part in parts], axis=1)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :limit]
+        return np.take_along_axis(rows, best, axis=1), np.take_along_axis(scores, best, axis=1)
 
+    def score(self, query: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
+        """Cosines of `query`, shape `(dimension,)`, with some rows."""
+        scores: npt.NDArray[np.float32] = self.vectors_of(rows) @ query
+        return scores
 
-def build_release(
-    folder: Path, collection: str, content: Content, *, recipe: str, embedder: tuple[str, str]
-) -> Manifest:
-    """Write a release below `folder` and validate it. It is not active yet.
-
-    `embedder` is its name and digest. Raises `ReleaseError` when what was written can't be read
-    back; nothing is left behind then.
-    """
-    digest = content.digest(recipe)
-    created = datetime.now(UTC)
-    release_id = f"{created:%Y%m%dT%H%M%S}-{digest[:8]}"
-    place = folder / "releases" / release_id
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    try:
-        rows = _write_data(place, content)
-        manifest = Manifest(
-            id=release_id,
-            collection=collection,
-            format=FORMAT,
-            digest=digest,
-            recipe=recipe,
-            created_at=created.isoformat(),
-            embedder=embedder[0],
-            embedder_digest=embedder[1],
-            dimension=int(content.vectors.shape[1]),
-            documents=len(content.documents),
-            chunks=rows,
-            languages=content.languages,
-            files=_digests(place),
-        )
-        write_atomically(place / "manifest.json", json.dumps(asdict(manifest), indent=1))
-        Release(place).check()
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        raise
-    return manifest
+    def vectors_of(self, rows: Rows) -> Vectors:
+        """The vectors of some rows, shape `(rows, dimension)`."""
+        out = np.empty((len(rows), self._dimension), dtype=np.float32)
+        for segment in self._segments:
+            places = np.minimum(np.searchsorted(segment.rows, rows), len(segment.rows) - 1)
+            here = segment.rows[places] == rows
+            out[here] = segment.dense.vectors()[places[here]]
+        return out
 
 
-def _write_data(place: Path, content: Content) -> int:
-    writer = TextWriter(place)
-    for document, chunks in content.documents:
-        writer.add(document, chunks)
-    writer.close()
-    build_dense(place, content.vectors)
-    texts = ((c.language, c.embedded_text) for _, chunks in content.documents for c in chunks)
-    build_lexical(place, texts, content.languages)
-    return writer.rows
-
-
-def _digests(place: Path) -> dict[str, str]:
-    # Lock files are empty and belong to the process, not to the data.
-    return {
-        path.relative_to(place).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(place.rglob("*"))
-        if path.is_file() and not path.name.endswith(".lock")
-    }
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that a reader sees the old or the new one, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _allowed(segment: Segment, dead: Rows) -> npt.NDArray[np.uint8] | None:
+    places = np.minimum(np.searchsorted(segment.rows, dead), len(segment.rows) - 1)
+    places = places[segment.rows[places] == dead]
+    if not len(places):
+        return None
+    alive = np.ones(len(segment.rows), dtype=bool)
+    alive[places] = False
+    return np.packbits(alive, bitorder="little")
 
 
 class Release:
-    """An open release: texts, dense and lexical index. Closed when nobody refers to it any more."""
+    """An open release. Closed when nobody refers to it any more; segments that `like` has open are shared."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, like: "Release | None" = None) -> None:
         self.manifest = read_manifest(place)
         self.place = place
-        self.texts = TextStore(place)
-        self.dense = DenseIndex(place)
+        have = {segment.id: segment for segment in like.segments} if like else {}
+        root = place.parent.parent / "segments"
+        self.segments = tuple(have.get(name) or Segment(root / name) for name in self.manifest.segments)
+        self.dead = _read_dead(place)
+        self.texts = Texts(self.segments, self.dead)
+        self.dense = Dense(self.segments, self.dead, self.manifest.dimension)
         self.lexical = LexicalIndex(place, self.manifest.languages)
-        self.superseded = np.array(self.texts.superseded_rows(), dtype=np.int64)
+        superseded = [segment.superseded for segment in self.segments] or [np.empty(0, np.int64)]
+        self.superseded: Rows = np.sort(np.concatenate(superseded))
 
     def check(self) -> None:
         """Raise `ReleaseError` unless counts and dimension agree with the manifest."""
-        if (self.dense.rows, self.dense.dimension) != (
-            self.manifest.chunks,
-            self.manifest.dimension,
-        ):
+        rows = sum(len(segment.rows) for segment in self.segments) - len(self.dead)
+        dimensions = {segment.dense.dimension for segment in self.segments} | {self.manifest.dimension}
+        if rows != self.manifest.chunks or len(dimensions) > 1:
             raise ReleaseError(f"Release {self.manifest.id!r} disagrees with its manifest.")
+
+
+def _read_dead(place: Path) -> Rows:
+    try:
+        dead: Rows = np.load(place / "dead.npy")
+    except (OSError, ValueError) as exc:
+        raise ReleaseError(f"Release {place.name!r} has no readable list of dead rows.") from exc
+    return dead
 
 
 def read_manifest(place: Path) -> Manifest:
     """Raises `ReleaseError` when the release is incomplete or of another format."""
     try:
         raw = json.loads((place / "manifest.json").read_text("utf-8"))
-        manifest = Manifest(**{**raw, "languages": tuple(raw["languages"])})
+        found = raw["format"]
     except (OSError, ValueError, TypeError, KeyError) as exc:
         raise ReleaseError(f"Release {place.name!r} has no readable manifest.") from exc
-    if manifest.format != FORMAT:
+    if found != FORMAT:
         raise ReleaseError(
-            f"Release {place.name!r} has format {manifest.format}, this version reads {FORMAT}. "
-            "Run the ingestion again."
+            f"Release {place.name!r} has format {found}, this version reads {FORMAT}. Run the ingestion again."
         )
-    return manifest
+    try:
+        lists = {name: tuple(raw[name]) for name in ("languages", "segments")}
+        return Manifest(**{**raw, **lists})
+    except (TypeError, KeyError) as exc:
+        raise ReleaseError(f"Release {place.name!r} has no readable manifest.") from exc
 
 
 def verify(place: Path) -> list[str]:
-    """Names of files whose content differs from the manifest; empty when all is well."""
+    """Names of files whose content differs from the manifests; empty when all is well."""
     manifest = read_manifest(place)
-    found = _digests(place)
-    found.pop("manifest.json", None)
-    names = set(manifest.files) | set(found)
-    return sorted(name for name in names if manifest.files.get(name) != found.get(name))
+    bad = _differing(place, manifest.files)
+    for name in manifest.segments:
+        segment = place.parent.parent / "segments" / name
+        try:
+            files = read_segment_manifest(segment).files
+        except ReleaseError:
+            bad.append(f"segments/{name}/manifest.json")
+        else:
+            bad += [f"segments/{name}/{file}" for file in _differing(segment, files)]
+    return bad
+
+
+def _differing(place: Path, files: dict[str, str]) -> list[str]:
+    found = file_digests(place)
+    return sorted(name for name in set(files) | set(found) if files.get(name) != found.get(name))
 
 
 def releases(folder: Path) -> list[Manifest]:
     """Complete releases of a collection, the newest first."""
     place = folder / "releases"
     found = []
-    for path in sorted(place.iterdir(), reverse=True) if place.is_dir() else ():
+    for path in place.iterdir() if place.is_dir() else ():
         try:
             found.append(read_manifest(path))
         except ReleaseError:
             continue
-    return found
+    return sorted(found, key=lambda manifest: -manifest.number)
 
 
 def active_id(folder: Path) -> str | None:
@@ -209,14 +195,14 @@ def active_id(folder: Path) -> str | None:
         return None
 
 
-def open_active(folder: Path) -> Release:
+def open_active(folder: Path, like: Release | None = None) -> Release:
     """The active release. Raises `ReleaseError` when there is none or it is damaged."""
     current = active_id(folder)
     if current is None:
         raise ReleaseError(
             f"The collection {folder.name!r} has no active release. Run: python -m ingestion run."
         )
-    release = Release(folder / "releases" / current)
+    release = Release(folder / "releases" / current, like)
     release.check()
     return release
 
@@ -228,23 +214,26 @@ def activate(folder: Path, release_id: str) -> Manifest:
         known = [manifest.id for manifest in releases(folder)]
         raise ReleaseError(f"No release {release_id!r} in {folder.name!r}. There are {known}.")
     Release(place).check()
-    manifest = read_manifest(place)
+    point_to(folder, release_id)
+    return read_manifest(place)
+
+
+def point_to(folder: Path, release_id: str) -> None:
+    """Replace the pointer. The release must have been checked."""
     write_atomically(folder / "active", release_id + "\n")
-    return manifest
 
 
 def roll_back(folder: Path) -> Manifest:
-    """Activate the newest release that is older than the active one. Raises `ReleaseError`."""
+    """Activate the release that the active one was made from. Raises `ReleaseError`.
+
+    If that is gone, the newest that is older.
+    """
     current = active_id(folder)
-    older = [m.id for m in releases(folder) if current is not None and m.id < current]
+    known = {manifest.id: manifest for manifest in releases(folder)}
+    now = known.get(current or "")
+    if now is not None and now.parent in known:
+        return activate(folder, now.parent)
+    older = [m.id for m in known.values() if now is not None and m.number < now.number]
     if not older:
         raise ReleaseError(f"The collection {folder.name!r} has no release before {current!r}.")
     return activate(folder, older[0])
-
-
-def prune(folder: Path, *, keep: int = _KEPT, remove: Callable[[Path], None] = shutil.rmtree) -> None:
-    """Remove all but the newest `keep` releases and the active one."""
-    current = active_id(folder)
-    for manifest in releases(folder)[keep:]:
-        if manifest.id != current:
-            remove(folder / "releases" / manifest.id)

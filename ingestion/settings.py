@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -19,4 +19,8 @@ class CorpusSettings(BaseSettings):
     )
     embed_threads: int = Field(
         0, ge=0, le=256, description="CPU threads of the embedder; 0 lets the runtime decide."
+    )
+    vault_key: SecretStr | None = Field(
+        None,
+        description="Fernet key of the vault, which remembers what pseudonyms stand for; no key, no vault.",
     )

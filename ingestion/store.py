@@ -1,4 +1,4 @@
-"""The texts of a release: documents and chunks in one read-only SQLite file."""
+"""The texts of a segment: documents and chunks in one read-only SQLite file."""
 
 import json
 import sqlite3
@@ -9,41 +9,66 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ingestion.corpus import Chunk, Document, Span
+from ingestion.corpus import Chunk, Document, Flag, Span
+from ingestion.durable import sync
 from ingestion.errors import ReleaseError
 
 _FILE = "texts.sqlite"
 _RECENT_CHUNKS = 10_000
 _SCHEMA = """
-create table documents (id text primary key, body text not null) without rowid;
-create table chunks (row integer primary key, id text not null unique, document_id text not null,
+create table documents (id text primary key, first_row integer not null, digest text not null,
+                        place text not null, recipe text not null, run_id text not null, expires text not null,
+                        content text not null,
+                        body text not null) without rowid;
+create table chunks (row integer primary key, id text not null, document_id text not null,
                      superseded integer not null, body text not null);
+create table bands (band integer not null, document_id text not null, primary key (band, document_id)) without rowid;
 create index chunks_document on chunks (document_id, row);
+create index chunks_id on chunks (id);
+create index documents_content on documents (content);
 """
 
 
 class TextWriter:
-    """Writes the file once; rows are numbered in the order of the chunks."""
+    """Writes the file once, in the order of rows."""
 
     def __init__(self, folder: Path) -> None:
-        self._db = sqlite3.connect(folder / _FILE)
+        self._path = folder / _FILE
+        self._db = sqlite3.connect(self._path)
         self._db.executescript(f"pragma journal_mode=off; pragma synchronous=off; {_SCHEMA}")
-        self.rows = 0
 
-    def add(self, document: Document, chunks: Sequence[Chunk]) -> None:
-        """Add a document and its chunks."""
-        self._db.execute("insert into documents values (?, ?)", (document.id, _dump(document)))
-        for chunk in chunks:
-            self._db.execute(
-                "insert into chunks values (?, ?, ?, ?, ?)",
-                (self.rows, chunk.id, chunk.document_id, chunk.superseded, _dump(chunk)),
-            )
-            self.rows += 1
+    def add(self, document: Document, rows: Sequence[tuple[int, Chunk]], bands: Iterable[int]) -> None:
+        """Add a document, its chunks with their rows, and its near-duplicate bands."""
+        self._db.execute(
+            "insert into documents values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                document.id,
+                rows[0][0],
+                document.digest,
+                document.place,
+                document.recipe,
+                document.run_id,
+                str(document.clearance.get("expires") or ""),
+                document.content,
+                dump(document),
+            ),
+        )
+        self._db.executemany(
+            "insert into chunks values (?, ?, ?, ?, ?)",
+            [(row, c.id, c.document_id, c.superseded, dump(c)) for row, c in rows],
+        )
+        self._db.executemany(
+            "insert or ignore into bands values (?, ?)", [(band, document.id) for band in bands]
+        )
 
     def close(self) -> None:
         """Make the file durable."""
         self._db.commit()
-        self._db.execute("pragma synchronous=full")
+        self._db.close()
+        sync(self._path)
+
+    def abandon(self) -> None:
+        """Let go of the file; it is of no use."""
         self._db.close()
 
 
@@ -56,67 +81,62 @@ class TextStore:
             raise ReleaseError(f"{str(path)!r} is missing.")
         self._uri = f"{path.resolve().as_uri()}?immutable=1"
         self._local = threading.local()
-        self._recent = lru_cache(maxsize=_RECENT_CHUNKS)(self._read)
+        self.read = lru_cache(maxsize=_RECENT_CHUNKS)(self._read)
 
-    @property
-    def _db(self) -> sqlite3.Connection:
-        if not hasattr(self._local, "db"):
-            self._local.db = sqlite3.connect(self._uri, uri=True)
-        db: sqlite3.Connection = self._local.db
-        return db
-
-    def chunks(self, rows: Sequence[int]) -> list[Chunk]:
-        """The chunks of some rows, in the order asked for."""
-        return [self._recent(row) for row in rows]
+    def query(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run a statement. Raises `ReleaseError` when the file is damaged."""
+        try:
+            if not hasattr(self._local, "db"):
+                self._local.db = sqlite3.connect(self._uri, uri=True)
+            cursor: sqlite3.Cursor = self._local.db.execute(statement, values)
+        except sqlite3.DatabaseError as exc:
+            raise ReleaseError(f"The texts of the release are damaged: {exc}.") from exc
+        return cursor
 
     def _read(self, row: int) -> Chunk:
-        found = self._db.execute("select body from chunks where row = ?", (row,)).fetchone()
-        return _chunk(found[0])
+        return load_chunk(self.query("select body from chunks where row = ?", (row,)).fetchone()[0])
 
-    def chunk(self, chunk_id: str) -> Chunk | None:
-        """A chunk by its id."""
-        found = self._db.execute("select body from chunks where id = ?", (chunk_id,)).fetchone()
-        return _chunk(found[0]) if found else None
+    def chunk_rows(self, chunk_id: str) -> list[int]:
+        """Rows of chunks with an id."""
+        return [row for (row,) in self.query("select row from chunks where id = ?", (chunk_id,))]
 
     def superseded_rows(self) -> list[int]:
         """Rows of documents that a newer version replaces, ascending."""
-        try:
-            found = self._db.execute("select row from chunks where superseded order by row")
-            return [row for (row,) in found]
-        except sqlite3.DatabaseError as exc:
-            raise ReleaseError(f"The texts of the release are damaged: {exc}.") from exc
+        return [row for (row,) in self.query("select row from chunks where superseded order by row")]
 
-    def all_chunks(self) -> Iterator[Chunk]:
-        """Every chunk in row order."""
-        for (body,) in self._db.execute("select body from chunks order by row"):
-            yield _chunk(body)
+    def document_rows(self, document_id: str) -> list[int]:
+        """Rows of a document's chunks, in reading order."""
+        query = "select row from chunks where document_id = ? order by row"
+        return [row for (row,) in self.query(query, (document_id,))]
 
     def document(self, document_id: str) -> Document | None:
         """A document by its id."""
-        query = "select body from documents where id = ?"
-        found = self._db.execute(query, (document_id,)).fetchone()
-        return _document(found[0]) if found else None
+        found = self.query("select body from documents where id = ?", (document_id,)).fetchone()
+        return load_document(found[0]) if found else None
 
-    def document_chunks(self, document_id: str) -> list[tuple[int, Chunk]]:
-        """Rows and chunks of a document, in reading order."""
-        query = "select row, body from chunks where document_id = ? order by row"
-        return [(row, _chunk(body)) for row, body in self._db.execute(query, (document_id,))]
+    def bands(self, document_id: str) -> list[int]:
+        """The near-duplicate bands of a document."""
+        return [b for (b,) in self.query("select band from bands where document_id = ?", (document_id,))]
 
-    def documents(self) -> Iterator[Document]:
-        """Every document, by id."""
-        for (body,) in self._db.execute("select body from documents order by id"):
-            yield _document(body)
+    def documents(self) -> Iterator[tuple[int, Document]]:
+        """First row and document, in row order."""
+        for row, body in self.query("select first_row, body from documents order by first_row"):
+            yield row, load_document(body)
 
 
-def _dump(value: Document | Chunk) -> str:
+def dump(value: Document | Chunk) -> str:
+    """A value as JSON."""
     return json.dumps(asdict(value), ensure_ascii=False)
 
 
-def _chunk(body: str) -> Chunk:
+def load_chunk(body: str) -> Chunk:
+    """A chunk from its JSON."""
     return Chunk(**json.loads(body))
 
 
-def _document(body: str) -> Document:
+def load_document(body: str) -> Document:
+    """A document from its JSON."""
     raw: dict[str, Any] = json.loads(body)
-    spans: Iterable[dict[str, Any]] = raw.pop("spans")
-    return Document(spans=tuple(Span(**span) for span in spans), **raw)
+    spans = tuple(Span(**span) for span in raw.pop("spans"))
+    flags = tuple(Flag(**flag) for flag in raw.pop("flags"))
+    return Document(spans=spans, flags=flags, **raw)

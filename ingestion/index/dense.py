@@ -35,10 +35,19 @@ class DenseIndex:
         ).reshape(self.rows, self.dimension)
 
     def search(
-        self, queries: npt.NDArray[np.float32], limit: int
+        self, queries: npt.NDArray[np.float32], limit: int, allowed: npt.NDArray[np.uint8] | None = None
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Rows and cosines of the nearest, best first, both of shape `(queries, min(limit, rows))`."""
-        scores, rows = self._index.search(queries, min(limit, self.rows))
+        """Rows and cosines of the nearest, best first, both of shape `(queries, min(limit, rows))`.
+
+        `allowed` has a bit for each row, the lowest first; where fewer rows are allowed than asked for,
+        the rest has row -1.
+        """
+        limit = min(limit, self.rows)
+        if allowed is None:
+            scores, rows = self._index.search(queries, limit)
+        else:
+            selector = faiss.IDSelectorBitmap(allowed)
+            scores, rows = self._index.search(queries, limit, params=faiss.SearchParameters(sel=selector))
         return rows, scores
 
     def score(self, query: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

@@ -1,8 +1,9 @@
 """BM25 with one analysis a language, on Tantivy. A text lies in the field of its own language."""
 
+import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,6 +33,8 @@ _STEMMERS = {
     "hu": "hungarian",
 }
 _MAX_TERMS = 64
+# The field of texts in a language that the collection does not declare.
+OTHER = "other"
 
 
 def analyzer(language: str) -> tantivy.TextAnalyzer:
@@ -54,22 +57,59 @@ def _schema(languages: Sequence[str]) -> tantivy.Schema:
     return builder.build()
 
 
-def build_lexical(folder: Path, texts: Iterable[tuple[str, str]], languages: Sequence[str]) -> None:
-    """Index `(language, text)` pairs, the position of a pair being its row."""
-    place = folder / _FOLDER
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
-    index = tantivy.Index(_schema(languages), path=str(place))
-    for language in languages:
-        index.register_tokenizer(language, analyzer(language))
-    writer = index.writer(_WRITER_BYTES, 1)
-    for row, (language, text) in enumerate(texts):
+class LexicalWriter:
+    """Makes the index of a release: from nothing, or from that of another release.
+
+    Files of an index never change, so a copy is made of links and costs no more for a large collection.
+    """
+
+    def __init__(
+        self, folder: Path, languages: Sequence[str], *, base: Path | None = None, heap_bytes: int = _WRITER_BYTES
+    ) -> None:
+        place = folder / _FOLDER
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        self._languages = frozenset(languages)
+        self._schema = _schema(languages)
+        if base is None:
+            index = tantivy.Index(self._schema, path=str(place))
+        else:
+            _link(base / _FOLDER, place)
+            index = tantivy.Index.open(str(place))
+        for language in languages:
+            index.register_tokenizer(language, analyzer(language))
+        self._writer = index.writer(heap_bytes, 1)
+
+    def add(self, row: int, language: str, text: str) -> None:
+        """Index a text; one in an unknown language is analysed without a stemmer."""
         document = tantivy.Document()
         document.add_unsigned("row", row)
-        document.add_text(f"body_{language}", text)
-        writer.add_document(document)
-    writer.commit()
-    writer.wait_merging_threads()
+        document.add_text(f"body_{language if language in self._languages else OTHER}", text)
+        self._writer.add_document(document)
+
+    def remove(self, row: int) -> None:
+        """Forget a row."""
+        self._writer.delete_documents_by_query(tantivy.Query.term_query(self._schema, "row", row))
+
+    def close(self) -> None:
+        """Make it durable, and wait until what is merged has been merged."""
+        self._writer.commit()
+        self._writer.wait_merging_threads()
+
+    def abandon(self) -> None:
+        """Forget what was added."""
+        self._writer.rollback()
+
+
+def _link(old: Path, new: Path) -> None:
+    """A folder's files under another name; those that are replaced in place are copied."""
+    for path in old.iterdir():
+        if path.name.endswith(".lock"):
+            continue
+        if path.suffix == ".json" or path.name.startswith("."):
+            shutil.copyfile(path, new / path.name)
+        else:
+            os.link(path, new / path.name)
 
 
 class LexicalIndex:

@@ -7,10 +7,14 @@ from ingestion.corpus import Reading
 from ingestion.errors import SourceError
 from ingestion.load.csv_table import read_csv
 from ingestion.load.docx import read_docx
+from ingestion.load.email import read_eml
 from ingestion.load.html import read_html
+from ingestion.load.json import read_json, read_jsonl
 from ingestion.load.markdown import read_markdown
 from ingestion.load.pdf import read_pdf
+from ingestion.load.pptx import read_pptx
 from ingestion.load.text import read_text
+from ingestion.load.xlsx import read_xlsx
 
 Reader = Callable[[bytes, str], Reading]
 
@@ -23,20 +27,54 @@ READERS: Mapping[str, Reader] = {
     ".docx": read_docx,
     ".txt": read_text,
     ".csv": read_csv,
+    ".tsv": read_csv,
+    ".json": read_json,
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".pptx": read_pptx,
+    ".xlsx": read_xlsx,
+    ".eml": read_eml,
 }
+CONTAINERS = (".mbox", ".zip")
 
 
 def read(data: bytes, path: str) -> Reading:
     """Read `data` by the suffix of `path`. Raises `SourceError` that says what is wrong with it."""
     suffix = PurePath(path).suffix.lower()
     reader = READERS.get(suffix)
+    if suffix in CONTAINERS:
+        raise SourceError("Archives within archives are read two deep. Unpack it.")
     if reader is None:
         raise SourceError(f"No reader for {suffix or 'files without a suffix'!r}: {known()}.")
-    if not data.strip():
+    if not data[:65_536].strip() and not data.strip():
         raise SourceError("The file is empty.")
+    _check_kind(data, suffix)
     return reader(data, PurePath(path).stem.replace("-", " ").replace("_", " "))
 
 
 def known() -> str:
     """The formats that can be read, for messages."""
-    return "readable are " + ", ".join(sorted(READERS))
+    return "readable are " + ", ".join(sorted((*READERS, *CONTAINERS)))
+
+
+# What the first bytes of a file must be, by suffix, and what a person calls it.
+_MAGIC: Mapping[str, tuple[bytes, str]] = {
+    ".pdf": (b"%PDF-", "PDF"),
+    ".docx": (b"PK", "Word document"),
+    ".pptx": (b"PK", "PowerPoint presentation"),
+    ".xlsx": (b"PK", "Excel workbook"),
+}
+_FOREIGN = {b"%PDF-": "a PDF", b"PK\x03\x04": "a ZIP archive or an Office file", b"\xd0\xcf\x11\xe0": "an old or a protected Office file"}
+
+
+def _check_kind(data: bytes, suffix: str) -> None:
+    """Raise `SourceError` when a file's first bytes contradict its name."""
+    head = data[:1024].lstrip()
+    wanted, kind = _MAGIC.get(suffix, (b"", ""))
+    found = next((name for magic, name in _FOREIGN.items() if head.startswith(magic)), None)
+    if wanted and wanted not in data[:1024]:
+        is_locked = head.startswith(b"\xd0\xcf\x11\xe0")
+        remedy = "it is protected by a password or of an old format" if is_locked else f"it is {found or 'something else'}"
+        raise SourceError(f"The file is no {kind}: {remedy}. Check its name.")
+    if not wanted and found:
+        raise SourceError(f"The file is {found}, not {suffix!r}. Check its name.")

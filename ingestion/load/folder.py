@@ -1,53 +1,64 @@
-"""Files of a folder as sources, in a stable order."""
+"""Files of a folder, or those that a pattern names, as sources in a stable order."""
 
+import glob
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from ingestion.corpus import Source
 from ingestion.errors import SourceError
-
-MAX_FILE_BYTES = 200 * 1024 * 1024
-_BLOCK_BYTES = 1024 * 1024
+from ingestion.load.fetch import MAX_FILE_BYTES
 
 
-def discover(place: Path) -> Iterator[Source]:
-    """Every visible file below `place`, or `place` itself; ids are paths relative to it.
+def discover_files(base: Path, path: str) -> Iterator[Source | tuple[Source, str]]:
+    """Every visible file below a folder, or a file, or what a pattern names; ids are relative paths.
 
-    Links are not followed out of the folder. Raises `SourceError` when `place` does not exist.
+    Links are not followed out of the folder. Raises `SourceError` when there is nothing of that name.
     """
+    place = base / path
     if place.is_file():
         yield _source(place, place.name)
-        return
-    if not place.is_dir():
+    elif place.is_dir():
+        yield from _below(place)
+    elif glob.has_magic(path):
+        yield from _matching(base, path)
+    else:
         raise SourceError(f"There is no file or folder {str(place)!r}. Check the path.")
+
+
+def _below(place: Path) -> Iterator[Source | tuple[Source, str]]:
+    root = place.resolve()
     for path in sorted(place.rglob("*")):
         relative = path.relative_to(place)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if not hidden and path.is_file() and path.resolve().is_relative_to(place.resolve()):
+        if not hidden and path.is_file() and path.resolve().is_relative_to(root):
             yield _source(path, relative.as_posix())
 
 
-def _source(path: Path, name: str) -> Source:
-    digest = hashlib.sha256()
+def _matching(base: Path, pattern: str) -> Iterator[Source | tuple[Source, str]]:
+    """Files that a pattern names; ids are relative to the part of it that is no pattern."""
+    fixed = Path(pattern)
+    while glob.has_magic(str(fixed)):
+        fixed = fixed.parent
+    root = base / fixed
+    found = sorted(glob.glob(str(base / pattern), recursive=True))
+    if not found:
+        raise SourceError(f"No file matches {pattern!r} below {str(base)!r}. Check the pattern.")
+    for name in found:
+        path = Path(name)
+        if path.is_file() and path.resolve().is_relative_to(root.resolve()):
+            yield _source(path, path.relative_to(root).as_posix())
+
+
+def _source(path: Path, name: str) -> Source | tuple[Source, str]:
+    name = name.encode("utf-8", "replace").decode()  # a name may hold bytes that are no text
     try:
         size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            # It won't be read, so it isn't hashed either.
+            return Source(name, str(path), f"size:{size}:{path.stat().st_mtime_ns}", size)
         with path.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
-        raise SourceError(f"{str(path)!r} cannot be read: {exc.strerror}.") from exc
-    return Source(id=name, path=str(path), digest=digest.hexdigest(), size_bytes=size)
-
-
-def fetch(source: Source) -> bytes:
-    """The bytes of a source. Raises `SourceError` when it is too large or has gone."""
-    if source.size_bytes > MAX_FILE_BYTES:
-        limit = MAX_FILE_BYTES // 1024**2
-        raise SourceError(
-            f"It has {source.size_bytes // 1024**2} MB, more than the limit of {limit} MB. Split it."
-        )
-    try:
-        return Path(source.path).read_bytes()
-    except OSError as exc:
-        raise SourceError(f"{source.path!r} cannot be read: {exc.strerror}.") from exc
+        return Source(name, str(path), "unreadable", 0), f"It cannot be read: {exc.strerror}."
+    return Source(name, str(path), digest, size)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from lxml import etree
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
@@ -20,7 +21,13 @@ _BOILERPLATE = re.compile(
     r"(^|[\s_-])(nav|navbar|menu|breadcrumbs?|cookie\S*|consent|sidebar|footer|related|share|social"
     r"|newsletter|advert\S*|promo|feedback|pagination|skip\S*)($|[\s_-])"
 )
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0", re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|opacity\s*:\s*0(?![.\d]*[1-9])"
+    r"|(?:left|top|text-indent)\s*:\s*-\d{4,}|(?<![-\w])color\s*:\s*(?:#fff(?:fff)?\b|white\b|transparent)"
+    r"|clip\s*:\s*rect\(0|height\s*:\s*0(?:px)?\s*;[^\"]*overflow\s*:\s*hidden",
+    re.IGNORECASE,
+)
+_LONG_COMMENT = 40
 _BLOCK_TAGS = frozenset(
     "address article blockquote body center dd details div dl dt fieldset figcaption figure h1 h2 h3"
     " h4 h5 h6 hr html li main ol p pre section summary table tbody td th thead tr ul".split()
@@ -32,7 +39,7 @@ _MAX_DEPTH = 200
 def read_html(data: bytes, name: str) -> Reading:
     """Main content in reading order. Raises `SourceError` when there is no element at all."""
     root = _parse(data)
-    _prune(root)
+    hidden = _prune(root)
     blocks = tuple(_walk(_main(root), 0))
     first = next((b.text for b in blocks if b.kind == "heading"), None)
     title = first or (root.findtext(".//title") or "").split("|")[0].strip() or name
@@ -42,6 +49,7 @@ def read_html(data: bytes, name: str) -> Reading:
         blocks=blocks,
         language=(root.get("lang") or "").split("-")[0].lower() or None,
         updated=str(date) or None,
+        hidden=tuple(hidden),
     )
 
 
@@ -56,24 +64,46 @@ def _parse(data: bytes) -> HtmlElement:
     return root
 
 
-def _prune(root: HtmlElement) -> None:
+def _prune(root: HtmlElement) -> list[str]:
+    """Take out what is no content; what of it was hidden from readers is returned."""
+    hidden: list[str] = []
     for element in list(root.iter()):
         if not isinstance(element.tag, str):
+            if element.tag is etree.Comment and len(element.text or "") > _LONG_COMMENT:
+                hidden.append(" ".join((element.text or "").split()))
             if element.getparent() is not None:
                 element.drop_tree()
-        elif element.tag not in ("html", "body", "head") and _is_noise(element):
+        elif element.tag in ("html", "body", "head") or _is_gone(element):
+            continue
+        elif _is_hidden(element):
+            hidden.append(" ".join(element.text_content().split()))
             element.drop_tree()
+        elif _is_noise(element):
+            element.drop_tree()
+    return [text for text in hidden if text]
+
+
+def _is_gone(element: HtmlElement) -> bool:
+    return element.getparent() is None
+
+
+def _is_hidden(element: HtmlElement) -> bool:
+    """Hidden from readers, as far as the element itself says so."""
+    if element.tag in _DROPPED:
+        return False
+    if element.get("hidden") is not None:
+        return True
+    style = element.get("style")
+    return bool(style and _HIDDEN.search(style)) or element.get("class") in ("sr-only", "visually-hidden")
 
 
 def _is_noise(element: HtmlElement) -> bool:
     if element.tag in _DROPPED or element.get("role") in _DROPPED_ROLES:
         return True
-    if element.get("hidden") is not None or element.get("aria-hidden") == "true":
-        return True
-    if _HIDDEN.search(element.get("style") or ""):
+    if element.get("aria-hidden") == "true":
         return True
     names = f"{element.get('class') or ''} {element.get('id') or ''}".lower()
-    return element.tag != "main" and bool(_BOILERPLATE.search(names))
+    return element.tag != "main" and len(names) > 3 and bool(_BOILERPLATE.search(names))
 
 
 def _main(root: HtmlElement) -> HtmlElement:

@@ -23,8 +23,7 @@ def read_pdf(data: bytes, name: str) -> Reading:
     """Blocks page by page. Raises `SourceError` for damaged, locked and scanned files."""
     try:
         with pdfplumber.open(io.BytesIO(data)) as pdf:
-            pages = [_page_lines(page) for page in pdf.pages]
-            tables = [_tables(page) for page in pdf.pages]
+            pages, tables, hidden = _pages(pdf)
             title = str((pdf.metadata or {}).get("Title") or "").strip()
     except PdfminerException as exc:
         locked = any(isinstance(arg, PDFPasswordIncorrect) for arg in exc.args)
@@ -32,6 +31,7 @@ def read_pdf(data: bytes, name: str) -> Reading:
         raise SourceError(f"The file {reason}.") from exc
     if not any(pages) and not any(tables):
         raise SourceError(f"None of its {len(pages)} pages has text: it is a scan and needs OCR.")
+    scanned = [number for number, lines in enumerate(pages, start=1) if not lines and not tables[number - 1]]
     running = _running_lines(pages)
     body = median([line["size"] for lines in pages for line in lines] or [10.0])
     blocks: list[Block] = []
@@ -39,7 +39,33 @@ def read_pdf(data: bytes, name: str) -> Reading:
         kept = [line for line in lines if _shape(line) not in running]
         blocks.extend(_page_blocks(kept, grids, body, number))
     first = next((b.text for b in blocks if b.kind == "heading"), name)
-    return Reading(title=title or first, blocks=tuple(blocks))
+    facts = {"pages_without_text": ", ".join(map(str, scanned))} if scanned else {}
+    return Reading(title=title or first, blocks=tuple(blocks), hidden=tuple(hidden), metadata=facts)
+
+
+def _pages(pdf: pdfplumber.PDF) -> tuple[list[list[Line]], list[list[tuple[float, list[list[str]]]]], list[str]]:
+    """Lines and tables of every page, and text that can't be seen. A page lets go of its memory when it is done."""
+    lines, tables, hidden = [], [], []
+    for page in pdf.pages:
+        unseen = "".join(char["text"] for char in page.chars if not _is_visible(char))
+        if unseen.strip():
+            hidden.append(unseen)
+            page = page.filter(_is_visible)
+        lines.append(_page_lines(page))
+        tables.append(_tables(page))
+        page.close()
+    return lines, tables, hidden
+
+
+def _is_visible(item: Line) -> bool:
+    """White letters and those smaller than two points are not."""
+    if item.get("object_type") != "char":
+        return True
+    colour = item.get("non_stroking_color")
+    values = list(colour) if isinstance(colour, (tuple, list)) else [colour]
+    is_number = bool(values) and all(isinstance(value, (int, float)) for value in values)
+    white = is_number and (values == [0, 0, 0, 0] if len(values) == 4 else all(value >= 0.99 for value in values))
+    return item["size"] >= 2 and not white
 
 
 def _page_lines(page: Page) -> list[Line]:

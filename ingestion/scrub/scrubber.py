@@ -1,29 +1,65 @@
-"""Find personal data in a text and mask it. Deterministic; never keeps or logs a value."""
+"""Find personal data in texts and put masks or pseudonyms in its place. Never keeps or logs a value."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ingestion.collection import Action, PiiPolicy
+from ingestion.scrub.names import Named, NameFinder, load_names
+from ingestion.scrub.pseudonyms import Pseudonyms
+
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
 
-# The name under which recognisers are filed; patterns hold in every language.
 LANGUAGE = "en"
-# Every recogniser in use needs an @ (e-mail, URL with credentials), an address with dots or colons (IP),
-# or seven digits with little between them (the shortest phone numbers). Other texts pass unread.
-_ADDRESS = re.compile(r"@|::|[0-9a-fA-F]:[0-9a-fA-F]{1,4}:|\d\.\d{1,3}\.\d{1,3}\.\d")
+# Every recogniser in use needs one of these; other texts pass unread: an @, an address with dots or colons,
+# seven digits with little between them, a long word with digits, a word of capitals and digits.
+_MARKS = re.compile(
+    r"@|::|[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]|\d\.\d{1,3}\.\d{1,3}\.\d|\d(?:[\s().+/\u2010-\u2015-]{0,4}\d){6}"
+    r"|\b(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}|\b(?=(?:[A-Z]*\d){4})[A-Z0-9]{9,16}\b|\b[XYZ]\d{7}|\b\d{8}-?[A-Z]\b"
+    r"|\b[A-Z]{2}(?: ?\d\d){3} ?[A-Z]\b|\b\d{6}[-+A]\d{3}|\bxox|PRIVATE KEY|\b\w+\.[a-z]{2,6}\b"
+)
 _DIGITS = re.compile(r"\d(?:[\s().+/\u2010-\u2015-]{0,4}\d){6}")
 # Bare numbers get low scores from Presidio; at .4 and above it has seen a format or a checksum.
 _MIN_SCORE = 0.4
+_MIN_SCORE_IN_CONTEXT = 0.05
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
-# A pattern may swallow the beginning of the next identifier, so what is left is searched again.
+# A pattern may swallow the beginning of the next identifier, and a name may be seen only when its
+# neighbour is gone, so what is left is searched again.
 _PASSES = 4
+_CONTEXT_CHARS = 60
 # `deploy@host.example` inside `https://user:secret@host.example` is one finding, not two.
-_RANK = {"URL_CREDENTIALS": 2, "IBAN_CODE": 1, "CREDIT_CARD": 1, "US_SSN": 1}
+_RANK = {"URL_CREDENTIALS": 3, "SECRET_KEY": 3, "IBAN_CODE": 2, "CREDIT_CARD": 2, "US_SSN": 1, "DOMAIN_NAME": -1}
+# Numbers without a form of their own are somebody's only beside a word that says so. One random number in
+# ten passes a checksum, and order numbers are many.
+_CONTEXT = {
+    "UK_NHS": "nhs|health service|patient",
+    "NL_BSN": "bsn|burgerservice|sofi|citizen service",
+    "US_ITIN": "itin|taxpayer|tax id",
+    "US_PASSPORT": "passport",
+    "US_DRIVER_LICENSE": "licen[cs]e|driver|permit|dmv",
+    "DE_TAX_ID": "steuer|tax|idnr|identifikationsnummer",
+    "PL_PESEL": "pesel",
+    "SE_PERSONNUMMER": "personnummer|personal (?:identity )?number|ssn",
+    "IN_AADHAAR": "aadha+r|uidai",
+    "IN_PAN": r"\bpan\b|permanent account|income tax",
+    "AU_TFN": r"\btfn\b|tax file",
+    "AU_MEDICARE": "medicare",
+    "BE_NATIONAL_NUMBER": "national|rijksregister|registre|niss|insz",
+    "FR_NIR": "nir|s[ée]cu|social|vitale",
+}
+_CONTEXT_WORDS = {entity: re.compile(words, re.IGNORECASE) for entity, words in _CONTEXT.items()}
+# What stands in a text's place of personal data: `<EMAIL_ADDRESS>`, `<PERSON_17>`.
+MASK = re.compile(r"<([A-Z][A-Z_]*[A-Z])(?:_(\d+))?>")
+# The name model's words for what a policy calls otherwise.
+_MODEL_ENTITY = {"GPE": "LOCATION"}
+_NAMED = frozenset(
+    "PERSON STREET_ADDRESS LOCATION ORGANIZATION NRP DATE_TIME TITLE AGE ZIP_CODE PHONE_NUMBER".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +74,32 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Scrubbed:
-    """A text with masks such as `<EMAIL_ADDRESS>`, and how many of each type were masked."""
+    """A text with masks such as `<EMAIL_ADDRESS>`, and how many of each type were found.
+
+    `blocked` are the types for which the policy keeps the whole document out; `originals` maps
+    pseudonyms to values for the vault, and is empty unless it was asked for.
+    """
 
     text: str
     counts: Mapping[str, int]
+    blocked: frozenset[str] = frozenset()
+    originals: Mapping[str, str] = field(default_factory=dict)
 
 
 class Scrubber:
-    """Masks the entity types of a policy; values that match a pattern of `allow` stay."""
+    """Applies a policy. Safe to use from several threads; what is slow to load is loaded at first use."""
 
     def __init__(
-        self,
-        entities: Sequence[str],
-        *,
-        allow: Sequence[str] = (),
-        regions: Sequence[str] = ("US",),
+        self, policy: PiiPolicy, *, pseudonyms: Pseudonyms | None = None, with_names: bool = True
     ) -> None:
-        self._entities = tuple(entities)
-        self._regions = tuple(regions)
-        self._allow = tuple(pattern.lower() for pattern in allow)
+        self._policy = policy
+        self._entities = tuple(policy.entities)
+        self._patterns = tuple(e for e in self._entities if e not in _NAMED or e == "PHONE_NUMBER")
+        self._named = frozenset(e for e in self._entities if e in _NAMED) if with_names else frozenset()
+        self._allow = tuple(pattern.lower() for pattern in policy.allow)
+        self._pseudonyms = pseudonyms or Pseudonyms(b"")
         self._built: AnalyzerEngine | None = None
+        self._names: NameFinder | None = None
         self._lock = Lock()
 
     @property
@@ -67,62 +109,147 @@ class Scrubber:
                 # Presidio takes two seconds to import, which most runs and all texts without digits spare.
                 from ingestion.scrub.recognisers import build_analyzer
 
-                self._built = build_analyzer(self._entities, self._regions)
+                self._built = build_analyzer(self._patterns, self._policy.regions)
             return self._built
 
+    def _name_finder(self) -> NameFinder | None:
+        with self._lock:
+            if self._names is None and self._policy.names != "none" and self._named - {"PHONE_NUMBER"}:
+                self._names = load_names(self._policy.names)
+            return self._names
+
     def warm(self) -> None:
-        """Build the recognisers now. Raises `ScopeError` for a type without one."""
+        """Load everything now. Raises `ScopeError` for a name model that is not there."""
         self._analyzer.analyze("warm 0", language=LANGUAGE)
+        self.find("Warm Person")
 
     def find(self, text: str) -> list[Finding]:
         """Findings from left to right, without overlaps: the higher rank, then the longer wins."""
-        if not self._entities or not may_hold_personal_data(text):
+        return self.find_all([text])[0]
+
+    def find_all(self, texts: Sequence[str], *, with_names: bool = True) -> list[list[Finding]]:
+        """Findings in each of several texts, which costs less than one after the other."""
+        found = [self._find_patterns(text) for text in texts]
+        finder = self._name_finder() if with_names else None
+        waiting = list(range(len(texts))) if finder is not None else []
+        for _ in range(_PASSES):
+            if not waiting or finder is None:
+                break
+            blanked = [_without(MASK.sub(_blank, texts[i]), found[i], " ") for i in waiting]
+            again = []
+            for i, text, names in zip(waiting, blanked, finder.find(blanked), strict=True):
+                taken = [f for f in map(self._finding, names) if f is not None and self._is_free(f, text)]
+                if taken:
+                    found[i] = found[i] + taken
+                    again.append(i)
+            waiting = again
+        return [sorted(one, key=lambda finding: finding.start) for one in found]
+
+    def _finding(self, named: Named) -> Finding | None:
+        label: str = _MODEL_ENTITY.get(named.label, named.label)
+        score: float = named.score
+        if label not in self._named or score < self._policy.min_name_score:
+            return None
+        return Finding(label, named.start, named.end, score)
+
+    def _is_free(self, finding: Finding, text: str) -> bool:
+        value = text[finding.start : finding.end]
+        if finding.entity == "PHONE_NUMBER":
+            return sum(c.isdigit() for c in value) >= 6 and not self._is_allowed(value)
+        if finding.entity in ("PERSON", "LOCATION", "ORGANIZATION", "NRP") and not any(
+            c.isalpha() for c in value
+        ):
+            return False
+        return not self._is_allowed(value)
+
+    def _find_patterns(self, text: str) -> list[Finding]:
+        if not self._patterns or not may_hold_identifiers(text):
             return []
         taken: list[Finding] = []
         for _ in range(_PASSES):
-            found = self._pass(_without(text, taken))
+            found = self._pass(_without(text, taken, "\n"))
             taken += found
             if not found:
                 break
-        return sorted(taken, key=lambda finding: finding.start)
+        return taken
 
     def _pass(self, text: str) -> list[Finding]:
-        results = self._analyzer.analyze(text, language=LANGUAGE, score_threshold=_MIN_SCORE)
+        results = self._analyzer.analyze(text, language=LANGUAGE, score_threshold=_MIN_SCORE_IN_CONTEXT)
         taken: list[Finding] = []
         for result in sorted(results, key=_priority):
-            if self._is_exempt(text[result.start : result.end], result):
+            if self._is_exempt(text, result):
                 continue
             if all(result.end <= f.start or result.start >= f.end for f in taken):
                 taken.append(Finding(result.entity_type, result.start, result.end, float(result.score)))
         return taken
 
     def scrub(self, text: str) -> Scrubbed:
-        """Mask what `find` finds. Scrubbing a scrubbed text changes nothing."""
+        """Apply the policy to what `find` finds. Scrubbing a scrubbed text changes nothing."""
+        return self.scrub_all([text])[0]
+
+    def scrub_all(
+        self, texts: Sequence[str], *, keep_originals: bool = False, with_names: bool = True
+    ) -> list[Scrubbed]:
+        """The same for several texts."""
+        found = self.find_all(texts, with_names=with_names)
+        return [self._apply(text, one, keep_originals) for text, one in zip(texts, found, strict=True)]
+
+    def _apply(self, text: str, findings: Sequence[Finding], keep_originals: bool) -> Scrubbed:
         parts: list[str] = []
+        originals: dict[str, str] = {}
         position = 0
-        findings = self.find(text)
         for finding in findings:
-            parts += [text[position : finding.start], f"<{finding.entity}>"]
+            value = text[finding.start : finding.end]
+            stand_in = self.stand_in(finding.entity, value)
+            if stand_in is None:
+                continue
+            if keep_originals and MASK.fullmatch(stand_in) and stand_in[-2].isdigit():
+                originals[stand_in] = value
+            parts += [text[position : finding.start], stand_in]
             position = finding.end
         parts.append(text[position:])
-        return Scrubbed("".join(parts), Counter(finding.entity for finding in findings))
+        counts = Counter(finding.entity for finding in findings)
+        blocked = frozenset(e for e in counts if self._policy.action_of(e) == "block")
+        return Scrubbed("".join(parts), counts, blocked, originals)
 
-    def _is_exempt(self, value: str, result: "RecognizerResult") -> bool:
+    def stand_in(self, entity: str, value: str) -> str | None:
+        """What replaces a value of a type; None when it stays."""
+        action: Action = self._policy.action_of(entity)
+        if action == "keep":
+            return None
+        return self._pseudonyms.of(entity, value) if action == "pseudonymise" else f"<{entity}>"
+
+    def _is_exempt(self, text: str, result: "RecognizerResult") -> bool:
+        value = text[result.start : result.end]
+        words = _CONTEXT_WORDS.get(result.entity_type)
+        if words is not None:
+            around = text[max(0, result.start - _CONTEXT_CHARS) : result.end + _CONTEXT_CHARS]
+            if not words.search(around):
+                return True
+        elif result.score < _MIN_SCORE:
+            return True
         if result.entity_type == "PHONE_NUMBER" and (_DATE.match(value) or not _DIGITS.search(value)):
             return True  # dates look like phone numbers, and short codes are nobody's
+        return self._is_allowed(value)
+
+    def _is_allowed(self, value: str) -> bool:
         return any(fnmatchcase(value.lower(), pattern) for pattern in self._allow)
 
 
-def _without(text: str, findings: Sequence[Finding]) -> str:
-    """The text with line breaks where the findings were: same offsets, nothing to find there."""
+def _without(text: str, findings: Sequence[Finding], filler: str) -> str:
+    """The text with a filler where the findings were: same offsets, nothing to find there."""
     for finding in findings:
-        text = text[: finding.start] + "\n" * (finding.end - finding.start) + text[finding.end :]
+        text = text[: finding.start] + filler * (finding.end - finding.start) + text[finding.end :]
     return text
 
 
-def may_hold_personal_data(text: str) -> bool:
-    """A cheap necessary condition for any finding."""
-    return bool(_ADDRESS.search(text) or _DIGITS.search(text))
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
+def may_hold_identifiers(text: str) -> bool:
+    """A cheap necessary condition for any finding of a pattern."""
+    return bool(_MARKS.search(text))
 
 
 def _priority(result: "RecognizerResult") -> tuple[int, int, int]:

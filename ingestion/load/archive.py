@@ -1,0 +1,112 @@
+"""What a ZIP archive or a mailbox holds, as sources of their own. Bounded in number, size and depth."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from email import message_from_bytes, policy
+from pathlib import PurePosixPath
+
+from ingestion.corpus import Source
+from ingestion.errors import SourceError
+from ingestion.load.fetch import MAX_FILE_BYTES, fetch
+
+MAX_MEMBERS = 10_000
+MAX_TOTAL_BYTES = 1024**3
+MAX_DEPTH = 2
+MAX_RATIO = 200  # ordinary text shrinks to a tenth; a bomb to a thousandth
+_SEPARATOR = b"\nFrom "
+
+
+def is_container(path: str) -> bool:
+    """Whether a file holds other files."""
+    return PurePosixPath(path).suffix.lower() in (".zip", ".mbox")
+
+
+def members(source: Source) -> Iterator[Source]:
+    """The files of a container, those of containers within it too. Raises `SourceError` for a bad container."""
+    name = (source.inner or (source.path,))[-1]
+    if PurePosixPath(name).suffix.lower() == ".mbox":
+        yield from _messages(source)
+    else:
+        yield from _files(source)
+
+
+def _files(source: Source) -> Iterator[Source]:
+    if len(source.inner) >= MAX_DEPTH:
+        raise SourceError(f"Archives within archives are read {MAX_DEPTH} deep. Unpack it.")
+    data = fetch(source)
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError, OSError) as exc:
+        raise SourceError(f"The archive is damaged or no ZIP file: {exc}.") from exc
+    with archive:
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+        _check(infos, len(data))
+        for info in infos:
+            if info.filename.startswith("__MACOSX/"):
+                continue
+            path = PurePosixPath(info.filename.replace("\\", "/"))
+            if path.is_absolute() or ".." in path.parts:
+                shown = info.filename.replace("..", "__")
+                yield replace(
+                    source,
+                    id=f"{source.id}!/{shown.lstrip('/')}",
+                    inner=(*source.inner, info.filename),
+                    digest="unsafe name",
+                    size_bytes=-1,
+                )
+                continue
+            member = replace(
+                source,
+                id=f"{source.id}!/{path}",
+                inner=(*source.inner, info.filename),
+                digest=hashlib.sha256(f"{info.CRC}:{info.file_size}:{path}".encode()).hexdigest(),
+                size_bytes=info.file_size,
+            )
+            if path.suffix.lower() == ".zip":
+                yield from _inner(member)
+            else:
+                yield member
+
+
+def _inner(member: Source) -> Iterator[Source]:
+    """Files of an archive within an archive; if it can't be opened, the archive itself, to be reported."""
+    try:
+        yield from list(_files(member))
+    except SourceError:
+        yield member
+
+
+def _check(infos: list[zipfile.ZipInfo], packed: int) -> None:
+    total = sum(info.file_size for info in infos)
+    if len(infos) > MAX_MEMBERS:
+        raise SourceError(f"The archive holds {len(infos)} files, more than the limit of {MAX_MEMBERS}.")
+    if total > MAX_TOTAL_BYTES or total > MAX_RATIO * max(packed, 1024):
+        raise SourceError(
+            f"The archive would unpack {packed} bytes to {total}: it looks like a bomb. Unpack it yourself."
+        )
+
+
+def _messages(source: Source) -> Iterator[Source]:
+    """Messages of a mailbox (RFC 4155), told apart by their `From ` lines."""
+    data = b"\n" + fetch(source)
+    if not data.startswith(_SEPARATOR):
+        raise SourceError("It does not begin with a `From ` line, so it is no mailbox.")
+    for number, part in enumerate(data.split(_SEPARATOR)[1:], start=1):
+        body = part.partition(b"\n")[2]
+        if number > MAX_MEMBERS:
+            raise SourceError(f"The mailbox holds more than {MAX_MEMBERS} messages. Split it.")
+        message = message_from_bytes(body[:65_536], policy=policy.compat32)
+        digest = hashlib.sha256(body).hexdigest()
+        key = hashlib.sha256(str(message.get("Message-ID") or digest).encode()).hexdigest()[:12]
+        yield replace(
+            source,
+            id=f"{source.id}!/{key}.eml",
+            path=f"{key}.eml",
+            digest=digest,
+            size_bytes=min(len(body), MAX_FILE_BYTES + 1),
+            data=body,
+            inner=(),
+        )

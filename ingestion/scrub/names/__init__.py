@@ -1,0 +1,32 @@
+"""Names and places in texts: the built-in model, or a larger one that is installed."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Protocol
+
+from ingestion.scrub.names.model import NAMES_DIR, Named, NameModel
+
+__all__ = ["Named", "NameFinder", "NameModel", "load_names"]
+
+
+class NameFinder(Protocol):
+    """A model that finds names."""
+
+    digest: str
+
+    def find(self, texts: Sequence[str]) -> list[list[Named]]:
+        """What is named in each text, from left to right."""
+        ...
+
+
+@lru_cache(maxsize=4)
+def load_names(name: str) -> NameFinder:
+    """The built-in model, or `spacy:NAME`, `transformers:FOLDER`, `gliner:FOLDER`.
+
+    Loaded once a process. Raises `ScopeError` when it is not installed.
+    """
+    if name == "builtin":
+        return NameModel(NAMES_DIR)
+    from ingestion.scrub.names.others import load_other  # heavy, and only when it is asked for
+
+    return load_other(name)

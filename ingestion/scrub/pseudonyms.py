@@ -1,0 +1,47 @@
+"""Pseudonyms that stand for the same value everywhere in a collection.
+
+A pseudonym's number is made from a keyed hash of the value (HMAC-SHA-256, FIPS 198-1), so it needs no
+table, is the same whichever process meets the value first, and says nothing without the key.
+"""
+
+import hmac
+import os
+import re
+import secrets
+from hashlib import sha256
+from pathlib import Path
+
+_SPACES = re.compile(r"[\s.,'’]+")
+_NUMBERS = 10**6
+
+
+class Pseudonyms:
+    """Numbers for values under one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, entity: str, value: str) -> str:
+        """`<PERSON_17>` for a value. Case, white space and full stops make no difference."""
+        plain = _SPACES.sub(" ", value).strip().casefold()
+        digest = hmac.new(self._key, f"{entity}\x1f{plain}".encode(), sha256).digest()
+        return f"<{entity}_{int.from_bytes(digest[:8], 'big') % _NUMBERS}>"
+
+
+def pseudonyms_of(folder: Path) -> Pseudonyms:
+    """The pseudonyms of a collection; its key is made once and lies beside its releases."""
+    path = folder / "pseudonyms.key"
+    try:
+        return Pseudonyms(path.read_bytes())
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".pseudonyms.{os.getpid()}.{secrets.token_hex(4)}"
+        temporary.write_bytes(secrets.token_bytes(32))
+        temporary.chmod(0o600)
+        try:
+            os.link(temporary, path)  # fails when another process was faster
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+        return Pseudonyms(path.read_bytes())

@@ -1,0 +1,172 @@
+"""Segments: immutable folders of documents, chunks and vectors. Releases are made of them and share them.
+
+<data>/collections/<name>/segments/<id>/   texts.sqlite, dense.faiss, rows.npy, and manifest.json last
+
+Every chunk has a row number that no other chunk of its release has, and keeps it when segments are merged.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.corpus import Chunk, Document
+from ingestion.durable import sync, write_atomically
+from ingestion.errors import ReleaseError
+from ingestion.index.dense import DenseIndex, build_dense
+from ingestion.store import TextStore, TextWriter
+
+Vectors = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+# The vectors of a segment are in memory while it is written: 77 MB at 384 dimensions.
+MAX_ROWS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document with its chunks, the row and the vector of each, and its near-duplicate bands."""
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    rows: tuple[int, ...]
+    vectors: Vectors
+    bands: tuple[int, ...] = ()
+
+    @property
+    def digest(self) -> int:
+        """A number for the entry's content; numbers of entries add up to that of a release."""
+        sha = hashlib.sha256(f"{self.document.id}\x1f{self.document.digest}".encode())
+        for chunk in self.chunks:
+            sha.update(chunk.id.encode())
+        return int.from_bytes(sha.digest(), "big")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentManifest:
+    """What a segment holds, and the digest of each of its files."""
+
+    id: str
+    documents: int
+    rows: int
+    dimension: int
+    files: dict[str, str]
+
+
+class SegmentWriter:
+    """Collects entries and writes them as one or more segments, none above `max_rows` rows by much."""
+
+    def __init__(self, folder: Path, *, max_rows: int = MAX_ROWS) -> None:
+        self._folder = folder / "segments"
+        self._max_rows = max_rows
+        self._place: Path | None = None
+        self._texts: TextWriter | None = None
+        self._rows: list[int] = []
+        self._vectors: list[Vectors] = []
+        self._documents = 0
+        self.written: list[str] = []
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry. Rows must ascend."""
+        if self._texts is None:
+            self._place = self._folder / uuid4().hex[:16]
+            self._place.mkdir(parents=True)
+            self._texts = TextWriter(self._place)
+        self._texts.add(entry.document, list(zip(entry.rows, entry.chunks, strict=True)), entry.bands)
+        self._rows += entry.rows
+        self._vectors.append(entry.vectors)
+        self._documents += 1
+        if len(self._rows) >= self._max_rows:
+            self.flush()
+
+    def flush(self) -> None:
+        """Finish the segment in hand."""
+        if self._texts is None or self._place is None:
+            return
+        self._texts.close()
+        vectors = np.concatenate(self._vectors)
+        build_dense(self._place, vectors)
+        np.save(self._place / "rows.npy", np.array(self._rows, dtype=np.int64))
+        for name in ("dense.faiss", "rows.npy"):
+            sync(self._place / name)
+        manifest = SegmentManifest(
+            self._place.name, self._documents, len(self._rows), int(vectors.shape[1]), file_digests(self._place)
+        )
+        write_atomically(self._place / "manifest.json", json.dumps(asdict(manifest), indent=1))
+        self.written.append(self._place.name)
+        self._place, self._texts, self._rows, self._vectors, self._documents = None, None, [], [], 0
+
+    def abandon(self) -> None:
+        """Remove whatever was written."""
+        if self._texts is not None:
+            self._texts.abandon()
+        for name in [*self.written, *([self._place.name] if self._place else [])]:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+
+
+class Segment:
+    """An open segment. Safe to use from several threads."""
+
+    def __init__(self, place: Path) -> None:
+        self.manifest = read_segment_manifest(place)
+        self.id = self.manifest.id
+        self.texts = TextStore(place)
+        self.dense = DenseIndex(place)
+        try:
+            self.rows: Rows = np.load(place / "rows.npy", mmap_mode="r")
+        except (OSError, ValueError) as exc:
+            raise ReleaseError(f"The rows of segment {place.name!r} cannot be read.") from exc
+        sizes = {self.manifest.rows, self.dense.rows, len(self.rows)}
+        if len(sizes) > 1 or self.dense.dimension != self.manifest.dimension:
+            raise ReleaseError(f"Segment {place.name!r} disagrees with its manifest.")
+        self.superseded = np.array(self.texts.superseded_rows(), dtype=np.int64)
+
+    def has(self, row: int) -> bool:
+        """Whether a row lies in this segment."""
+        position = int(np.searchsorted(self.rows, row))
+        return position < len(self.rows) and int(self.rows[position]) == row
+
+    def vectors_of(self, rows: Iterable[int]) -> Vectors:
+        """The vectors of some of its rows."""
+        positions = np.searchsorted(self.rows, np.fromiter(rows, dtype=np.int64))
+        return np.array(self.dense.vectors()[positions])
+
+    def entry(self, document: Document) -> Entry:
+        """All that the segment holds of one of its documents."""
+        rows = tuple(self.texts.document_rows(document.id))
+        chunks = tuple(self.texts.read(row) for row in rows)
+        return Entry(document, chunks, rows, self.vectors_of(rows), tuple(self.texts.bands(document.id)))
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry, in the order of rows."""
+        for _, document in self.texts.documents():
+            yield self.entry(document)
+
+
+def read_segment_manifest(place: Path) -> SegmentManifest:
+    """Raises `ReleaseError` when the segment is incomplete."""
+    try:
+        return SegmentManifest(**json.loads((place / "manifest.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as exc:
+        raise ReleaseError(f"Segment {place.name!r} is missing or has no readable manifest.") from exc
+
+
+def file_digests(place: Path, known: dict[str, str] | None = None) -> dict[str, str]:
+    """sha256 of every file below a folder; names in `known` are taken from there."""
+    # Lock files are empty and belong to the process, not to the data.
+    found = {}
+    for path in sorted(place.rglob("*")):
+        name = path.relative_to(place).as_posix()
+        if path.is_file() and not name.endswith(".lock") and name != "manifest.json":
+            found[name] = (known or {}).get(name) or _sha256(path)
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

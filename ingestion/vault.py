@@ -1,0 +1,51 @@
+"""What pseudonyms stand for, encrypted under a key that lies elsewhere. Off unless a key is given.
+
+Fernet (AES-128-CBC with HMAC-SHA-256, github.com/fernet/spec) through `cryptography`.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from ingestion.errors import VaultError
+
+
+class Vault:
+    """Pseudonyms of one collection and the values behind them."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        try:
+            self._fernet = Fernet(key)
+        except ValueError as exc:
+            raise VaultError(
+                "The vault's key is no Fernet key. Make one: python -m ingestion vault new-key."
+            ) from exc
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "vault.sqlite"
+        with sqlite3.connect(self._path, timeout=30) as db:
+            db.execute("create table if not exists vault (pseudonym text primary key, value blob not null)")
+        self._path.chmod(0o600)
+
+    def put(self, originals: Mapping[str, str]) -> None:
+        """Remember what pseudonyms stand for. The first value of a pseudonym stays."""
+        rows = [(name, self._fernet.encrypt(value.encode())) for name, value in originals.items()]
+        with sqlite3.connect(self._path, timeout=30) as db:
+            db.executemany("insert or ignore into vault values (?, ?)", rows)
+
+    def reveal(self, pseudonyms: Sequence[str]) -> dict[str, str]:
+        """The values behind pseudonyms, as far as they are known. Raises `VaultError` for a wrong key."""
+        marks = ",".join("?" * len(pseudonyms))
+        with sqlite3.connect(self._path, timeout=30) as db:
+            query = f"select pseudonym, value from vault where pseudonym in ({marks})"
+            rows = db.execute(query, list(pseudonyms)).fetchall()
+        try:
+            return {name: self._fernet.decrypt(value).decode() for name, value in rows}
+        except InvalidToken as exc:
+            raise VaultError("The vault was written under another key. Use that one.") from exc
+
+
+def new_key() -> str:
+    """A fresh key."""
+    return Fernet.generate_key().decode()
