@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingestion.build import Change, Recipe, build_release
 from ingestion.chunk import chunk_document
 from ingestion.collection import CollectionConfig
 from ingestion.corpus import Block, Document
 from ingestion.embed import Embedder
-from ingestion.pipeline import assemble, run
-from ingestion.release import Content, Release, activate, active_id, build_release, open_active
+from ingestion.pipeline import run
+from ingestion.prepare import assemble
+from ingestion.release import Release, active_id, open_active, point_to
+from ingestion.segment import Entry
 
 CHUNK_TOKENS = 200
 
@@ -44,14 +47,14 @@ def demo_release(
     name: str, config: CollectionConfig, base: Path, embedder: Embedder, data_dir: Path
 ) -> Release:
     """The demo's collection, ingested by the real pipeline."""
-    places = [base / source for source in config.sources]
     run(
-        places,
+        None,
         collection=name,
         config=config,
         embedder=embedder,
         data_dir=data_dir / "evals",
         progress=Silent(),
+        base=base,
     )
     return open_active(data_dir / "evals" / "collections" / name)
 
@@ -65,23 +68,17 @@ def built_release(
     folder = data_dir / "evals" / "public" / f"{name}-{key[:12]}"
     if active_id(folder) is not None:
         return open_active(folder)
-    pairs = []
-    for document_id, title, body in items:
+    entries = []
+    for document_id, title, body in sorted(items):
         text, spans = assemble([Block("paragraph", body)])
         document = Document(document_id, title, document_id, key, "en", text, spans)
-        pairs.append(
-            (
-                document,
-                chunk_document(document, max_tokens=CHUNK_TOKENS, count=embedder.count_tokens),
-            )
-        )
-    vectors = embedder.embed([chunk.embedded_text for _, chunks in pairs for chunk in chunks])
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = build_release(
-        folder, name, Content(pairs, vectors), recipe=key, embedder=(embedder.name, embedder.digest)
-    )
-    activate(folder, manifest.id)
-    return open_active(folder)
+        chunks = chunk_document(document, max_tokens=CHUNK_TOKENS, count=embedder.count_tokens)
+        vectors = embedder.embed([chunk.embedded_text for chunk in chunks])
+        entries.append(Entry(document, tuple(chunks), tuple(range(len(chunks))), vectors))
+    recipe = Recipe(key, embedder.name, embedder.digest, embedder.dimension, ("en",))
+    release = build_release(folder, name, None, Change(entries), recipe)
+    point_to(folder, release.manifest.id)
+    return release
 
 
 def xquad(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:

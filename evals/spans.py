@@ -65,7 +65,9 @@ class Score:
     def add(self, text: str, annotated: Sequence[Span], predicted: Sequence[Span]) -> None:
         """Count one text."""
         tokens = [(m.start(), m.end(), m[0]) for m in _TOKEN.finditer(text)]
-        _match(self.overall, _spans(tokens, annotated, any_type=True), _spans(tokens, predicted, any_type=True))
+        _match(
+            self.overall, _spans(tokens, annotated, any_type=True), _spans(tokens, predicted, any_type=True)
+        )
         for kind in {kind for *_, kind in (*annotated, *predicted)}:
             counts = self.types.setdefault(kind, Counts())
             left = [span for span in annotated if span[2] == kind]
@@ -92,7 +94,9 @@ def _spans(
     return [(start, end) for start, end in runs]
 
 
-def _match(counts: Counts, annotated: Sequence[tuple[int, int]], predicted: Sequence[tuple[int, int]]) -> None:
+def _match(
+    counts: Counts, annotated: Sequence[tuple[int, int]], predicted: Sequence[tuple[int, int]]
+) -> None:
     counts.annotated += len(annotated)
     used: Counter[tuple[int, int]] = Counter()
     for start, end in annotated:

@@ -15,7 +15,7 @@ from ingestion.changes import compact, decide, withdraw
 from ingestion.collection import CollectionConfig, read_collections
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError, ScopeError, SourceError, VaultError
-from ingestion.ledger import Held, Ledger
+from ingestion.ledger import Decision, Held, Ledger
 from ingestion.pipeline import Surroundings, run
 from ingestion.release import activate, active_id, collection_folder, releases, roll_back, verify
 from ingestion.report import RunReport, html_of, lines_of, load_report
@@ -83,9 +83,13 @@ def _add_runs(commands: Any) -> None:
     watch.add_argument("--every", type=float, default=60.0, metavar="SECONDS")
     watch.add_argument("--times", type=int, default=0, help="stop after so many runs (default: never)")
     for command in (run_parser, watch):
-        command.add_argument("places", nargs="*", help="folders, files, patterns or URLs (default: the scope's)")
+        command.add_argument(
+            "places", nargs="*", help="folders, files, patterns or URLs (default: the scope's)"
+        )
         command.add_argument("--engine", choices=("local", "ray"), default="local")
-        command.add_argument("--workers", type=int, default=0, help="processes that read (default: half the cores)")
+        command.add_argument(
+            "--workers", type=int, default=0, help="processes that read (default: half the cores)"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -159,7 +163,8 @@ def _engine(args: argparse.Namespace) -> Engine:
         return Local(args.workers)
     from ingestion.spread_ray import OnRay  # ray: optional
 
-    return OnRay(args.workers)
+    engine: Engine = OnRay(args.workers)
+    return engine
 
 
 def _run(args: argparse.Namespace, around: _Around) -> int:
@@ -229,7 +234,11 @@ def _roll_back(args: argparse.Namespace, around: _Around) -> int:
     if not args.run:
         return _activated(args, roll_back(around.folder).id)
     done = withdraw(around.surroundings(), run_id=args.run)
-    return _show(args, asdict(done), [f"{done.documents} documents of run {args.run} are out: release {done.release_id}"])
+    return _show(
+        args,
+        asdict(done),
+        [f"{done.documents} documents of run {args.run} are out: release {done.release_id}"],
+    )
 
 
 def _activated(args: argparse.Namespace, release_id: str) -> int:
@@ -244,7 +253,7 @@ def _quarantine(args: argparse.Namespace, around: _Around) -> int:
         return _show(args, [asdict(one) for one in held], [_held(one) for one in held] or ["nothing waits"])
     if not args.document:
         raise SourceError(f"Which document? python -m ingestion quarantine {args.action} ID.")
-    state = "approved" if args.action == "approve" else "rejected"
+    state: Decision = "approved" if args.action == "approve" else "rejected"
     done = decide(around.surroundings(), args.document, state, by="command line")
     return _show(args, asdict(done), [f"{args.document} is {state}: release {done.release_id}"])
 
@@ -260,7 +269,9 @@ def _remove(args: argparse.Namespace, around: _Around) -> int:
 
 def _purge(args: argparse.Namespace, around: _Around) -> int:
     done = compact(around.surroundings())
-    return _show(args, asdict(done), [f"only release {done.release_id} is left, without anything that was removed"])
+    return _show(
+        args, asdict(done), [f"only release {done.release_id} is left, without anything that was removed"]
+    )
 
 
 def _reveal(args: argparse.Namespace, around: _Around) -> int:

@@ -39,22 +39,28 @@ class Admission:
         self._ledger.unstage(document.id)
         if prepared.blocked:
             types = ", ".join(sorted(prepared.blocked))
-            return self._refuse(document, "blocked", f"It holds {types}, which the policy keeps out.")
+            self._refuse(document, "blocked", f"It holds {types}, which the policy keeps out.")
+            return None
         copy_of = self._copy_of(document, prepared.bands) if self._config.deduplicate else None
         if copy_of is not None:
-            return self._refuse(document, "copy", copy_of)
+            self._refuse(document, "copy", copy_of)
+            return None
         decision = self._ledger.decision(document.id, document.content)
         if decision == "rejected":
-            return self._refuse(document, "rejected", "A person rejected it.")
+            self._refuse(document, "rejected", "A person rejected it.")
+            return None
         if document.flags and decision != "approved":
-            return self._hold(prepared, document.flags)
+            self._hold(prepared, document.flags)
+            return None
         prepared = self._versioned(prepared)
         start = beginning(document.text) if len(prepared.chunks) <= _SHORT_CHUNKS else None
         self._ledger.stage(entry_of(prepared), start or "")
         return prepared
 
     def _refuse(self, document: Document, kind: str, detail: str) -> None:
-        self._ledger.note(document.id, document.place, Outcome(kind, detail, document.digest, document.recipe))
+        self._ledger.note(
+            document.id, document.place, Outcome(kind, detail, document.digest, document.recipe)
+        )
 
     def _hold(self, prepared: Prepared, flags: Sequence[Flag]) -> None:
         self._ledger.hold(entry_of(prepared), flags, self._run_id)
@@ -106,7 +112,9 @@ class Admission:
         return prepared
 
     def _supersede(self, old: str, new: str) -> None:
-        entry = self._ledger.staged_entry(old) or (self._previous.texts.entry(old) if self._previous else None)
+        entry = self._ledger.staged_entry(old) or (
+            self._previous.texts.entry(old) if self._previous else None
+        )
         if entry is None or entry.document.superseded_by:
             return
         marked = _superseded(Prepared(entry.document, entry.chunks, entry.bands), new)
@@ -130,7 +138,11 @@ class Admission:
             if not before and policy.new_sources == "quarantine":
                 self._hold_staged(fresh, Flag("new_source", f"nothing came from {place!r} before"))
             is_known = before >= _KNOWN_PLACE_DOCUMENTS
-            if is_known and len(fresh) >= policy.flood_documents and len(fresh) > policy.flood_factor * before:
+            if (
+                is_known
+                and len(fresh) >= policy.flood_documents
+                and len(fresh) > policy.flood_factor * before
+            ):
                 reason = f"{len(fresh)} documents at once from {place!r}, which had {before}"
                 self._hold_staged(fresh, Flag("flood", reason))
 
@@ -174,4 +186,3 @@ def _superseded(prepared: Prepared, by: str) -> Prepared:
         document=replace(prepared.document, superseded_by=by),
         chunks=tuple(replace(chunk, superseded=True) for chunk in prepared.chunks),
     )
-

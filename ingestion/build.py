@@ -231,19 +231,22 @@ def _to_merge(segments: Sequence[Segment], dead: set[int], is_upload: bool) -> l
     return chosen
 
 
-def prune(folder: Path, *, keep: int = _KEPT, grace_s: float = _GRACE_S) -> None:
+def prune(folder: Path, *, keep: int = _KEPT, grace_s: float = _GRACE_S, only_active: bool = False) -> None:
     """Remove old releases and the segments that no release holds any more.
 
-    The newest `keep` releases of runs and of uploads stay, and the active one. What was in use less
+    The newest `keep` releases of runs and of uploads stay, the active one, and what it was made from. What was in use less
     than `grace_s` seconds ago stays until the next time. Call it with the collection's lock held.
     """
     current = active_id(folder)
     known = releases(folder)
-    kept = {current}
+    ages = {manifest.id: _age_s(folder / "releases" / manifest.id) for manifest in known}
+    kept = {current, *(manifest.parent for manifest in known if manifest.id == current)}
+    if only_active:
+        kept = {current}
     for origins in ({"run"}, {"upload", "withdraw"}):
         kept |= {m.id for m in [m for m in known if m.origin in origins][:keep]}
     for newer, manifest in zip([None, *known], known, strict=False):
-        retired = _age_s(folder / "releases" / newer.id) if newer else 0.0
+        retired = ages[newer.id] if newer else 0.0
         if manifest.id not in kept and retired >= grace_s:
             shutil.rmtree(folder / "releases" / manifest.id)
         else:
@@ -252,7 +255,7 @@ def prune(folder: Path, *, keep: int = _KEPT, grace_s: float = _GRACE_S) -> None
 
 
 def _remove_orphans(folder: Path, grace_s: float) -> None:
-    held = set()
+    held: set[str] = set()
     for place in (folder / "releases").iterdir():
         try:
             held.update(read_manifest(place).segments)

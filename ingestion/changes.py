@@ -4,9 +4,8 @@ The cost does not grow with the collection: what is there stays as it is, a smal
 are marked as dead.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,7 +71,12 @@ def _base(around: Surroundings, like: Release | None) -> Release | None:
 
 
 def upload(
-    around: Surroundings, sources: Sequence[Source], engine: Engine, *, run_id: str, like: Release | None = None
+    around: Surroundings,
+    sources: Sequence[Source],
+    engine: Engine,
+    *,
+    run_id: str,
+    like: Release | None = None,
 ) -> list[Done | Failure]:
     """Add or replace documents; they can be searched when this returns. One result for each source.
 
@@ -171,7 +175,9 @@ def withdraw(
     return Done(release.manifest.id, "removed", len(gone))
 
 
-def decide(around: Surroundings, document_id: str, state: Decision, *, by: str, like: Release | None = None) -> Done:
+def decide(
+    around: Surroundings, document_id: str, state: Decision, *, by: str, like: Release | None = None
+) -> Done:
     """Approve a document in quarantine, which publishes it, or reject it, which takes it out if it is in.
 
     Raises `QuarantineError` when it does not wait.
@@ -187,7 +193,9 @@ def decide(around: Surroundings, document_id: str, state: Decision, *, by: str, 
             return Done(active_id(around.folder) or "", state, 1)
         vectors = around.embedder.embed([chunk.embedded_text for chunk in entry.chunks])
         with _writing(around.folder, around.collection):
-            release = _publish(around, _base(around, like), Change([replace(entry, vectors=vectors)], (), "upload"))
+            release = _publish(
+                around, _base(around, like), Change([replace(entry, vectors=vectors)], (), "upload")
+            )
         ledger.decide(document_id, state, by)
         with ledger.batch():
             ledger.settle(document_id)
@@ -205,7 +213,7 @@ def compact(around: Surroundings) -> Done:
         everything = (entry for i in sorted(base.texts.ids()) if (entry := base.texts.entry(i)) is not None)
         release = build_release(around.folder, around.collection, None, Change(everything), around.recipe)
         point_to(around.folder, release.manifest.id)
-        prune(around.folder, keep=0, grace_s=0.0)
+        prune(around.folder, keep=0, grace_s=0.0, only_active=True)
     return Done(release.manifest.id, "removed", release.manifest.documents, release.manifest.chunks)
 
 

@@ -167,7 +167,9 @@ class ScreenPolicy(BaseModel):
     )
     flood_factor: float = Field(5.0, gt=1, description="Growth of a source in one go that counts as a flood.")
     flood_documents: int = Field(200, ge=1, description="Fewer new documents than this are never a flood.")
-    near_copies: int = Field(3, ge=2, description="Documents with the same beginning that look like an attack.")
+    near_copies: int = Field(
+        3, ge=2, description="Documents with the same beginning that look like an attack."
+    )
 
 
 class CollectionConfig(BaseModel):

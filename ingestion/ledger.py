@@ -253,7 +253,9 @@ class Ledger:
         )
         vectors: Vectors = np.frombuffer(blob or b"", dtype=np.float32).reshape(-1, dimension or 1)
         loaded = tuple(load_chunk(chunk) for (chunk,) in chunks)
-        return Entry(load_document(body), loaded, tuple(range(len(loaded))), vectors, tuple(json.loads(bands)))
+        return Entry(
+            load_document(body), loaded, tuple(range(len(loaded))), vectors, tuple(json.loads(bands))
+        )
 
     def staged_like(self, content: str, bands: Sequence[int]) -> list[str]:
         """Staged documents with the same text, then those that share a band."""
@@ -308,7 +310,9 @@ class Ledger:
     def hold(self, entry: Entry, flags: Iterable[Flag], run_id: str) -> None:
         """Put a document into quarantine. Call it within a batch."""
         document = entry.document
-        body = json.dumps({"document": dump(document), "chunks": [dump(c) for c in entry.chunks], "bands": entry.bands})
+        body = json.dumps(
+            {"document": dump(document), "chunks": [dump(c) for c in entry.chunks], "bands": entry.bands}
+        )
         self._db.execute(
             "insert or replace into quarantine values (?, ?, 'waiting', ?, ?, ?, ?, '', '')",
             (
@@ -335,9 +339,7 @@ class Ledger:
 
     def held(self, state: Decision | None = "waiting") -> list[Held]:
         """Documents in quarantine, the oldest first."""
-        query = (
-            "select document_id, content, state, flags, entry, at, run_id, decided_by, decided_at from quarantine"
-        )
+        query = "select document_id, content, state, flags, entry, at, run_id, decided_by, decided_at from quarantine"
         where, values = (" where state = ?", (state,)) if state else ("", ())
         found = []
         for row in self._rows(f"{query}{where} order by at, document_id", values):
@@ -348,16 +350,16 @@ class Ledger:
 
     def held_entry(self, document_id: str) -> Entry | None:
         """The latest text of a document that waits in quarantine, without vectors."""
-        query = (
-            "select entry from quarantine where document_id = ? and state = 'waiting' order by at desc limit 1"
-        )
+        query = "select entry from quarantine where document_id = ? and state = 'waiting' order by at desc limit 1"
         found = self._rows(query, (document_id,))
         if not found:
             return None
         raw = json.loads(found[0][0])
         chunks: tuple[Chunk, ...] = tuple(load_chunk(chunk) for chunk in raw["chunks"])
         document: Document = load_document(raw["document"])
-        return Entry(document, chunks, tuple(range(len(chunks))), np.empty((0, 0), np.float32), tuple(raw["bands"]))
+        return Entry(
+            document, chunks, tuple(range(len(chunks))), np.empty((0, 0), np.float32), tuple(raw["bands"])
+        )
 
     def decide(self, document_id: str, state: Decision, by: str) -> bool:
         """Approve or reject every waiting text of a document; whether there was one."""

@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -34,6 +34,8 @@ from ingestion.vault import Vault
 _EMBED_AT_ONCE = 64
 _MIN_FREE_BYTES = 64 * 1024 * 1024
 _WRITE_WAIT_S = 600.0
+_CURRENT = "current-run.json"
+_SAY_EVERY = 20
 
 
 class Progress(Protocol):
@@ -74,7 +76,11 @@ class Surroundings:
         }
         digest = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         return Recipe(
-            digest, self.embedder.name, self.embedder.digest, self.embedder.dimension, tuple(self.config.languages)
+            digest,
+            self.embedder.name,
+            self.embedder.digest,
+            self.embedder.dimension,
+            tuple(self.config.languages),
         )
 
 
@@ -122,7 +128,7 @@ class _Job:
         self._recipes: dict[str, str] = {}
         self._reused = self._embedded = self._tokens = 0
         self._pii: Counter[str] = Counter()
-        self._timings: Counter[str] = Counter()
+        self._timings: defaultdict[str, float] = defaultdict(float)
         self._tally = TokenTally(around.embedder)
         self._total = 0
 
@@ -142,6 +148,7 @@ class _Job:
             self._ledger.clear()
         finally:
             self._ledger.close()
+            (self._around.folder / _CURRENT).unlink(missing_ok=True)
         if report.changed or report.failures or report.quarantined:
             runs = self._around.folder / "runs"
             runs.mkdir(exist_ok=True)
@@ -169,7 +176,9 @@ class _Job:
                 found.append(place)
             else:
                 name = str(place)
-                known = [s for s in declared.values() if name in (s.place, s.path, str(self._around.base / s.path))]
+                known = [
+                    s for s in declared.values() if name in (s.place, s.path, str(self._around.base / s.path))
+                ]
                 found.append(known[0] if known else SourceConfig(path=name))
         return found
 
@@ -245,7 +254,11 @@ class _Job:
         return True
 
     def _exists(self, document_id: str, previous: Release | None) -> bool:
-        return previous is not None and self._ledger.has_seen(document_id) and bool(previous.texts.holder(document_id))
+        return (
+            previous is not None
+            and self._ledger.has_seen(document_id)
+            and bool(previous.texts.holder(document_id))
+        )
 
     # Work: prepare, admit, embed, stage.
 
@@ -253,8 +266,9 @@ class _Job:
         plan = Plan(self._around.config, self._around.folder, self.run_id, self._around.vault is not None)
         admission = Admission(self._ledger, self._around.config, previous, self.run_id)
         self._progress.begin("ingest", waiting, "doc")
+        self._say_running(0, waiting)
         results = self._engine.prepare(plan, self._ledger.queued())
-        admitted = self._admitted(results, admission)
+        admitted = self._admitted(results, admission, waiting)
         clocked = _Clocked(self._around.embedder)
         pending: deque[tuple[list[Prepared], dict[str, Vectors]]] = deque()
 
@@ -271,22 +285,32 @@ class _Job:
                 self._finish(group, known, vectors)
         self._timings["embed"] += clocked.took_s
 
+    def _say_running(self, done: int, total: int) -> None:
+        """For those who ask from outside how far the run is."""
+        state = {"run_id": self.run_id, "started_at": self._started.isoformat(), "done": done, "total": total}
+        (self._around.folder / _CURRENT).write_text(json.dumps(state), "utf-8")
+
     def _finish(self, group: Sequence[Prepared], known: dict[str, Vectors], vectors: Vectors) -> None:
         fresh = iter(vectors)
         for prepared in group:
-            own = [known[c.embedded_text] if c.embedded_text in known else next(fresh) for c in prepared.chunks]
+            own = [
+                known[c.embedded_text] if c.embedded_text in known else next(fresh) for c in prepared.chunks
+            ]
             self._ledger.finish(prepared.document.id, np.stack(own))
 
     def _admitted(
-        self, results: Iterable[tuple[Source, Prepared | Failure]], admission: Admission
+        self, results: Iterable[tuple[Source, Prepared | Failure]], admission: Admission, waiting: int
     ) -> Iterator[Prepared]:
-        for source, result in results:
+        for number, (source, result) in enumerate(results, start=1):
             self._progress.advance(1)
+            if number % _SAY_EVERY == 0:
+                self._say_running(number, waiting)
             if isinstance(result, Failure):
                 with self._ledger.batch():
                     self._note(source.id, source, "failed", result.reason)
                 continue
-            self._timings.update(result.timings)
+            for stage, seconds in result.timings.items():
+                self._timings[stage] += seconds
             self._pii.update(result.document.pii)
             self._tally.add(result.document.text)
             if result.originals and self._around.vault:
@@ -346,7 +370,9 @@ class _Job:
         reasons = [o.detail for p in places for o in self._ledger.outcomes(p).values() if o.kind != "copy"]
         if self._total == 0 or (base is None and not has_staged):
             where = ", ".join(places)
-            raise SourceError(f"No text was found in {where!r}, so no release was made. {' '.join(reasons[:1])}")
+            raise SourceError(
+                f"No text was found in {where!r}, so no release was made. {' '.join(reasons[:1])}"
+            )
 
     # Report.
 
@@ -386,14 +412,14 @@ class _Job:
 class _Timer:
     """Adds the seconds of a block to a stage."""
 
-    def __init__(self, timings: Counter[str], stage: str) -> None:
+    def __init__(self, timings: defaultdict[str, float], stage: str) -> None:
         self._timings, self._stage = timings, stage
 
     def __enter__(self) -> None:
         self._begun = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._timings[self._stage] += time.perf_counter() - self._begun  # type: ignore[assignment]
+        self._timings[self._stage] += time.perf_counter() - self._begun
 
 
 class _Clocked:
@@ -442,4 +468,3 @@ def _groups(prepared: Iterable[Prepared]) -> Iterator[list[Prepared]]:
             group, size = [], 0
     if group:
         yield group
-

@@ -131,7 +131,9 @@ class Preparer:
         keep = self._plan.keep_originals
         done = scrubber.scrub_all(texts, keep_originals=keep)
         code = [i for i, block in enumerate(cleaned.blocks) if block.kind == "code"]
-        done_code = scrubber.scrub_all([cleaned.blocks[i].text for i in code], keep_originals=keep, with_names=False)
+        done_code = scrubber.scrub_all(
+            [cleaned.blocks[i].text for i in code], keep_originals=keep, with_names=False
+        )
         blocks = list(cleaned.blocks)
         first = 1 + len(words)
         for i, one in [*zip(prose, done[first:], strict=True), *zip(code, done_code, strict=True)]:
@@ -162,7 +164,9 @@ class Preparer:
             title=title,
             source=str(metadata.get("url") or source.id),
             digest=source.digest,
-            language=str(source.facts.get("language") or reading.language or guess_language(text, config.languages)),
+            language=str(
+                source.facts.get("language") or reading.language or guess_language(text, config.languages)
+            ),
             text=text,
             spans=spans,
             updated=str(source.facts.get("updated") or reading.updated or "") or None,
@@ -183,7 +187,9 @@ class Preparer:
     def _chunks(self, document: Document) -> list[Chunk]:
         config = self._plan.config
         count = self._embedder.count_tokens
-        return chunk_document(document, max_tokens=config.chunk_tokens, count=count, header=config.contextual_header)
+        return chunk_document(
+            document, max_tokens=config.chunk_tokens, count=count, header=config.contextual_header
+        )
 
 
 def _read(source: Source) -> Reading:

@@ -111,9 +111,11 @@ class Release:
     def __init__(self, place: Path, like: "Release | None" = None) -> None:
         self.manifest = read_manifest(place)
         self.place = place
-        have = {segment.id: segment for segment in like.segments} if like else {}
+        have: dict[str, Segment] = {segment.id: segment for segment in like.segments} if like else {}
         root = place.parent.parent / "segments"
-        self.segments = tuple(have.get(name) or Segment(root / name) for name in self.manifest.segments)
+        self.segments: tuple[Segment, ...] = tuple(
+            have.get(name) or Segment(root / name) for name in self.manifest.segments
+        )
         self.dead = _read_dead(place)
         self.texts = Texts(self.segments, self.dead)
         self.dense = Dense(self.segments, self.dead, self.manifest.dimension)

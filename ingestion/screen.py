@@ -52,12 +52,12 @@ def screen_text(text: str, hidden: Sequence[str], invisible: int) -> Iterator[Fl
     yield from _instructions(text)
     plain = text.translate(_LOOKALIKES)
     mixed = [m for m in _WORD.finditer(text) if not text.isascii() and _is_mixed(m[0])]
-    if len(mixed) >= _MIXED_WORDS or (mixed and plain != text and list(_instructions(plain))):
+    if len(mixed) >= _MIXED_WORDS or (mixed and next(_instructions(plain), None) is not None):
         words = mixed[0]
         reason = f"{len(mixed)} words mix alphabets whose letters look alike"
         yield Flag("look_alikes", reason, words.start(), words.end())
     unseen = "\n".join(hidden)
-    if any(True for _ in _instructions(unseen)):
+    if next(_instructions(unseen), None) is not None:
         yield Flag("hidden_instruction", "text that readers don't see addresses a model")
     elif len(unseen) >= _HIDDEN_CHARS and _is_prose(unseen):
         yield Flag("hidden_text", f"{len(unseen)} characters are hidden from readers")

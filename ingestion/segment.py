@@ -95,7 +95,11 @@ class SegmentWriter:
         for name in ("dense.faiss", "rows.npy"):
             sync(self._place / name)
         manifest = SegmentManifest(
-            self._place.name, self._documents, len(self._rows), int(vectors.shape[1]), file_digests(self._place)
+            self._place.name,
+            self._documents,
+            len(self._rows),
+            int(vectors.shape[1]),
+            file_digests(self._place),
         )
         write_atomically(self._place / "manifest.json", json.dumps(asdict(manifest), indent=1))
         self.written.append(self._place.name)

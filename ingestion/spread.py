@@ -234,7 +234,7 @@ def _stop(child: _Child) -> None:
     child.process.join(10)
 
 
-class _importable_main:  # noqa: N801 - used as a statement
+class _importable_main:
     """Children import the main module again, which can't be done for one that was read from standard input."""
 
     def __enter__(self) -> None:

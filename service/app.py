@@ -11,7 +11,9 @@ import aiohttp
 from fastapi import FastAPI
 
 from ingestion.embed import Embedder, load_embedder
+from ingestion.release import collection_folder
 from ingestion.scrub import Scrubber
+from ingestion.scrub.pseudonyms import pseudonyms_of
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
@@ -23,13 +25,14 @@ from service.answer.sentences import SentenceScorer
 from service.auth import KeyRing
 from service.database import migrate, open_database
 from service.deps import State
+from service.documents import Library
 from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_in
 from service.guard.chain import Guard
 from service.guard.pii import PiiGuard
 from service.handlers import add_error_handlers
 from service.logs import configure_logs
 from service.middleware import KeepLocal, LimitBody, Observe
-from service.routes import chat, feedback, forward, health, page, search
+from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
 
@@ -55,10 +58,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         summary="Answers from a company's own documents, with the source of every sentence.",
     )
-    for module in (chat, forward, search, feedback, health, page):
+    for module in (chat, forward, search, documents, feedback, health, page):
         app.include_router(module.router)
     add_error_handlers(app)
-    app.add_middleware(LimitBody, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        LimitBody, max_bytes=settings.max_body_bytes, max_upload_bytes=settings.max_upload_bytes
+    )
     app.add_middleware(KeepLocal, is_open=lambda _: keys.has_keys)
     app.add_middleware(Observe)
     return app
@@ -90,8 +95,8 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     loop = asyncio.get_running_loop()
     # The first question waits behind this in the same thread; nothing else does.
     loop.run_in_executor(model_threads, embedder.warm)
-    scrubbers = _scrubbers(scope)
-    for scrubber in scrubbers.values():
+    scrubbers = _scrubbers(scope, settings)
+    for scrubber in scrubbers["input"].values():
         # Presidio takes seconds to import; until then a question that may hold personal data waits.
         loop.run_in_executor(database_threads, scrubber.warm)
     live = LiveReleases(
@@ -111,14 +116,15 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     stack.push_async_callback(answers.close)
     secret = _secret(settings)
     signer = FeedbackSigner(secret)
-    guards = _guards(scope, scrubbers)
+    library = Library(scope, settings, embedders, live)
+    stack.callback(library.close)
     parts = Parts(
         scope=scope,
         live=live,
         finder=finder,
         generators=generators,
-        input_guards=guards,
-        output_guards=guards,
+        input_guards=_guards(scope, scrubbers["input"]),
+        output_guards=_guards(scope, scrubbers["output"]),
         record=answers.add,
         sign=signer.sign,
         max_question_chars=settings.max_question_chars,
@@ -140,6 +146,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         signer=signer,
         pseudonyms=Pseudonyms(secret),
         database_threads=database_threads,
+        library=library,
     )
 
 
@@ -152,10 +159,14 @@ def _embedders(scope: Scope, settings: Settings) -> dict[str, Embedder]:
     return {name: by_name[config.embedder] for name, config in scope.collections.items()}
 
 
-def _scrubbers(scope: Scope) -> dict[str, Scrubber]:
-    """A scrubber a collection."""
-    policies = {name: config.pii for name, config in scope.collections.items()}
-    return {n: Scrubber(p.entities, allow=p.allow, regions=p.regions) for n, p in policies.items()}
+def _scrubbers(scope: Scope, settings: Settings) -> dict[str, dict[str, Scrubber]]:
+    """By zone and collection. Answers are scanned a few words at a time, in which names can't be told."""
+    by_zone: dict[str, dict[str, Scrubber]] = {"input": {}, "output": {}}
+    for name, config in scope.collections.items():
+        pseudonyms = pseudonyms_of(collection_folder(settings.data_dir, name))
+        for zone, scrubbers in by_zone.items():
+            scrubbers[name] = Scrubber(config.pii, pseudonyms=pseudonyms, with_names=zone == "input")
+    return by_zone
 
 
 def _guards(scope: Scope, scrubbers: Mapping[str, Scrubber]) -> dict[str, list[Guard]]:

@@ -13,6 +13,7 @@ from service.answer.generate.openai import OpenAIGenerator
 from service.answer.live import LiveReleases
 from service.answer.pipeline import AnswerPipeline
 from service.auth import Caller, KeyRing, KeyScope
+from service.documents import Library
 from service.feedback.tokens import FeedbackSigner, Pseudonyms
 from service.scope import Scope
 from service.settings import Settings
@@ -33,6 +34,7 @@ class State:
     signer: FeedbackSigner
     pseudonyms: Pseudonyms
     database_threads: Executor
+    library: Library
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +66,5 @@ async def _state(request: Request) -> State:
 
 AppState = Annotated[State, Depends(_state)]
 AnswerCall = Annotated[Call, Depends(call_with("answer"))]
+IngestCall = Annotated[Call, Depends(call_with("ingest"))]
 SearchCall = Annotated[Call, Depends(call_with("search"))]

@@ -10,6 +10,8 @@ TouchstoneError
 ├── MethodError              405 method_not_allowed
 ├── BodyTooLargeError        413 request_too_large
 ├── ConflictError            409 conflict
+├── DocumentRefusedError     422 document_refused
+├── BusyError                503 busy                  (Retry-After)
 ├── NotReadyError            503 not_ready             (Retry-After)
 ├── GeneratorError           502 generator_failed
 │   └── GeneratorInterruptedError  502 generator_interrupted
@@ -112,6 +114,22 @@ class ConflictError(TouchstoneError):
     status = 409
     code = "conflict"
     type = "invalid_request_error"
+
+
+class DocumentRefusedError(TouchstoneError):
+    """A document can't be read, isn't cleared, or holds what a policy keeps out."""
+
+    status = 422
+    code = "document_refused"
+    type = "invalid_request_error"
+
+
+class BusyError(TouchstoneError):
+    """Somebody else is writing just now."""
+
+    status = 503
+    code = "busy"
+    retry_after_s = 5
 
 
 class NotReadyError(TouchstoneError):

@@ -33,11 +33,12 @@ LOG_QUEUE = Gauge(
 )
 LOG_LOST = Counter("touchstone_answer_log_lost_total", "Answers that could not be written.")
 RELEASE = Gauge(
-    "touchstone_release_info",
-    "1 for the release being served.",
-    ["collection", "release"],
+    "touchstone_release_number",
+    "Number of the release being served; it grows with every change of the collection.",
+    ["collection"],
     multiprocess_mode="livemax",
 )
+DOCUMENTS = Counter("touchstone_documents_total", "Documents changed by callers.", ["collection", "outcome"])
 RELEASE_CHUNKS = Gauge(
     "touchstone_release_chunks",
     "Chunks of the release being served.",

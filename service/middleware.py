@@ -93,20 +93,22 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class LimitBody:
-    """Refuses bodies above a size, whether they announce it or not."""
+    """Refuses bodies above a size, whether they announce it or not. Uploads have a size of their own."""
 
-    def __init__(self, app: App, max_bytes: int) -> None:
+    def __init__(self, app: App, max_bytes: int, max_upload_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._max_upload_bytes if scope["path"].startswith("/v1/documents") else self._max_bytes
         announced = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            await send_error(self._error(int(announced)), scope, send)
+        if announced.isdigit() and int(announced) > limit:
+            await send_error(_too_large(int(announced), limit), scope, send)
             return
         seen = 0
 
@@ -114,16 +116,15 @@ class LimitBody:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max_bytes:
-                raise self._error(seen)
+            if seen > limit:
+                raise _too_large(seen, limit)
             return message
 
         await self._app(scope, counted, send)
 
-    def _error(self, size: int) -> BodyTooLargeError:
-        return BodyTooLargeError(
-            f"The body has at least {size} bytes; at most {self._max_bytes} are allowed."
-        )
+
+def _too_large(size: int, limit: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"The body has at least {size} bytes; at most {limit} are allowed.")
 
 
 class KeepLocal:

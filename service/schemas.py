@@ -1,9 +1,10 @@
 """What the API accepts and returns."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from ingestion.ledger import Held
 from service.scope import Mode
 
 
@@ -80,6 +81,7 @@ class SearchRequest(BaseModel):
     collection: Name | None = None
     top_k: Annotated[int, Field(ge=1, le=50)] = 5
     mode: Mode = "hybrid"
+    include_superseded: bool = False
 
     @field_validator("query")
     @classmethod
@@ -125,6 +127,131 @@ class ChunkReply(BaseModel):
     before: str
     text: str
     after: str
+
+
+class DocumentText(BaseModel):
+    """A document as text. `format` says how to read it; other facts become metadata."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[Words, Field(min_length=1)]
+    format: Literal["md", "html", "txt"] = "md"
+    title: Annotated[Words, Field(max_length=500)] | None = None
+    language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
+    updated: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}")] | None = None
+    url: Annotated[Words, Field(max_length=2_000)] | None = None
+    metadata: dict[
+        Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")], Words | int | float | bool
+    ] = {}
+
+
+class DocumentChanged(BaseModel):
+    """What became of a document. `status` is `ingested`, `unchanged` or `quarantined` (with the reason)."""
+
+    document_id: str
+    collection: str
+    status: str
+    already_existed: bool
+    chunks: int
+    run_id: str
+    release: str
+    reason: str | None = None
+
+
+class DocumentsChanged(BaseModel):
+    """What became of several files, and why some failed."""
+
+    run_id: str
+    documents: list[DocumentChanged]
+    failures: dict[str, str]
+
+
+class DocumentList(BaseModel):
+    """Ids of documents, a page of them."""
+
+    collection: str
+    documents: list[str]
+    has_more: bool
+    total: int
+
+
+class DocumentReply(BaseModel):
+    """All that is known of a document. `pii` counts what was found, by type."""
+
+    document_id: str
+    collection: str
+    title: str
+    source: str
+    place: str
+    run_id: str
+    language: str
+    updated: str | None
+    superseded_by: str | None
+    digest: str
+    chunks: int
+    clearance: dict[str, Any]
+    metadata: dict[str, str | int | float | bool]
+    pii: dict[str, int]
+    flags: list[str]
+    text: str
+
+
+class RemovedReply(BaseModel):
+    """What was taken out; at most a hundred ids are listed."""
+
+    collection: str
+    removed: int
+    documents: list[str]
+    release: str
+
+
+class HeldFlag(BaseModel):
+    """Why a document waits; `start` and `end` are characters of its text."""
+
+    rule: str
+    reason: str
+    start: int
+    end: int
+
+
+class HeldDocument(BaseModel):
+    """A document in quarantine."""
+
+    document_id: str
+    title: str
+    place: str
+    run_id: str
+    at: str
+    flags: list[HeldFlag]
+
+    @classmethod
+    def of(cls, held: Held) -> Self:
+        """From what the ledger remembers."""
+        flags = [HeldFlag(rule=f.rule, reason=f.reason, start=f.start, end=f.end) for f in held.flags]
+        return cls(
+            document_id=held.document_id,
+            title=held.title,
+            place=held.place,
+            run_id=held.run_id,
+            at=held.at,
+            flags=flags,
+        )
+
+
+class HeldList(BaseModel):
+    """Documents in quarantine, the oldest first."""
+
+    collection: str
+    documents: list[HeldDocument]
+
+
+class DecisionReply(BaseModel):
+    """What was decided of a document in quarantine."""
+
+    document_id: str
+    collection: str
+    state: Literal["approved", "rejected"]
+    release: str
 
 
 class FeedbackRequest(BaseModel):

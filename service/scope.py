@@ -30,6 +30,7 @@ class RetrievalSettings(Strict):
     dense_weight: Annotated[float, Field(ge=0, le=1)] = Field(
         0.5, description="Weight of the dense score in the fusion; the lexical one has the rest."
     )
+    include_superseded: bool = Field(False, description="Whether older versions of documents are found.")
     relevance_floor: Annotated[float, Field(ge=0, le=1)] = Field(
         0.37, description="Abstain when the probability that the passages answer is below this."
     )

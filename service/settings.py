@@ -37,6 +37,9 @@ class Settings(CorpusSettings):
     generator_idle_timeout_s: float = Field(20.0, gt=0, description="Longest silence between two tokens.")
     generator_retries: int = Field(2, ge=0, le=5, description="Further tries before the first token.")
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body.")
+    max_upload_bytes: int = Field(
+        33_554_432, ge=1024, le=209_715_200, description="Largest body of an upload of documents."
+    )
     max_question_chars: int = Field(8_000, ge=1, description="Longest question.")
     release_poll_s: float = Field(0.5, gt=0, description="How often to look for a newly activated release.")
     keep_alive_s: float = Field(10.0, gt=0, description="Silence after which a stream gets a comment.")

@@ -50,7 +50,8 @@ def demo(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     data_dir = tmp_path_factory.mktemp("demo")
     config = read_collections(SCOPE)["help"]
     report = run(
-        [ROOT / source for source in config.sources],
+        None,
+        base=ROOT,
         collection="help",
         config=config,
         embedder=embedder,

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.clean import clean_blocks
+from ingestion.corpus import Source
 from ingestion.embed.builtin import BUILTIN_DIR
 from ingestion.errors import EmbedderError
 from ingestion.load import read
-from ingestion.load.folder import discover, fetch
+from ingestion.load.fetch import fetch
+from ingestion.load.folder import discover_files
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
@@ -59,7 +61,8 @@ def calibration_texts(corpus: Path) -> list[str]:
     """Blocks of the corpus, short and long, spread evenly over it."""
     texts = [
         block.text
-        for source in discover(corpus)
+        for source in discover_files(corpus, ".")
+        if isinstance(source, Source)
         for block in clean_blocks(read(fetch(source), source.id).blocks)
     ]
     step = max(1, len(texts) // CALIBRATION_TEXTS)

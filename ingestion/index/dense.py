@@ -46,8 +46,9 @@ class DenseIndex:
         if allowed is None:
             scores, rows = self._index.search(queries, limit)
         else:
-            selector = faiss.IDSelectorBitmap(allowed)
-            scores, rows = self._index.search(queries, limit, params=faiss.SearchParameters(sel=selector))
+            bindings: Any = faiss  # their signatures are those of C++
+            selector = bindings.IDSelectorBitmap(allowed)
+            scores, rows = self._index.search(queries, limit, params=bindings.SearchParameters(sel=selector))
         return rows, scores
 
     def score(self, query: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

@@ -64,7 +64,12 @@ class LexicalWriter:
     """
 
     def __init__(
-        self, folder: Path, languages: Sequence[str], *, base: Path | None = None, heap_bytes: int = _WRITER_BYTES
+        self,
+        folder: Path,
+        languages: Sequence[str],
+        *,
+        base: Path | None = None,
+        heap_bytes: int = _WRITER_BYTES,
     ) -> None:
         place = folder / _FOLDER
         shutil.rmtree(place, ignore_errors=True)

@@ -64,7 +64,11 @@ _MAGIC: Mapping[str, tuple[bytes, str]] = {
     ".pptx": (b"PK", "PowerPoint presentation"),
     ".xlsx": (b"PK", "Excel workbook"),
 }
-_FOREIGN = {b"%PDF-": "a PDF", b"PK\x03\x04": "a ZIP archive or an Office file", b"\xd0\xcf\x11\xe0": "an old or a protected Office file"}
+_FOREIGN = {
+    b"%PDF-": "a PDF",
+    b"PK\x03\x04": "a ZIP archive or an Office file",
+    b"\xd0\xcf\x11\xe0": "an old or a protected Office file",
+}
 
 
 def _check_kind(data: bytes, suffix: str) -> None:
@@ -74,7 +78,11 @@ def _check_kind(data: bytes, suffix: str) -> None:
     found = next((name for magic, name in _FOREIGN.items() if head.startswith(magic)), None)
     if wanted and wanted not in data[:1024]:
         is_locked = head.startswith(b"\xd0\xcf\x11\xe0")
-        remedy = "it is protected by a password or of an old format" if is_locked else f"it is {found or 'something else'}"
+        remedy = (
+            "it is protected by a password or of an old format"
+            if is_locked
+            else f"it is {found or 'damaged or something else'}"
+        )
         raise SourceError(f"The file is no {kind}: {remedy}. Check its name.")
     if not wanted and found:
         raise SourceError(f"The file is {found}, not {suffix!r}. Check its name.")

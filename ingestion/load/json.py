@@ -69,6 +69,9 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
         elif isinstance(value, list):
-            yield f"{prefix}{key}", ", ".join(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in value)
+            yield (
+                f"{prefix}{key}",
+                ", ".join(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in value),
+            )
         elif value is not None:
             yield f"{prefix}{key}", str(value)

@@ -43,7 +43,9 @@ def read_pdf(data: bytes, name: str) -> Reading:
     return Reading(title=title or first, blocks=tuple(blocks), hidden=tuple(hidden), metadata=facts)
 
 
-def _pages(pdf: pdfplumber.PDF) -> tuple[list[list[Line]], list[list[tuple[float, list[list[str]]]]], list[str]]:
+def _pages(
+    pdf: pdfplumber.PDF,
+) -> tuple[list[list[Line]], list[list[tuple[float, list[list[str]]]]], list[str]]:
     """Lines and tables of every page, and text that can't be seen. A page lets go of its memory when it is done."""
     lines, tables, hidden = [], [], []
     for page in pdf.pages:
@@ -64,7 +66,9 @@ def _is_visible(item: Line) -> bool:
     colour = item.get("non_stroking_color")
     values = list(colour) if isinstance(colour, (tuple, list)) else [colour]
     is_number = bool(values) and all(isinstance(value, (int, float)) for value in values)
-    white = is_number and (values == [0, 0, 0, 0] if len(values) == 4 else all(value >= 0.99 for value in values))
+    white = is_number and (
+        values == [0, 0, 0, 0] if len(values) == 4 else all(float(str(value)) >= 0.99 for value in values)
+    )
     return item["size"] >= 2 and not white
 
 

@@ -14,7 +14,9 @@ from ingestion.load.folder import discover_files
 Validators = Mapping[str, tuple[str, str]]
 
 
-def discover(config: SourceConfig, base: Path, validators: Validators | None = None) -> Iterator[Source | tuple[Source, str]]:
+def discover(
+    config: SourceConfig, base: Path, validators: Validators | None = None
+) -> Iterator[Source | tuple[Source, str]]:
     """Every source of a place, in a stable order; one that can't be had comes with the reason.
 
     `base` is what relative paths are relative to. Raises `SourceError` when the place itself can't be reached.
@@ -33,7 +35,9 @@ def discover(config: SourceConfig, base: Path, validators: Validators | None = N
             yield source, str(exc)
 
 
-def _discover(config: SourceConfig, base: Path, validators: Validators) -> Iterator[Source | tuple[Source, str]]:
+def _discover(
+    config: SourceConfig, base: Path, validators: Validators
+) -> Iterator[Source | tuple[Source, str]]:
     # Each of these stands on a package of its own, of which most deployments need none.
     path = config.path
     if path.startswith(("http://", "https://", "sitemap+http")):

@@ -25,7 +25,9 @@ def discover_rows(config: SourceConfig) -> Iterator[Source | tuple[Source, str]]
     try:
         engine = create_engine(config.path.removeprefix("sql+"), **config.arguments)
         with engine.connect() as connection:
-            rows = connection.execution_options(stream_results=True, yield_per=500).execute(text(config.query))
+            rows = connection.execution_options(stream_results=True, yield_per=500).execute(
+                text(config.query)
+            )
             for row in rows.mappings():
                 yield _source(config, row)
     except (SQLAlchemyError, ImportError) as exc:

@@ -96,7 +96,9 @@ class _Site:
 
     async def __aenter__(self) -> "_Site":
         connector = aiohttp.TCPConnector(resolver=PublicOnly(allow_private=self._allow_private))
-        self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, headers={"User-Agent": AGENT})
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=_TIMEOUT, headers={"User-Agent": AGENT}
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -128,7 +130,9 @@ class _Site:
         status, _, data = await self._get(f"{parts.scheme}://{parts.netloc}/robots.txt")
         # RFC 9309: what can't be found allows all, a server that fails allows nothing.
         if status >= 500:
-            raise SourceError(f"robots.txt of {self._host!r} answers {status}, so nothing is fetched. Try later.")
+            raise SourceError(
+                f"robots.txt of {self._host!r} answers {status}, so nothing is fetched. Try later."
+            )
         self._robots.parse(data.decode("utf-8", "replace").splitlines() if status == 200 else [])
 
     async def _listed(self, url: str, depth: int = 0) -> list[str]:
@@ -139,11 +143,13 @@ class _Site:
             root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
         except etree.XMLSyntaxError as exc:
             raise SourceError(f"The sitemap {url!r} is no XML: {exc}.") from exc
-        places = [str(loc).strip() for loc in root.xpath("//*[local-name()='loc']/text()")]
+        places = [(element.text or "").strip() for element in root.iter("{*}loc")]
         if etree.QName(root).localname == "sitemapindex" and depth < 2:
             nested = [await self._listed(place, depth + 1) for place in places if self._is_here(place)]
             places = [place for listed in nested for place in listed]
-        return list(dict.fromkeys(place for place in places if self._is_here(place)))[: self._config.max_pages]
+        return list(dict.fromkeys(place for place in places if self._is_here(place)))[
+            : self._config.max_pages
+        ]
 
     def _is_here(self, url: str) -> bool:
         parts = urlsplit(url)
@@ -233,5 +239,5 @@ def _links(data: bytes, url: str) -> list[str]:
         root = lxml_html.document_fromstring(data)
     except (ValueError, etree.ParserError):
         return []
-    found = (urldefrag(urljoin(url, str(href)))[0] for href in root.xpath("//a/@href"))
+    found = (urldefrag(urljoin(url, link.get("href") or ""))[0] for link in root.iter("a"))
     return list(dict.fromkeys(found))

@@ -32,7 +32,9 @@ def read_xlsx(data: bytes, name: str) -> Reading:
         else:
             hidden += [block.text for block in table_blocks(rows)]
     has_text = any(block.kind != "heading" for block in blocks)
-    return Reading(title=book.properties.title or name, blocks=tuple(blocks if has_text else ()), hidden=tuple(hidden))
+    return Reading(
+        title=book.properties.title or name, blocks=tuple(blocks if has_text else ()), hidden=tuple(hidden)
+    )
 
 
 def _rows(sheet: Any) -> Iterator[list[str]]:

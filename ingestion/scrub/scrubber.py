@@ -33,7 +33,14 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?|\d{1,2}[./]\d{1,2}[./]\
 _PASSES = 4
 _CONTEXT_CHARS = 60
 # `deploy@host.example` inside `https://user:secret@host.example` is one finding, not two.
-_RANK = {"URL_CREDENTIALS": 3, "SECRET_KEY": 3, "IBAN_CODE": 2, "CREDIT_CARD": 2, "US_SSN": 1, "DOMAIN_NAME": -1}
+_RANK = {
+    "URL_CREDENTIALS": 3,
+    "SECRET_KEY": 3,
+    "IBAN_CODE": 2,
+    "CREDIT_CARD": 2,
+    "US_SSN": 1,
+    "DOMAIN_NAME": -1,
+}
 # Numbers without a form of their own are somebody's only beside a word that says so. One random number in
 # ten passes a checksum, and order numbers are many.
 _CONTEXT = {
@@ -253,4 +260,6 @@ def may_hold_identifiers(text: str) -> bool:
 
 
 def _priority(result: "RecognizerResult") -> tuple[int, int, int]:
-    return -_RANK.get(result.entity_type, 0), result.start - result.end, result.start
+    # A number beside a word that says what it is, is that, whatever else it looks like.
+    rank = 4 if result.entity_type in _CONTEXT else _RANK.get(result.entity_type, 0)
+    return -rank, result.start - result.end, result.start

@@ -23,11 +23,11 @@ def search(release: Release, query: str, vector: Floats, settings: RetrievalSett
     lexical_scores: Floats = np.empty(0, np.float32)
     if settings.mode != "lexical":
         found, _ = release.dense.search(vector[None, :], limit)
-        dense_rows = found[0]
+        dense_rows = found[0][found[0] >= 0]
     if settings.mode != "dense":
         lexical_rows, lexical_scores = release.lexical.search(query, limit)
     rows = np.union1d(dense_rows, lexical_rows)
-    if len(release.superseded):
+    if len(release.superseded) and not settings.include_superseded:
         rows = rows[~np.isin(rows, release.superseded)]
     if not len(rows):
         return []

@@ -21,7 +21,10 @@ class PiiGuard:
         parts: list[str] = []
         position = 0
         for finding in findings:
-            parts += [text[position : finding.start], f"<{finding.entity}>"]
+            stand_in = self._scrubber.stand_in(finding.entity, text[finding.start : finding.end])
+            if stand_in is None:
+                continue
+            parts += [text[position : finding.start], stand_in]
             position = finding.end
         parts.append(text[position:])
         verdicts = [Verdict(self.name, zone, "redact", f.entity, f.score) for f in findings]

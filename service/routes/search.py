@@ -16,8 +16,8 @@ _CONTEXT_CHARS = 600
 async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     """The passages that fit a query best."""
     state = call.state
-    collection = _collection(state, ask.collection)
-    settings = RetrievalSettings(mode=ask.mode, top_k=ask.top_k)
+    collection = collection_of(state, ask.collection)
+    settings = RetrievalSettings(mode=ask.mode, top_k=ask.top_k, include_superseded=ask.include_superseded)
     found = await state.finder.search(state.live.current(collection), ask.query, settings)
     return _reply(collection, found)
 
@@ -25,7 +25,7 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
 @router.get("/chunks/{chunk_id}")
 async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) -> ChunkReply:
     """A passage with what stands before and after it in its document."""
-    texts = call.state.live.current(_collection(call.state, collection)).texts
+    texts = call.state.live.current(collection_of(call.state, collection)).texts
     found = texts.chunk(chunk_id)
     document = texts.document(found.document_id) if found else None
     if found is None or document is None:
@@ -44,7 +44,7 @@ async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) 
     )
 
 
-def _collection(state: State, name: str | None) -> str:
+def collection_of(state: State, name: str | None) -> str:
     known = list(state.scope.collections)
     if name is None and len(known) == 1:
         return known[0]

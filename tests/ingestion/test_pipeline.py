@@ -12,17 +12,18 @@ import pytest
 from filelock import FileLock
 
 from ingestion.__main__ import main
+from ingestion.build import prune
 from ingestion.collection import CollectionConfig
 from ingestion.embed import Embedder, Vectors
 from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
-from ingestion.index import DenseIndex, LexicalIndex, build_dense, build_lexical
+from ingestion.index import DenseIndex, LexicalIndex, LexicalWriter, build_dense
 from ingestion.pipeline import RunReport, run
 from ingestion.release import (
     activate,
     active_id,
     collection_folder,
     open_active,
-    prune,
+    read_manifest,
     releases,
     roll_back,
     verify,
@@ -30,14 +31,16 @@ from ingestion.release import (
 from tests.conftest import ROOT, Demo, Quiet
 
 KILL_POINTS = (
-    "pipeline:_read",
-    "release:build_dense",
-    "release:build_lexical",
-    "release:write_atomically",
-    "pipeline:activate",
+    "prepare:fetch",
+    "admit:entry_of",
+    "segment:build_dense",
+    "build:LexicalWriter",
+    "build:write_atomically",
+    "pipeline:point_to",
     "pipeline:prune",
 )
-CONFIG = CollectionConfig.model_validate({"languages": ["en"]})
+CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}
+CONFIG = CollectionConfig.model_validate({"languages": ["en"], "clearance": CLEARANCE})
 
 
 class CountingEmbedder:
@@ -122,8 +125,10 @@ def test_copied_vectors_are_those_of_their_texts(source: Path, counting: Countin
     (source / "0.md").write_text("# First\n\nIt moves all rows by one.\n")
     ingest(source, counting)
     release = open_active(folder_of(source))
-    texts = [chunk.embedded_text for chunk in release.texts.all_chunks()]
-    cosines = (release.dense.vectors() * counting.embed(texts)).sum(axis=1)
+    rows = np.concatenate([segment.rows for segment in release.segments])
+    rows = np.setdiff1d(rows, release.dead)
+    texts = [chunk.embedded_text for chunk in release.texts.chunks(rows.tolist())]
+    cosines = (release.dense.vectors_of(rows) * counting.embed(texts)).sum(axis=1)
     assert cosines.min() > 0.98
 
 
@@ -162,8 +167,8 @@ def test_nothing_to_ingest_is_an_error_and_keeps_the_last_release(
 def test_a_second_writer_is_turned_away(source: Path, counting: CountingEmbedder) -> None:
     folder_of(source).mkdir(parents=True)
     with (
-        FileLock(folder_of(source) / "write.lock"),
-        pytest.raises(CollectionBusyError, match="Another process"),
+        FileLock(folder_of(source) / "run.lock"),
+        pytest.raises(CollectionBusyError, match="Another run"),
     ):
         ingest(source, counting)
 
@@ -174,33 +179,41 @@ def test_a_superseded_document_is_kept_but_not_searchable(demo: Demo) -> None:
     assert len(demo.release.superseded) > 0
 
 
-def test_rollback_and_activation_and_pruning(source: Path, counting: CountingEmbedder) -> None:
+def test_rollback_follows_what_a_release_was_made_from(source: Path, counting: CountingEmbedder) -> None:
     folder = folder_of(source)
     ids = []
     for number in range(3):
         (source / "n.md").write_text(f"# N\n\nNumber {number}.\n")
         ids.append(ingest(source, counting).release_id)
-    # Ids sort by second, then by content; what was active before is what comes before in that order.
-    ordered = sorted(ids)
-    activate(folder, ordered[2])
-    assert roll_back(folder).id == ordered[1]
-    assert active_id(folder) == ordered[1]
+    assert [m.id for m in releases(folder)] == ids[::-1]
+    assert roll_back(folder).id == ids[1]
+    assert active_id(folder) == ids[1]
+    (source / "n.md").write_text("# N\n\nNumber 4.\n")
+    fourth = ingest(source, counting).release_id
+    assert roll_back(folder).id == ids[1], (
+        "the third was rolled back and is not what the fourth was made from"
+    )
     with pytest.raises(ReleaseError, match="No release '../x'"):
         activate(folder, "../x")
-    activate(folder, ordered[0])
+    activate(folder, ids[0])
     with pytest.raises(ReleaseError, match="no release before"):
         roll_back(folder)
-    prune(folder, keep=1)
-    assert {m.id for m in releases(folder)} == {ordered[0], ordered[2]}
+    prune(folder, keep=1, grace_s=0)
+    assert {m.id for m in releases(folder)} == {ids[0], fourth}
+    held = {name for manifest in releases(folder) for name in manifest.segments}
+    assert {place.name for place in (folder / "segments").iterdir()} >= held
 
 
 def test_damage_is_found(source: Path, counting: CountingEmbedder) -> None:
     report = ingest(source, counting)
     place = folder_of(source) / "releases" / report.release_id
     assert verify(place) == []
-    with (place / "dense.faiss").open("ab") as file:
+    segment = read_manifest(place).segments[0]
+    with (folder_of(source) / "segments" / segment / "dense.faiss").open("ab") as file:
         file.write(b"x")
-    assert verify(place) == ["dense.faiss"]
+    assert verify(place) == [f"segments/{segment}/dense.faiss"]
+    (place / "dead.npy").unlink()
+    assert verify(place)[0] == "dead.npy"
     manifest = json.loads((place / "manifest.json").read_text())
     (place / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
     with pytest.raises(ReleaseError, match="format 99"):
@@ -215,15 +228,15 @@ def test_killed_at_any_point_the_last_release_stays_and_a_rerun_completes(
     (source / "new.md").write_text("# New\n\nIt arrived while somebody pulled the plug.\n")
     script = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from ingestion import release, pipeline\n"
-        "from ingestion.collection import CollectionConfig\n"
+        "import importlib\n"
         "from ingestion.embed import load_embedder\n"
         "from tests.conftest import Quiet\n"
         "target, name = sys.argv[3].split(':')\n"
-        "module = {'release': release, 'pipeline': pipeline}[target]\n"
+        "module = importlib.import_module('ingestion.' + target)\n"
         "def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)\n"
         "setattr(module, name, die)\n"
-        "config = CollectionConfig.model_validate({'languages': ['en']})\n"
+        "from tests.ingestion.test_pipeline import CONFIG as config\n"
+        "from ingestion import pipeline\n"
         "pipeline.run([Path(sys.argv[1])], collection='c', config=config, "
         "embedder=load_embedder('builtin'), data_dir=Path(sys.argv[2]), progress=Quiet())\n"
     )
@@ -254,7 +267,10 @@ def test_dense_search_is_exact(tmp_path: Path) -> None:
 
 def test_lexical_search_analyses_each_language_by_its_own_rules(tmp_path: Path) -> None:
     texts = [("en", "Returning parcels is free"), ("de", "Die Rücksendungen sind kostenlos"), ("en", "Lamps")]
-    build_lexical(tmp_path, texts, ["de", "en"])
+    writer = LexicalWriter(tmp_path, ["de", "en"])
+    for row, (language, text) in enumerate(texts):
+        writer.add(row, language, text)
+    writer.close()
     index = LexicalIndex(tmp_path, ["de", "en"])
     assert index.search("return a parcel", 5)[0].tolist() == [0]
     assert index.search("rucksendung", 5)[0].tolist() == [1]
@@ -266,7 +282,10 @@ def test_the_commands_work_as_documented(
     source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scope = source.parent / "scope.yaml"
-    scope.write_text("collections:\n  c:\n    sources: [docs]\n    languages: [en]\n")
+    scope.write_text(
+        "collections:\n  c:\n    sources: [docs]\n    languages: [en]\n"
+        f"    clearance: {json.dumps(CLEARANCE)}\n"
+    )
     monkeypatch.setenv("TOUCHSTONE_DATA_DIR", str(source.parent / "data"))
     monkeypatch.setenv("TOUCHSTONE_SCOPE_FILE", str(scope))
     assert main(["run", "--json"]) == 0

@@ -10,7 +10,7 @@ from ingestion.chunk import chunk_document
 from ingestion.clean import clean_text
 from ingestion.corpus import Block, Document
 from ingestion.language import guess_language
-from ingestion.pipeline import assemble
+from ingestion.prepare import assemble
 from ingestion.sentences import sentence_spans
 
 texts = st.text(st.characters(codec="utf-8"), max_size=400)

@@ -66,7 +66,10 @@ def rewrite(one: Labelled, chance: random.Random) -> Labelled:
     if roll < 0.18:
         return Labelled(_same_length(one.text, str.title), one.spans)
     if roll < 0.24:
-        return Labelled(one.text.rstrip(".!?"), tuple((s, min(e, len(one.text.rstrip(".!?"))), x) for s, e, x in one.spans))
+        return Labelled(
+            one.text.rstrip(".!?"),
+            tuple((s, min(e, len(one.text.rstrip(".!?"))), x) for s, e, x in one.spans),
+        )
     if roll < 0.30:
         return Labelled(re.sub(r"[,;:]", " ", one.text), one.spans)
     return one

@@ -131,7 +131,12 @@ def _favour_people(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
 def _tidy(text: str, named: Named) -> Iterator[Named]:
     """A name without what is none of it: people end at commas, and no name begins or ends with small words."""
     value = text[named.start : named.end]
-    if named.label == "PERSON" and value.islower() and named.score < _SMALL_LETTERS_SCORE and not text.islower():
+    if (
+        named.label == "PERSON"
+        and value.islower()
+        and named.score < _SMALL_LETTERS_SCORE
+        and not text.islower()
+    ):
         return
     begin = 0
     for part in re.split(r"([,;:|\n\t]+)", value) if named.label == "PERSON" else [value]:
@@ -146,7 +151,9 @@ def _tidy(text: str, named: Named) -> Iterator[Named]:
             if not words:
                 continue
             start, end = start + words[0].start(), start + words[-1].end()
-        stripped = text[start:end].strip(" \n\t.,;:!?()[]<>|\"'" if named.label == "PERSON" else " \n\t,;:!?|\"'")
+        stripped = text[start:end].strip(
+            " \n\t.,;:!?()[]<>|\"'" if named.label == "PERSON" else " \n\t,;:!?|\"'"
+        )
         if stripped:
             start = text.index(stripped, start)
             yield Named(named.label, start, start + len(stripped), named.score)

@@ -102,7 +102,13 @@ def _package(name: str, remedy: str) -> Any:
 def load_other(name: str) -> Spacy | Transformers | Gliner:
     """A model by `kind:name`. Raises `ScopeError`."""
     kind, _, rest = name.partition(":")
-    kinds = {"spacy": Spacy, "transformers": Transformers, "gliner": Gliner}
+    kinds: dict[str, type[Spacy | Transformers | Gliner]] = {
+        "spacy": Spacy,
+        "transformers": Transformers,
+        "gliner": Gliner,
+    }
     if kind not in kinds or not rest:
-        raise ScopeError(f"No name model {name!r}: write `builtin`, `none`, or one of {list(kinds)} as `kind:name`.")
+        raise ScopeError(
+            f"No name model {name!r}: write `builtin`, `none`, or one of {list(kinds)} as `kind:name`."
+        )
     return kinds[kind](rest)

@@ -14,13 +14,13 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from pydoc_data import topics
 from typing import Any
 
 import nncf
 import numpy as np
 import openvino
 import torch
-from pydoc_data import topics
 from tokenizers import Tokenizer
 from transformers import BertModel
 
@@ -193,7 +193,11 @@ def quantise(model: Tagger, examples: Sequence[Example], target: Path) -> None:
     with torch.no_grad():
         graph = openvino.convert_model(
             model,
-            example_input={"input_ids": example, "attention_mask": example.clone(), "shapes": example.clone()},
+            example_input={
+                "input_ids": example,
+                "attention_mask": example.clone(),
+                "shapes": example.clone(),
+            },
             input=[shape, shape, shape],
         )
 
@@ -208,12 +212,16 @@ def quantise(model: Tagger, examples: Sequence[Example], target: Path) -> None:
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(examples),
     )
-    openvino.save_model(nncf.compress_weights(quantised) if _has_wide_embeddings(quantised) else quantised, target)
+    openvino.save_model(
+        nncf.compress_weights(quantised) if _has_wide_embeddings(quantised) else quantised, target
+    )
 
 
 def _has_wide_embeddings(graph: Any) -> bool:
     return any(
-        op.get_type_name() == "Constant" and op.get_element_type() == openvino.Type.f32 and op.data.size > 1_000_000
+        op.get_type_name() == "Constant"
+        and op.get_element_type() == openvino.Type.f32
+        and op.data.size > 1_000_000
         for op in graph.get_ops()
     )
 

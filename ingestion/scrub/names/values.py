@@ -6,13 +6,27 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from faker import Faker
-from faker.proxy import UniqueProxy  # noqa: F401 - fails early when Faker is too old
 
 LATIN = (
     "en_US en_GB en_AU en_CA en_IN en_IE en_NZ de_DE de_AT de_CH fr_FR fr_CA fr_BE es_ES es_MX es_CO es_AR it_IT nl_NL"
     " nl_BE pl_PL cs_CZ sk_SK sv_SE no_NO da_DK fi_FI hu_HU pt_BR pt_PT ro_RO tr_TR hr_HR sl_SI et_EE lt_LT lv_LV"
     " id_ID"
 ).split()
+# Locales for which Faker has words of the language rather than Latin ones.
+_WORDY = (
+    "en_US",
+    "en_US",
+    "en_US",
+    "de_DE",
+    "de_DE",
+    "es_ES",
+    "fr_FR",
+    "nl_BE",
+    "it_IT",
+    "da_DK",
+    "pl_PL",
+    "cs_CZ",
+)
 _MORE_FAMILY = (
     "Nguyen Tran Pham Hoang Phan Kim Park Choi Jeong Kang Cho Yoon Lim Wang Li Zhang Liu Chen Yang Huang Zhao Wu Zhou Xu"
     " Sun Ma Zhu Hu Guo He Lin Luo Zheng Tanaka Suzuki Watanabe Yamamoto Nakamura Kobayashi Kato Yoshida Sato Ito Mori"
@@ -181,9 +195,13 @@ class Values:
         if roll > 0.97:
             return f"{name}-{self.family()}"
         if roll > 0.94:
-            return f"{self._pick('van', 'van der', 'de', 'de la', 'von', 'al-', 'bin', 'Mc', 'O’', 'Le', 'dos')} {name}".replace(
-                "- ", "-"
-            ).replace("Mc ", "Mc").replace("O’ ", "O'")
+            return (
+                f"{self._pick('van', 'van der', 'de', 'de la', 'von', 'al-', 'bin', 'Mc', 'O’', 'Le', 'dos')} {name}".replace(
+                    "- ", "-"
+                )
+                .replace("Mc ", "Mc")
+                .replace("O’ ", "O'")
+            )
         return name
 
     def person(self) -> str:
@@ -215,14 +233,53 @@ class Values:
 
     def title(self) -> str:
         """An honorific."""
-        return self._pick("Mr.", "Mrs.", "Ms.", "Dr.", "Prof.", "Mr", "Mrs", "Ms", "Miss", "Herr", "Frau", "Sr.", "Mme", "M.", "Sir")
+        return self._pick(
+            "Mr.",
+            "Mrs.",
+            "Ms.",
+            "Dr.",
+            "Prof.",
+            "Mr",
+            "Mrs",
+            "Ms",
+            "Miss",
+            "Herr",
+            "Frau",
+            "Sr.",
+            "Mme",
+            "M.",
+            "Sir",
+        )
 
     def street(self) -> str:
         """A street with a house number, in many countries' ways."""
         pattern = self._random.choice(_STREET_WORDS)
-        stem = self.family() if self._chance(0.5) else self._random.choice(self._names).given[self._random.randrange(50)]
+        stem = (
+            self.family()
+            if self._chance(0.5)
+            else self._random.choice(self._names).given[self._random.randrange(50)]
+        )
         if self._chance(0.3):
-            stem = self._pick("Oak", "Maple", "Park", "Church", "Mill", "High", "Station", "Linden", "Rosen", "Main", "Elm", "Garden", "Queens", "Victoria", "Second", "5th", "North", "West End")
+            stem = self._pick(
+                "Oak",
+                "Maple",
+                "Park",
+                "Church",
+                "Mill",
+                "High",
+                "Station",
+                "Linden",
+                "Rosen",
+                "Main",
+                "Elm",
+                "Garden",
+                "Queens",
+                "Victoria",
+                "Second",
+                "5th",
+                "North",
+                "West End",
+            )
         name = pattern.format(n=stem)
         if pattern[0] == "{" and " " not in pattern:
             name = name.replace(" ", "")
@@ -232,11 +289,17 @@ class Values:
         if self._chance(0.06):
             return name
         is_english = pattern.startswith("{n} ") and pattern[4:5].isupper()
-        return f"{number} {name}" if is_english or self._chance(0.2) else f"{name}{self._pick(' ', ' ', ', ')}{number}"
+        return (
+            f"{number} {name}"
+            if is_english or self._chance(0.2)
+            else f"{name}{self._pick(' ', ' ', ', ')}{number}"
+        )
 
     def unit(self) -> str:
         """A flat, a suite, a post-office box."""
-        return self._random.choice(_UNITS.split(";")).format(d=self._random.randint(1, 999), s=self._random.randint(1, 20))
+        return self._random.choice(_UNITS.split(";")).format(
+            d=self._random.randint(1, 999), s=self._random.randint(1, 20)
+        )
 
     def house(self) -> str:
         """A bare house number."""
@@ -248,7 +311,9 @@ class Values:
         if roll < 0.35:
             return self._random.choice(_CITIES)
         if roll < 0.45:
-            return self._invented(family=False) + self._pick("burg", "stad", "ville", "ton", "by", "ham", "dorf", "ovo", "field", "")
+            return self._invented(family=False) + self._pick(
+                "burg", "stad", "ville", "ton", "by", "ham", "dorf", "ovo", "field", ""
+            )
         city = str(self._random.choice(list(self._fakers.values())).city())
         return city.upper() if self._chance(0.1) else city
 
@@ -291,16 +356,37 @@ class Values:
 
     def date(self) -> str:
         """A date or a time as people write it."""
-        day, month, year = self._random.randint(1, 28), self._random.randint(1, 12), self._random.randint(1930, 2029)
+        day, month, year = (
+            self._random.randint(1, 28),
+            self._random.randint(1, 12),
+            self._random.randint(1930, 2029),
+        )
         name = self._random.choice(_MONTHS)
         clock = f"{self._random.randint(0, 23):02d}:{self._random.randint(0, 59):02d}"
         return self._pick(
-            f"{year}-{month:02d}-{day:02d}", f"{day:02d}/{month:02d}/{year}", f"{month}/{day}/{year % 100:02d}",
-            f"{day}.{month}.{year}", f"{day} {name} {year}", f"{name} {day}, {year}", f"{name} {day}", f"{name} {year}",
-            f"{day}th of {name}", str(year), str(year), self._random.choice(_DAYS), self._random.choice(_DAYS),
-            f"{self._random.choice(_DAYS)}, {day} {name}", f"{year}-{month:02d}-{day:02d} {clock}:{day:02d}", clock,
-            f"{self._random.randint(1, 12)}{self._pick('am', 'pm', ' p.m.', ' AM')}", f"{year - year % 10}s",
-            "yesterday", "tomorrow", "last week", "next Monday", f"{self._random.randint(2, 30)} days ago",
+            f"{year}-{month:02d}-{day:02d}",
+            f"{day:02d}/{month:02d}/{year}",
+            f"{month}/{day}/{year % 100:02d}",
+            f"{day}.{month}.{year}",
+            f"{day} {name} {year}",
+            f"{name} {day}, {year}",
+            f"{name} {day}",
+            f"{name} {year}",
+            f"{day}th of {name}",
+            str(year),
+            str(year),
+            self._random.choice(_DAYS),
+            self._random.choice(_DAYS),
+            f"{self._random.choice(_DAYS)}, {day} {name}",
+            f"{year}-{month:02d}-{day:02d} {clock}:{day:02d}",
+            clock,
+            f"{self._random.randint(1, 12)}{self._pick('am', 'pm', ' p.m.', ' AM')}",
+            f"{year - year % 10}s",
+            "yesterday",
+            "tomorrow",
+            "last week",
+            "next Monday",
+            f"{self._random.randint(2, 30)} days ago",
         )
 
     def age(self) -> str:
@@ -324,18 +410,50 @@ class Values:
 
     def iban(self) -> str:
         """An account's number."""
-        return self._digits(self._pick("GB## @@@@ #### #### #### ##", "DE####################", "FR#########################"))
+        return self._digits(
+            self._pick("GB## @@@@ #### #### #### ##", "DE####################", "FR#########################")
+        )
 
     def order(self) -> str:
         """A business id: an order, a ticket, an article; nobody's personal data."""
         return self._digits(
-            self._pick("#####", "######", "ORD-#####", "#########", "TK-####", "#####-####", "INV-2024-####", "SKU @@-####",
-                       "NB-#####", "RMA####", "@@######", "@@@-###", "##-####-##", "#@##@", "###########", "PO#######")
+            self._pick(
+                "#####",
+                "######",
+                "ORD-#####",
+                "#########",
+                "TK-####",
+                "#####-####",
+                "INV-2024-####",
+                "SKU @@-####",
+                "NB-#####",
+                "RMA####",
+                "@@######",
+                "@@@-###",
+                "##-####-##",
+                "#@##@",
+                "###########",
+                "PO#######",
+            )
         )
 
     def amount(self) -> str:
         """Money, a share or a count."""
-        return self._digits(self._pick("$##", "€###.##", "#.## %", "£#,###", "## EUR", "###", "# days", "## GB", "v#.#.#", "##°C", "$#.###.##"))
+        return self._digits(
+            self._pick(
+                "$##",
+                "€###.##",
+                "#.## %",
+                "£#,###",
+                "## EUR",
+                "###",
+                "# days",
+                "## GB",
+                "v#.#.#",
+                "##°C",
+                "$#.###.##",
+            )
+        )
 
     def first_name_user(self) -> str:
         """A login name."""
@@ -344,11 +462,101 @@ class Values:
     def product(self) -> str:
         """A product, a feature or a program: capitalised, and nobody's name."""
         stem = self._pick(
-            "Nimbus", "Aero", "Pulse", "Vertex", "Orbit", "Lumen", "Quick", "Smart", "Home", "Cloud", "Data", "Postgre", "Open",
-            "Power", "Night", "Air", "Mega", "Ultra", "Micro", "Blue", "Fire", "Fast", "Auto",
+            "Nimbus",
+            "Aero",
+            "Pulse",
+            "Vertex",
+            "Orbit",
+            "Lumen",
+            "Quick",
+            "Smart",
+            "Home",
+            "Cloud",
+            "Data",
+            "Postgre",
+            "Open",
+            "Power",
+            "Night",
+            "Air",
+            "Mega",
+            "Ultra",
+            "Micro",
+            "Blue",
+            "Fire",
+            "Fast",
+            "Auto",
         )
-        tail = self._pick("SQL", "Pad", "Hub", "One", "Pro", "Box", "Cam", "Desk", "Pay", "Guard", "Link", "Max", "Sync", "OS", " Mini", " Plus", " X2", " 3000", " Watch", " Speaker")
+        tail = self._pick(
+            "SQL",
+            "Pad",
+            "Hub",
+            "One",
+            "Pro",
+            "Box",
+            "Cam",
+            "Desk",
+            "Pay",
+            "Guard",
+            "Link",
+            "Max",
+            "Sync",
+            "OS",
+            " Mini",
+            " Plus",
+            " X2",
+            " 3000",
+            " Watch",
+            " Speaker",
+        )
         return stem + tail
+
+    @cached_property
+    def _given(self) -> frozenset[str]:
+        return frozenset(name.casefold() for names in self._names for name in names.given)
+
+    def _words(self, count: int) -> list[str]:
+        """Words of one language, none of which is somebody's name."""
+        words = self._fakers[self._pick(*_WORDY)].words(count + 3)
+        return [word for word in map(str, words) if word.casefold() not in self._given][:count] or ["and"]
+
+    def lorem(self) -> str:
+        """A sentence of real words in one of several languages, in no sensible order."""
+        text = " ".join(self._words(self._random.randint(3, 14)))
+        return text[0].upper() + text[1:] + self._pick(".", ".", ".", "?", "")
+
+    def heading(self) -> str:
+        """One to four words, most of them with a capital."""
+        style = self._random.random()
+        text = " ".join(self._words(self._random.randint(1, 4)))
+        return text.title() if style < 0.5 else text[0].upper() + text[1:] if style < 0.9 else text.upper()
+
+    def brand(self) -> str:
+        """A maker's or a product's name: made up, and nobody's."""
+        if self._chance(0.3):
+            return self.product()
+        tail = self._pick(
+            "",
+            "moor",
+            "tek",
+            "io",
+            "ify",
+            "ora",
+            "well",
+            "works",
+            "net",
+            "ex",
+            "ix",
+            "ly",
+            "on",
+            "Home",
+            "Pay",
+            "Box",
+        )
+        return self._invented(family=False) + tail
+
+    def job(self) -> str:
+        """An occupation."""
+        return str(self._fakers[self._pick("en_US", "en_GB", "de_DE", "es_ES", "fr_FR")].job())
 
     @cached_property
     def slots(self) -> Mapping[str, tuple[str | None, Callable[[], str]]]:
@@ -362,4 +570,5 @@ class Values:
             "age": ("AGE", self.age), "phone": ("PHONE_NUMBER", self.phone), "email": (None, self.email),
             "card": (None, self.card), "iban": (None, self.iban), "order": (None, self.order), "amount": (None, self.amount),
             "user": (None, self.first_name_user), "product": (None, self.product),
+            "lorem": (None, self.lorem), "heading": (None, self.heading), "brand": (None, self.brand), "job": (None, self.job),
         }  # fmt: skip

@@ -1,0 +1,321 @@
+"""Documents that callers bring and take away; runs of ingestion; quarantine."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Form, Header, Query, Request, Response, UploadFile
+
+from ingestion.changes import Done
+from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
+from ingestion.load import READERS
+from ingestion.spread import Failure
+from service.deps import Call, IngestCall, SearchCall
+from service.documents import Uploaded
+from service.errors import BusyError, ConflictError, DocumentRefusedError, InvalidRequestError, NotFoundError
+from service.metrics import DOCUMENTS
+from service.routes.search import collection_of
+from service.schemas import (
+    DecisionReply,
+    DocumentChanged,
+    DocumentList,
+    DocumentReply,
+    DocumentsChanged,
+    DocumentText,
+    HeldDocument,
+    HeldList,
+    RemovedReply,
+)
+
+router = APIRouter(prefix="/v1")
+T = TypeVar("T")
+IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+Collection = Annotated[str | None, Query(max_length=100)]
+_TYPES = {
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+    "text/html": ".html",
+    "text/csv": ".csv",
+    "application/pdf": ".pdf",
+    "application/x-ndjson": ".jsonl",
+    "message/rfc822": ".eml",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+}
+_ID = re.compile(r"[^\x00-\x1f\x7f]{1,300}")
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_PAGE = 100
+
+
+@router.put(
+    "/documents/{document_id:path}",
+    openapi_extra={
+        "requestBody": {"content": {"application/json": {"schema": DocumentText.model_json_schema()}}}
+    },
+)
+async def put_document(
+    document_id: str,
+    request: Request,
+    response: Response,
+    call: IngestCall,
+    collection: Collection = None,
+    filename: Annotated[str | None, Query(max_length=300)] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> DocumentChanged:
+    """Add or replace a document: JSON with its text, or the bytes of a file with its content type."""
+    name = collection_of(call.state, collection)
+    file = _uploaded(
+        _checked(document_id), await request.body(), request.headers.get("content-type", ""), filename
+    )
+    run_id, (result,) = await _work(call, partial(call.state.library.put, name, [file], call.caller.id))
+    changed = _changed(document_id, name, run_id, result)
+    response.status_code = {"quarantined": 202}.get(changed.status, 200 if changed.already_existed else 201)
+    return changed
+
+
+@router.post("/documents", status_code=201)
+async def post_documents(
+    file: list[UploadFile],
+    call: IngestCall,
+    collection: Collection = None,
+    metadata: Annotated[str | None, Form(max_length=10_000)] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> DocumentsChanged:
+    """Add or replace files; their names are their ids. A file that can't be read doesn't stop the others."""
+    name = collection_of(call.state, collection)
+    facts = _facts(metadata)
+    files = [
+        Uploaded(
+            _checked(one.filename or ""),
+            _suffix(one.filename or "", one.content_type or ""),
+            await one.read(),
+            facts,
+        )
+        for one in file
+    ]
+    if len({one.id for one in files}) < len(files):
+        raise InvalidRequestError(
+            "Two files have the same name, so one would replace the other.", param="file"
+        )
+    run_id, results = await _work(call, partial(call.state.library.put, name, files, call.caller.id))
+    failures = {f.id: r.reason for f, r in zip(files, results, strict=True) if isinstance(r, Failure)}
+    done = [
+        _changed(f.id, name, run_id, r) for f, r in zip(files, results, strict=True) if isinstance(r, Done)
+    ]
+    if not done:
+        raise DocumentRefusedError(
+            " ".join(f"{i!r}: {reason}" for i, reason in failures.items()), param="file"
+        )
+    return DocumentsChanged(run_id=run_id, documents=done, failures=failures)
+
+
+@router.get("/documents")
+async def list_documents(
+    call: SearchCall,
+    collection: Collection = None,
+    filter: Annotated[str | None, Query(max_length=10_000)] = None,
+    after: Annotated[str, Query(max_length=300)] = "",
+    limit: Annotated[int, Query(ge=1, le=1_000)] = _PAGE,
+) -> DocumentList:
+    """Ids of documents in order, a page at a time."""
+    name = collection_of(call.state, collection)
+    wanted = _filter(filter) if filter else {}
+    ids = await _aside(call, partial(call.state.library.matching, name, wanted))
+    page = [i for i in ids if i > after][: limit + 1]
+    return DocumentList(collection=name, documents=page[:limit], has_more=len(page) > limit, total=len(ids))
+
+
+@router.get("/documents/{document_id:path}")
+async def get_document(document_id: str, call: SearchCall, collection: Collection = None) -> DocumentReply:
+    """What is known of a document, with its text as it is indexed."""
+    name = collection_of(call.state, collection)
+    found = await _aside(call, partial(call.state.library.document, name, document_id))
+    if found is None:
+        raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
+    document, chunks = found
+    return DocumentReply(
+        document_id=document.id,
+        collection=name,
+        title=document.title,
+        source=document.source,
+        place=document.place,
+        run_id=document.run_id,
+        language=document.language,
+        updated=document.updated,
+        superseded_by=document.superseded_by,
+        digest=document.digest,
+        chunks=chunks,
+        clearance=dict(document.clearance),
+        metadata=dict(document.metadata),
+        pii=dict(document.pii),
+        flags=[flag.rule for flag in document.flags],
+        text=document.text,
+    )
+
+
+@router.delete("/documents/{document_id:path}")
+async def delete_document(
+    document_id: str, call: IngestCall, collection: Collection = None, idempotency_key: IdempotencyKey = None
+) -> RemovedReply:
+    """Take a document out: no search finds it once the reply is sent."""
+    name = collection_of(call.state, collection)
+    done = await _work(call, partial(call.state.library.remove, name, [document_id]))
+    if not done.documents:
+        raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
+    DOCUMENTS.labels(name, "removed").inc()
+    return RemovedReply(collection=name, removed=1, documents=[document_id], release=done.release_id)
+
+
+@router.delete("/documents")
+async def delete_documents(
+    filter: Annotated[str, Query(max_length=10_000)],
+    call: IngestCall,
+    collection: Collection = None,
+    idempotency_key: IdempotencyKey = None,
+) -> RemovedReply:
+    """Take out every document that a filter matches, such as `{"place": "upload:crm"}`."""
+    name = collection_of(call.state, collection)
+    wanted = _filter(filter)
+    if not wanted:
+        raise InvalidRequestError(
+            "An empty filter would remove every document. Name a field.", param="filter"
+        )
+    ids = await _aside(call, partial(call.state.library.matching, name, wanted))
+    done = await _work(call, partial(call.state.library.remove, name, ids))
+    DOCUMENTS.labels(name, "removed").inc(done.documents)
+    return RemovedReply(
+        collection=name, removed=done.documents, documents=ids[:_PAGE], release=done.release_id
+    )
+
+
+@router.get("/ingestions/{run_id}")
+async def get_ingestion(run_id: str, call: IngestCall) -> dict[str, Any]:
+    """What a run did or is doing."""
+    found = await _aside(call, partial(call.state.library.run, run_id))
+    if found is None:
+        raise NotFoundError(f"There is no run {run_id!r}.")
+    return found
+
+
+@router.get("/quarantine")
+async def list_quarantine(call: IngestCall, collection: Collection = None) -> HeldList:
+    """Documents that wait for a person, and why."""
+    name = collection_of(call.state, collection)
+    held = await _aside(call, partial(call.state.library.held, name))
+    return HeldList(collection=name, documents=[HeldDocument.of(one) for one in held])
+
+
+@router.post("/quarantine/{document_id:path}:approve")
+async def approve(document_id: str, call: IngestCall, collection: Collection = None) -> DecisionReply:
+    """Publish a document that waits."""
+    return await _decide(call, document_id, collection, "approved")
+
+
+@router.post("/quarantine/{document_id:path}:reject")
+async def reject(document_id: str, call: IngestCall, collection: Collection = None) -> DecisionReply:
+    """Keep a document out for good; the same text is not asked about again."""
+    return await _decide(call, document_id, collection, "rejected")
+
+
+async def _decide(call: Call, document_id: str, collection: str | None, state: Any) -> DecisionReply:
+    name = collection_of(call.state, collection)
+    done = await _work(call, partial(call.state.library.decide, name, document_id, state, call.caller.id))
+    return DecisionReply(document_id=document_id, collection=name, state=state, release=done.release_id)
+
+
+async def _work(call: Call, work: Callable[[], T]) -> T:
+    """Change something, one change after the other."""
+    loop = asyncio.get_running_loop()
+    # A client that hangs up doesn't undo half a change.
+    done = loop.run_in_executor(call.state.library.thread, work)
+    try:
+        return await asyncio.shield(done)
+    except QuarantineError as exc:
+        raise NotFoundError(str(exc)) from exc
+    except CollectionBusyError as exc:
+        raise BusyError(str(exc)) from exc
+    except SourceError as exc:
+        raise DocumentRefusedError(str(exc)) from exc
+    except IngestionError as exc:
+        raise ConflictError(str(exc)) from exc
+
+
+async def _aside(call: Call, work: Callable[[], T]) -> T:
+    """Read something without holding up the loop."""
+    return await asyncio.get_running_loop().run_in_executor(call.state.database_threads, work)
+
+
+def _changed(document_id: str, collection: str, run_id: str, result: Done | Failure) -> DocumentChanged:
+    if isinstance(result, Failure):
+        DOCUMENTS.labels(collection, "failed").inc()
+        raise DocumentRefusedError(f"{document_id!r}: {result.reason}")
+    DOCUMENTS.labels(collection, result.status).inc()
+    return DocumentChanged(
+        document_id=document_id,
+        collection=collection,
+        status=result.status,
+        already_existed=result.already_existed,
+        chunks=result.chunks,
+        run_id=run_id,
+        release=result.release_id,
+        reason=result.reason or None,
+    )
+
+
+def _checked(document_id: str) -> str:
+    if not _ID.fullmatch(document_id):
+        raise InvalidRequestError(
+            f"The id {document_id[:80]!r} can't be used: give it 1 to 300 characters that can be printed.",
+            param="document_id",
+        )
+    return document_id
+
+
+def _uploaded(document_id: str, body: bytes, content_type: str, filename: str | None) -> Uploaded:
+    if content_type.split(";")[0].strip().lower() != "application/json" or filename:
+        return Uploaded(document_id, _suffix(filename or document_id, content_type), body, {})
+    given = DocumentText.model_validate_json(body)
+    facts = {
+        **given.metadata,
+        **{k: v for k in ("title", "language", "updated", "url") if (v := getattr(given, k))},
+    }
+    return Uploaded(document_id, f".{given.format}", given.text.encode(), facts)
+
+
+def _suffix(filename: str, content_type: str) -> str:
+    found = re.search(r"\.[A-Za-z0-9]{1,8}$", filename)
+    if found and found[0].lower() in READERS:
+        return found[0].lower()
+    suffix = _TYPES.get(content_type.split(";")[0].strip().lower())
+    if suffix is None:
+        raise InvalidRequestError(
+            f"The type {content_type!r} of {filename!r} can't be read. Send one of {sorted(_TYPES)} or JSON,"
+            f" or name the file with one of {sorted(READERS)}.",
+            param="content-type",
+        )
+    return suffix
+
+
+def _facts(metadata: str | None) -> dict[str, str | int | float | bool]:
+    return {k: v for k, v in _filter(metadata).items() if not isinstance(v, list)} if metadata else {}
+
+
+def _filter(text: str) -> dict[str, Any]:
+    """A JSON object of fields and values. Raises `InvalidRequestError`."""
+    try:
+        raw = json.loads(text)
+    except ValueError as exc:
+        raise InvalidRequestError(f"The filter is no JSON: {exc}.", param="filter") from exc
+    if not isinstance(raw, dict) or not all(_FIELD.fullmatch(key) for key in raw):
+        raise InvalidRequestError(
+            'The filter must be an object such as {"place": "upload:crm"}.', param="filter"
+        )
+    for key, value in raw.items():
+        options = value if isinstance(value, list) else [value]
+        if not options or not all(isinstance(one, (str, int, float)) for one in options):
+            raise InvalidRequestError(f"{key!r} must have a value or a list of values.", param="filter")
+    return raw
