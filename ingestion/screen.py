@@ -12,9 +12,9 @@ from ingestion.corpus import Flag
 
 # Requests to a model rather than to a reader. Each is narrow: help pages tell people what to do all day long.
 _INSTRUCTIONS = {
-    "override": r"\b(?:ignore|disregard|forget|override|bypass|skip)\b[^.!?\n]{0,40}\b(?:previous|prior|above|earlier"
-    r"|preceding|all|any|your|the system|existing)\b[^.!?\n]{0,30}\b(?:instruction|prompt|rule|guideline|directive"
-    r"|command|context|polic|guardrail)\w*",
+    "override": r"\b(?:ignore|disregard|forget|override)\b[^.!?\n]{0,20}\b(?:previous|prior|above|earlier|preceding|your"
+    r"|system|all (?:of )?(?:the|these|those|my))\b[^.!?\n]{0,20}\b(?:instructions?|prompts?|rules|guidelines|directives?"
+    r"|guardrails)\b",
     "persona": r"\b(?:you are (?:now|no longer)|act as|pretend (?:to be|you are)|from now on,? you|roleplay as)\b[^.!?\n]"
     r"{0,60}\b(?:ai|assistant|chat ?bot|model|dan|unrestricted|jailbroken|developer mode|without (?:any )?restrictions)\b",
     "reveal": r"\b(?:reveal|print|repeat|show|output|disclose|leak|send)\b[^.!?\n]{0,40}\b(?:system prompt|hidden prompt"

@@ -28,6 +28,7 @@ from ingestion.segment import Vectors
 # A document gets a minute, and a second more for every 100 kB.
 _BASE_S, _BYTES_PER_S = 60.0, 100_000
 _MEMORY_BYTES = 3 * 1024**3
+_CRASHED = "The reader crashed on it or ran out of memory."
 _AHEAD = 4  # sources waiting for each child
 
 
@@ -127,6 +128,7 @@ class Local:
         self._time_factor = time_factor
         self._children: list[_Child] = []
         self._plan: Plan | None = None
+        self._lost: list[tuple[int, Result]] = []
 
     def prepare(self, plan: Plan, sources: Iterable[Source]) -> Iterator[Result]:
         """In as many children as the engine has; at most a few sources are in the air."""
@@ -177,14 +179,20 @@ class Local:
         try:
             child.pipe.send((number, self._plan, source))
         except OSError:
-            self._replace(child)  # it died idle; its successor takes over
-            child = self._children[-1]
-            child.pipe.send((number, self._plan, source))
+            # It has died. What it had in hand is to blame; this one goes to its successor.
+            if child.given:
+                self._lost.append(self._lose(child, _CRASHED))
+            else:
+                self._replace(child)
+            self._give(self._children[-1], number, source)
+            return
         if not child.given:
             child.begun = time.monotonic()
         child.given.append((number, source))
 
     def _collect(self) -> Iterator[tuple[int, Result]]:
+        while self._lost:
+            yield self._lost.pop()
         busy = [child for child in self._children if child.given]
         ready = wait([child.pipe for child in busy], timeout=0.25)
         for child in busy:
@@ -198,7 +206,7 @@ class Local:
         try:
             number, result = child.pipe.recv()
         except (EOFError, OSError):
-            return self._lose(child, "The reader crashed on it or ran out of memory.")
+            return self._lose(child, _CRASHED)
         if isinstance(result, IngestionError):
             raise result
         _, source = child.given.popleft()

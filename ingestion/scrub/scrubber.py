@@ -62,11 +62,16 @@ _CONTEXT = {
 _CONTEXT_WORDS = {entity: re.compile(words, re.IGNORECASE) for entity, words in _CONTEXT.items()}
 # What stands in a text's place of personal data: `<EMAIL_ADDRESS>`, `<PERSON_17>`.
 MASK = re.compile(r"<([A-Z][A-Z_]*[A-Z])(?:_(\d+))?>")
+_NAME_MASK = re.compile(r"<(?:PERSON|STREET_ADDRESS|LOCATION|ORGANIZATION)(?:_\d+)?>")
+# A text with holes reads oddly; what the model sees in it, it must be sure of.
+_MIN_SCORE_AGAIN = 0.95
 # The name model's words for what a policy calls otherwise.
 _MODEL_ENTITY = {"GPE": "LOCATION"}
 _NAMED = frozenset(
     "PERSON STREET_ADDRESS LOCATION ORGANIZATION NRP DATE_TIME TITLE AGE ZIP_CODE PHONE_NUMBER".split()
 )
+
+_PEOPLE = frozenset({"PERSON", "STREET_ADDRESS", "PHONE_NUMBER"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +149,11 @@ class Scrubber:
                 break
             blanked = [_without(MASK.sub(_blank, texts[i]), found[i], " ") for i in waiting]
             again = []
-            for i, text, names in zip(waiting, blanked, finder.find(blanked), strict=True):
-                taken = [f for f in map(self._finding, names) if f is not None and self._is_free(f, text)]
+            named = finder.find_people(blanked) if self._named <= _PEOPLE else finder.find(blanked)
+            for i, text, names in zip(waiting, blanked, named, strict=True):
+                is_again = any(f.entity in _NAMED for f in found[i]) or _NAME_MASK.search(texts[i])
+                least = _MIN_SCORE_AGAIN if is_again else self._policy.min_name_score
+                taken = [f for f in map(self._finding, names) if f and f.score >= least and self._is_free(f, text)]
                 if taken:
                     found[i] = found[i] + taken
                     again.append(i)
@@ -155,7 +163,7 @@ class Scrubber:
     def _finding(self, named: Named) -> Finding | None:
         label: str = _MODEL_ENTITY.get(named.label, named.label)
         score: float = named.score
-        if label not in self._named or score < self._policy.min_name_score:
+        if label not in self._named:
             return None
         return Finding(label, named.start, named.end, score)
 

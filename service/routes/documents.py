@@ -8,6 +8,8 @@ from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from ingestion.changes import Done
 from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
@@ -278,7 +280,11 @@ def _checked(document_id: str) -> str:
 def _uploaded(document_id: str, body: bytes, content_type: str, filename: str | None) -> Uploaded:
     if content_type.split(";")[0].strip().lower() != "application/json" or filename:
         return Uploaded(document_id, _suffix(filename or document_id, content_type), body, {})
-    given = DocumentText.model_validate_json(body)
+    try:
+        given = DocumentText.model_validate_json(body)
+    except ValidationError as exc:
+        found = [{**item, "loc": ("body", *item["loc"])} for item in exc.errors(include_url=False)]
+        raise RequestValidationError(found) from exc
     facts = {
         **given.metadata,
         **{k: v for k in ("title", "language", "updated", "url") if (v := getattr(given, k))},

@@ -17,7 +17,7 @@ from service.guard.stream import MAX_HELD_CHARS, StreamGuard
 from tests.ingestion.test_scrub import PLANTED
 
 POLICY = CollectionConfig.model_validate({}).pii
-PII = PiiGuard(Scrubber(POLICY.entities, regions=POLICY.regions))
+PII = PiiGuard(Scrubber(POLICY, with_names=False))
 SOURCES = ["Express costs €9.90 and takes 1 to 2 days; 5,000 pieces at 14:00."]
 
 

@@ -18,6 +18,10 @@ class NameFinder(Protocol):
         """What is named in each text, from left to right."""
         ...
 
+    def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
+        """The same where only people and streets are wanted, which may cost less."""
+        ...
+
 
 @lru_cache(maxsize=4)
 def load_names(name: str) -> NameFinder:

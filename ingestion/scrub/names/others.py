@@ -36,6 +36,10 @@ class Spacy:
             raise ScopeError(f"No spaCy pipeline {name!r}. Run: python -m spacy download {name}.") from exc
         self.digest = f"spacy:{name}:{self._pipeline.meta.get('version')}"
 
+    def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
+        """The same: these models read everything."""
+        return self.find(texts)
+
     def find(self, texts: Sequence[str]) -> list[list[Named]]:
         """What is named in each text."""
         return [
@@ -61,6 +65,10 @@ class Transformers:
             raise ScopeError(f"No token classifier {name!r}: {exc}") from exc
         self.digest = f"transformers:{name}"
 
+    def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
+        """The same: these models read everything."""
+        return self.find(texts)
+
     def find(self, texts: Sequence[str]) -> list[list[Named]]:
         """What is named in each text."""
         return [
@@ -80,6 +88,10 @@ class Gliner:
         gliner = _package("gliner", "pip install gliner")
         self._model: Any = gliner.GLiNER.from_pretrained(name)
         self.digest = f"gliner:{name}"
+
+    def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
+        """The same: these models read everything."""
+        return self.find(texts)
 
     def find(self, texts: Sequence[str]) -> list[list[Named]]:
         """What is named in each text."""

@@ -12,8 +12,10 @@ import argparse
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from faker import Faker
 from pydoc_data import topics
 from typing import Any
 
@@ -25,13 +27,16 @@ from tokenizers import Tokenizer
 from transformers import BertModel
 
 from ingestion.embed.export import MODEL, REVISION, SOURCE_DIGESTS, check_source
-from ingestion.scrub.names.generate import Labelled, generate
+from ingestion.scrub.names.generate import Labelled, generate, templates
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, SHAPES, TAGS, shapes_of
+from ingestion.scrub.names.lexicon import write_lexicon
 from ingestion.scrub.names.model import NAMES_DIR
+from ingestion.scrub.names.values import WORDY, Values
 
 _WNUT = {"person": "PERSON", "location": "GPE", "corporation": "ORGANIZATION"}
 _IGNORED = -100
 _BATCH = 32
+FILES = ("model.xml", "model.bin", "lexicon.txt")
 Example = tuple[list[int], list[int], list[int]]  # token ids, shapes, tags
 
 
@@ -76,6 +81,7 @@ def main() -> None:
     fit(model, examples, rate=args.rate, seed=args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     quantise(model.eval(), examples[:: max(1, len(examples) // 400)], args.out / "model.xml")
+    write_lexicon(args.out, known_names(args.seed), ordinary_words())
     recipe = {"texts": args.texts, "layers": args.layers, "rate": args.rate, "seed": args.seed}
     write_manifest(args.out, recipe, args.wnut17)
 
@@ -137,6 +143,21 @@ def _tag(start: int, spans: Sequence[tuple[int, int, str]]) -> int:
         if begin <= start < end:
             return 2 * LABELS.index(label) + (1 if start == begin else 2)
     return 0
+
+
+def known_names(seed: int) -> Iterator[str]:
+    """Given and family names of every locale, without those that are words as well in small letters."""
+    for names in Values(seed).names:
+        yield from names.given
+        yield from names.family
+
+
+def ordinary_words() -> Iterator[str]:
+    """Texts of ordinary words: prose, the templates without their slots, Faker's word lists."""
+    yield from (one.text for one in prose())
+    yield from (re.sub(r"\{\w+\}", " ", template) for template in templates())
+    for locale in sorted(set(WORDY)):
+        yield " ".join(str(word) for word in Faker(locale).get_words_list())
 
 
 def fit(model: Tagger, examples: Sequence[Example], *, rate: float, seed: int) -> None:
@@ -228,7 +249,7 @@ def _has_wide_embeddings(graph: Any) -> bool:
 
 def write_manifest(folder: Path, recipe: dict[str, Any], wnut17: Path) -> None:
     """The manifest: what it is, what it was made of, and the digest of every file."""
-    files = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in ("model.xml", "model.bin")}
+    files = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in FILES}
     manifest = {
         "name": "touchstone-names-int8",
         "digest": hashlib.sha256("".join(files.values()).encode()).hexdigest(),

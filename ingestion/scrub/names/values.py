@@ -13,7 +13,7 @@ LATIN = (
     " id_ID"
 ).split()
 # Locales for which Faker has words of the language rather than Latin ones.
-_WORDY = (
+WORDY = (
     "en_US",
     "en_US",
     "en_US",
@@ -149,8 +149,8 @@ class Values:
             faker = Faker(locale)
             faker.seed_instance(seed)
             self._fakers[locale] = faker
-        self._names = [self._collect(faker) for faker in self._fakers.values()]
-        self._names += [Names(tuple(_MORE_GIVEN), tuple(_MORE_FAMILY))] * 9
+        self.names = [self._collect(faker) for faker in self._fakers.values()]
+        self.names += [Names(tuple(_MORE_GIVEN), tuple(_MORE_FAMILY))] * 9
 
     @staticmethod
     def _collect(faker: Faker) -> Names:
@@ -181,7 +181,7 @@ class Values:
             return self._random.choice(WORDLIKE)
         if self._chance(0.06):
             return self._invented(family=False)
-        name = self._random.choice(self._random.choice(self._names).given)
+        name = self._random.choice(self._random.choice(self.names).given)
         return f"{name}-{self.given()}" if self._chance(0.02) else name
 
     def family(self) -> str:
@@ -191,7 +191,7 @@ class Values:
             return self._random.choice(WORDLIKE)
         if roll < 0.12:
             return self._invented(family=True)
-        name = self._random.choice(self._random.choice(self._names).family)
+        name = self._random.choice(self._random.choice(self.names).family)
         if roll > 0.97:
             return f"{name}-{self.family()}"
         if roll > 0.94:
@@ -206,7 +206,7 @@ class Values:
 
     def person(self) -> str:
         """A full name in one of many shapes."""
-        local = self._random.choice(self._names)
+        local = self._random.choice(self.names)
         given, family = self.given(), self.family()
         if self._chance(0.6):
             given, family = self._random.choice(local.given), self._random.choice(local.family)
@@ -257,7 +257,7 @@ class Values:
         stem = (
             self.family()
             if self._chance(0.5)
-            else self._random.choice(self._names).given[self._random.randrange(50)]
+            else self._random.choice(self.names).given[self._random.randrange(50)]
         )
         if self._chance(0.3):
             stem = self._pick(
@@ -512,11 +512,11 @@ class Values:
 
     @cached_property
     def _given(self) -> frozenset[str]:
-        return frozenset(name.casefold() for names in self._names for name in names.given)
+        return frozenset(name.casefold() for names in self.names for name in names.given)
 
     def _words(self, count: int) -> list[str]:
         """Words of one language, none of which is somebody's name."""
-        words = self._fakers[self._pick(*_WORDY)].words(count + 3)
+        words = self._fakers[self._pick(*WORDY)].words(count + 3)
         return [word for word in map(str, words) if word.casefold() not in self._given][:count] or ["and"]
 
     def lorem(self) -> str:
