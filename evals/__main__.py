@@ -13,15 +13,15 @@ from pathlib import Path
 
 from evals.corpora import MissingDataError
 from evals.metrics import Figure
-from evals.suites import abstention, answers, retrieval
+from evals.suites import abstention, answers, pii, retrieval
 from evals.suites.context import Context
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError
 from service.scope import load_scope
 from service.settings import Settings
 
-SUITES = {"retrieval": retrieval, "answers": answers, "abstention": abstention}
-BENCHMARKS = ("embed", "gateway")
+SUITES = {"retrieval": retrieval, "answers": answers, "abstention": abstention, "pii": pii}
+BENCHMARKS = ("embed", "gateway", "ingest", "upsert")
 
 
 def parser() -> argparse.ArgumentParser:

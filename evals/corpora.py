@@ -83,7 +83,7 @@ def built_release(
 
 def xquad(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:
     """XQuAD English: 240 paragraphs as documents, 1,190 questions with answer spans."""
-    raw = json.loads(_need(data / "xquad" / "xquad.en.json").read_text("utf-8"))
+    raw = json.loads(need(data / "xquad" / "xquad.en.json").read_text("utf-8"))
     documents: list[tuple[str, str, str]] = []
     questions: dict[str, str] = {}
     gains: dict[str, dict[str, int]] = {}
@@ -104,7 +104,7 @@ def scifact(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:
     documents = [(row["_id"], row["title"], row["text"]) for row in _rows(data / "scifact" / "corpus.jsonl")]
     texts = {row["_id"]: row["text"] for row in _rows(data / "scifact" / "queries.jsonl")}
     gains: dict[str, dict[str, int]] = {}
-    lines = _need(data / "scifact" / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]
+    lines = need(data / "scifact" / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]
     for line in lines:
         query, document, gain = line.split("\t")
         gains.setdefault(query, {})[document] = int(gain)
@@ -125,10 +125,11 @@ def clapnq(data: Path) -> tuple[list[tuple[str, str, str]], list[tuple[str, bool
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in _need(path).read_text("utf-8").splitlines() if line]
+    return [json.loads(line) for line in need(path).read_text("utf-8").splitlines() if line]
 
 
-def _need(path: Path) -> Path:
+def need(path: Path) -> Path:
+    """A file of a public set. Raises `MissingDataError`."""
     if not path.is_file():
         raise MissingDataError(f"{str(path)!r} is not there: name the folder with --data.")
     return path

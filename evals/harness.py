@@ -1,7 +1,7 @@
 """The real answer path without HTTP, over a fixed release, with the extractive generator."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -43,12 +43,16 @@ def variant_of(scope: Scope, name: str) -> tuple[Assistant, Variant]:
 
 
 def rank(
-    release: Release, embedder: Embedder, queries: Sequence[str], settings: RetrievalSettings
+    release: Release,
+    embedder: Embedder,
+    queries: Sequence[str],
+    settings: RetrievalSettings,
+    hints: Callable[[str], str] = lambda query: "",
 ) -> list[list[str]]:
     """Documents for each query, the best first, each once."""
     ranked = []
     for query, vector in zip(queries, embedder.embed(list(queries)), strict=True):
-        hits = search(release, query, vector, settings)
+        hits = search(release, query, vector, settings, hints(query))
         ranked.append(list(dict.fromkeys(hit.chunk.document_id for hit in hits)))
     return ranked
 

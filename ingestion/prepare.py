@@ -124,8 +124,8 @@ class Preparer:
         """Blocks, title and metadata without personal data. Names are not looked for in program code."""
         scrubber = self._scrubber(source.place)
         facts = {**reading.metadata, **source.facts, **self._plan.config.source_of(source.place).metadata}
+        title = clean_text(str(facts.pop("title", "") or reading.title)).replace("\n", " ")
         words = {key: value for key, value in facts.items() if isinstance(value, str)}
-        title = clean_text(str(facts.get("title") or reading.title)).replace("\n", " ")
         prose = [i for i, block in enumerate(cleaned.blocks) if block.kind != "code"]
         texts = [title, *words.values(), *(cleaned.blocks[i].text for i in prose)]
         keep = self._plan.keep_originals
@@ -139,7 +139,6 @@ class Preparer:
         for i, one in [*zip(prose, done[first:], strict=True), *zip(code, done_code, strict=True)]:
             blocks[i] = replace(blocks[i], text=one.text)
         facts |= {key: one.text for key, one in zip(words, done[1:first], strict=True)}
-        facts.pop("title", None)
         return blocks, done[0].text, facts, [*done, *done_code]
 
     def _document(

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -14,6 +14,7 @@ from ingestion.embed import Embedder, load_embedder
 from ingestion.release import collection_folder
 from ingestion.scrub import Scrubber
 from ingestion.scrub.pseudonyms import pseudonyms_of
+from service.answer.answering import Sought
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
@@ -28,7 +29,7 @@ from service.deps import State
 from service.documents import Library
 from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_in
 from service.guard.chain import Guard
-from service.guard.pii import PiiGuard
+from service.guard.pii import PiiGuard, Seeker
 from service.handlers import add_error_handlers
 from service.logs import configure_logs
 from service.middleware import KeepLocal, LimitBody, Observe
@@ -116,6 +117,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     stack.push_async_callback(answers.close)
     secret = _secret(settings)
     signer = FeedbackSigner(secret)
+    seekers = {n: Seeker(s, scrubbers["output"][n]) for n, s in scrubbers["input"].items()}
     library = Library(scope, settings, embedders, live)
     stack.callback(library.close)
     parts = Parts(
@@ -127,6 +129,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         output_guards=_guards(scope, scrubbers["output"]),
         record=answers.add,
         sign=signer.sign,
+        sought=_sought(scope, seekers),
         max_question_chars=settings.max_question_chars,
     )
     for watch in (
@@ -147,6 +150,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         pseudonyms=Pseudonyms(secret),
         database_threads=database_threads,
         library=library,
+        seekers=seekers,
     )
 
 
@@ -175,6 +179,19 @@ def _guards(scope: Scope, scrubbers: Mapping[str, Scrubber]) -> dict[str, list[G
         name: [PiiGuard(scrubbers[assistant.collection])] if "pii" in assistant.guards else []
         for name, assistant in scope.assistants.items()
     }
+
+
+def _sought(scope: Scope, seekers: Mapping[str, Seeker]) -> dict[str, Callable[[str], Sought]]:
+    """What each assistant searches for when it is asked; one without the guard searches for what was said."""
+    return {
+        name: _as_sought(seekers[assistant.collection])
+        for name, assistant in scope.assistants.items()
+        if "pii" in assistant.guards
+    }
+
+
+def _as_sought(seeker: Seeker) -> Callable[[str], Sought]:
+    return lambda question: Sought(*seeker.seek(question))
 
 
 def _upstream(settings: Settings) -> Upstream:

@@ -1,6 +1,6 @@
 """What handlers ask for: the state of the application, and the caller with the right scope."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from service.answer.pipeline import AnswerPipeline
 from service.auth import Caller, KeyRing, KeyScope
 from service.documents import Library
 from service.feedback.tokens import FeedbackSigner, Pseudonyms
+from service.guard.pii import Seeker
 from service.scope import Scope
 from service.settings import Settings
 
@@ -35,6 +36,7 @@ class State:
     pseudonyms: Pseudonyms
     database_threads: Executor
     library: Library
+    seekers: Mapping[str, Seeker]
 
 
 @dataclass(frozen=True, slots=True)

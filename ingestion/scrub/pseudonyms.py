@@ -11,7 +11,7 @@ import secrets
 from hashlib import sha256
 from pathlib import Path
 
-_SPACES = re.compile(r"[\s.,'’]+")
+_WORD = re.compile(r"\w+")
 _NUMBERS = 10**6
 
 
@@ -22,10 +22,23 @@ class Pseudonyms:
         self._key = key
 
     def of(self, entity: str, value: str) -> str:
-        """`<PERSON_17>` for a value. Case, white space and full stops make no difference."""
-        plain = _SPACES.sub(" ", value).strip().casefold()
-        digest = hmac.new(self._key, f"{entity}\x1f{plain}".encode(), sha256).digest()
-        return f"<{entity}_{int.from_bytes(digest[:8], 'big') % _NUMBERS}>"
+        """`<PERSON_17_4>` for a value of two words. Case, white space and marks make no difference.
+
+        A number a word, so that who is called by the full name here and by the last one there is found
+        in both places.
+        """
+        return f"<{entity}_{'_'.join(self._numbers(entity, value))}>"
+
+    def numbers(self, entity: str, text: str) -> str:
+        """The numbers that the words of a text would have, apart."""
+        return " ".join(self._numbers(entity, text))
+
+    def _numbers(self, entity: str, value: str) -> list[str]:
+        return [self._number(entity, word) for word in _WORD.findall(value.casefold())] or ["0"]
+
+    def _number(self, entity: str, word: str) -> str:
+        digest = hmac.new(self._key, f"{entity}\x1f{word}".encode(), sha256).digest()
+        return str(int.from_bytes(digest[:8], "big") % _NUMBERS)
 
 
 def pseudonyms_of(folder: Path) -> Pseudonyms:

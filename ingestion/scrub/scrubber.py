@@ -60,9 +60,20 @@ _CONTEXT = {
     "FR_NIR": "nir|s[ée]cu|social|vitale",
 }
 _CONTEXT_WORDS = {entity: re.compile(words, re.IGNORECASE) for entity, words in _CONTEXT.items()}
+# A number behind one of these is a business's own.
+_BUSINESS_ID = re.compile(
+    r"\b(?:orders?|purchases?|invoices?|bills?|tickets?|references?|ref|cases?|articles?|items?|sku|serial|tracking|parcel"
+    r"|shipment|contract|customer|part|model|version|bestell\w*|auftrag\w*|rechnung\w*|vorgang\w*|kundennummer|artikel\w*"
+    r"|pedidos?|facturas?|commandes?|ordine|fattura|encomenda|zamówienie)[ \t]*"
+    r"(?:number|num|no|nr|id|code|nummer|número|numéro|numero)?[ \t.:#°-]*(?:is|was|ist|es)?[ \t:#]*$",
+    re.IGNORECASE,
+)
+_NUMERIC = frozenset(
+    {"CREDIT_CARD", "PHONE_NUMBER", "NL_BSN", "US_SSN", "AU_TFN", "FR_NIR", "IN_AADHAAR", "UK_NHS"}
+)
 # What stands in a text's place of personal data: `<EMAIL_ADDRESS>`, `<PERSON_17>`.
-MASK = re.compile(r"<([A-Z][A-Z_]*[A-Z])(?:_(\d+))?>")
-_NAME_MASK = re.compile(r"<(?:PERSON|STREET_ADDRESS|LOCATION|ORGANIZATION)(?:_\d+)?>")
+MASK = re.compile(r"<([A-Z][A-Z_]*[A-Z])((?:_\d+)*)>")
+_NAME_MASK = re.compile(r"<(?:PERSON|STREET_ADDRESS|LOCATION|ORGANIZATION)(?:_\d+)*>")
 # A text with holes reads oddly; what the model sees in it, it must be sure of.
 _MIN_SCORE_AGAIN = 0.95
 # The name model's words for what a policy calls otherwise.
@@ -153,7 +164,9 @@ class Scrubber:
             for i, text, names in zip(waiting, blanked, named, strict=True):
                 is_again = any(f.entity in _NAMED for f in found[i]) or _NAME_MASK.search(texts[i])
                 least = _MIN_SCORE_AGAIN if is_again else self._policy.min_name_score
-                taken = [f for f in map(self._finding, names) if f and f.score >= least and self._is_free(f, text)]
+                taken = [
+                    f for f in map(self._finding, names) if f and f.score >= least and self._is_free(f, text)
+                ]
                 if taken:
                     found[i] = found[i] + taken
                     again.append(i)
@@ -170,7 +183,8 @@ class Scrubber:
     def _is_free(self, finding: Finding, text: str) -> bool:
         value = text[finding.start : finding.end]
         if finding.entity == "PHONE_NUMBER":
-            return sum(c.isdigit() for c in value) >= 6 and not self._is_allowed(value)
+            is_long = sum(c.isdigit() for c in value) >= 6
+            return is_long and not _follows_business_word(text, finding.start) and not self._is_allowed(value)
         if finding.entity in ("PERSON", "LOCATION", "ORGANIZATION", "NRP") and not any(
             c.isalpha() for c in value
         ):
@@ -234,8 +248,18 @@ class Scrubber:
             return None
         return self._pseudonyms.of(entity, value) if action == "pseudonymise" else f"<{entity}>"
 
+    def hints(self, text: str) -> str:
+        """What the words of a question would be if they were names: terms for a lexical search.
+
+        A model may see a name in a document and not in a question about it, or the other way round.
+        """
+        named = [e for e in sorted(self._named) if self._policy.action_of(e) == "pseudonymise"]
+        return " ".join(self._pseudonyms.numbers(entity, text) for entity in named)
+
     def _is_exempt(self, text: str, result: "RecognizerResult") -> bool:
         value = text[result.start : result.end]
+        if result.entity_type in _NUMERIC and _follows_business_word(text, result.start):
+            return True
         words = _CONTEXT_WORDS.get(result.entity_type)
         if words is not None:
             around = text[max(0, result.start - _CONTEXT_CHARS) : result.end + _CONTEXT_CHARS]
@@ -249,6 +273,10 @@ class Scrubber:
 
     def _is_allowed(self, value: str) -> bool:
         return any(fnmatchcase(value.lower(), pattern) for pattern in self._allow)
+
+
+def _follows_business_word(text: str, start: int) -> bool:
+    return _BUSINESS_ID.search(text[max(0, start - _CONTEXT_CHARS) : start]) is not None
 
 
 def _without(text: str, findings: Sequence[Finding], filler: str) -> str:

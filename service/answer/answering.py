@@ -43,6 +43,15 @@ class Reply:
     completion_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is searched for, and words for the lexical index alone. Names are in clear here and nowhere else:
+    they are neither recorded nor logged nor generated from."""
+
+    text: str
+    hints: str = ""
+
+
 @dataclass(slots=True)
 class Answering:
     """An answer in the making."""
@@ -53,6 +62,7 @@ class Answering:
     variant_name: str
     variant: Variant
     question: str
+    sought: Sought
     history: tuple[Message, ...]
     release: Release
     started: float

@@ -41,6 +41,7 @@ class Evidence:
 @dataclass(slots=True)
 class _Waiting:
     query: str
+    hints: str
     release: Release
     settings: RetrievalSettings
     is_weighed: bool
@@ -68,24 +69,28 @@ class EvidenceFinder:
         self._waiting: list[_Waiting] = []
         self._worker: asyncio.Task[None] | None = None
 
-    async def search(self, release: Release, query: str, settings: RetrievalSettings) -> Found:
-        """The hits of a query."""
-        found = await self._ask(release, query, settings, is_weighed=False)
+    async def search(
+        self, release: Release, query: str, settings: RetrievalSettings, hints: str = ""
+    ) -> Found:
+        """The hits of a query. `hints` are words for the lexical index alone."""
+        found = await self._ask(release, query, settings, hints, is_weighed=False)
         assert isinstance(found, Found)
         return found
 
-    async def find(self, release: Release, question: str, settings: RetrievalSettings) -> Evidence:
+    async def find(
+        self, release: Release, question: str, settings: RetrievalSettings, hints: str = ""
+    ) -> Evidence:
         """The evidence for a question."""
-        evidence = await self._ask(release, question, settings, is_weighed=True)
+        evidence = await self._ask(release, question, settings, hints, is_weighed=True)
         assert isinstance(evidence, Evidence)
         return evidence
 
     async def _ask(
-        self, release: Release, query: str, settings: RetrievalSettings, *, is_weighed: bool
+        self, release: Release, query: str, settings: RetrievalSettings, hints: str, *, is_weighed: bool
     ) -> Found | Evidence:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Found | Evidence] = loop.create_future()
-        self._waiting.append(_Waiting(query, release, settings, is_weighed, future))
+        self._waiting.append(_Waiting(query, hints, release, settings, is_weighed, future))
         if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._drain())
         return await future
@@ -114,7 +119,7 @@ class EvidenceFinder:
 
     def _one(self, waiting: _Waiting, vector: Floats, embed_s: float) -> Found | Evidence:
         begun = time.perf_counter()
-        hits = tuple(search(waiting.release, waiting.query, vector, waiting.settings))
+        hits = tuple(search(waiting.release, waiting.query, vector, waiting.settings, waiting.hints))
         searched = time.perf_counter()
         timings = {"embed": embed_s, "search": searched - begun}
         if not waiting.is_weighed:

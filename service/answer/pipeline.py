@@ -5,12 +5,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ingestion.release import Release
 from service import metrics
-from service.answer.answering import Answering, Ask, Reply, count, record_of, reply_of
+from service.answer.answering import Answering, Ask, Reply, Sought, count, record_of, reply_of
 from service.answer.cite import CitationGuard, cite
 from service.answer.evidence import Evidence, EvidenceFinder
 from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
@@ -55,6 +55,7 @@ class Parts:
     record: Callable[[dict[str, Any]], None]
     sign: Callable[[str], str]
     max_question_chars: int
+    sought: Mapping[str, Callable[[str], Sought]] = field(default_factory=dict)
 
 
 class AnswerPipeline:
@@ -93,6 +94,7 @@ class AnswerPipeline:
             variant_name=name,
             variant=variant,
             question=safe_question,
+            sought=self._sought(ask.assistant, question, safe_question),
             history=history,
             release=self._parts.live.current(assistant.collection),
             started=started,
@@ -100,6 +102,10 @@ class AnswerPipeline:
         )
         answer.timings["guard_input_s"] = answer.since()
         return answer
+
+    def _sought(self, assistant: str, question: str, safe_question: str) -> Sought:
+        seek = self._parts.sought.get(assistant)
+        return seek(question) if seek else Sought(safe_question)
 
     def _guard(self, ask: Ask, question: str) -> tuple[str, tuple[Message, ...], list[Verdict]]:
         """The question and the conversation before it, as they may be used, and what was found."""
@@ -156,12 +162,12 @@ class AnswerPipeline:
 
     async def _find(self, answer: Answering) -> None:
         earlier = [m["content"] for m in answer.history if m["role"] == "user"]
-        query = standalone(answer.question, earlier)
+        query = standalone(answer.sought.text, earlier)
         settings = answer.variant.retrieval
         if answer.ask.top_k is not None:
             settings = settings.model_copy(update={"top_k": answer.ask.top_k})
         begun = answer.since()
-        answer.evidence = await self._parts.finder.find(answer.release, query, settings)
+        answer.evidence = await self._parts.finder.find(answer.release, query, settings, answer.sought.hints)
         answer.timings["retrieve_s"] = answer.since() - begun
         for stage, seconds in answer.evidence.timings.items():
             metrics.STAGE_SECONDS.labels(stage).observe(seconds)

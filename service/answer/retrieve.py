@@ -10,12 +10,15 @@ from service.scope import RetrievalSettings
 Floats = npt.NDArray[np.float32]
 
 
-def search(release: Release, query: str, vector: Floats, settings: RetrievalSettings) -> list[Hit]:
+def search(
+    release: Release, query: str, vector: Floats, settings: RetrievalSettings, hints: str = ""
+) -> list[Hit]:
     """The best `top_k` chunks, best first.
 
     Candidates are the union of both indexes' best rows. Every candidate gets its exact cosine; the
     fused score is the convex combination of both scores, each scaled to 0-1 over the candidates
-    (Bruch et al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval").
+    (Bruch et al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"). `hints` are further
+    words for the lexical index alone.
     """
     limit = max(settings.candidates, settings.top_k)
     dense_rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
@@ -25,7 +28,7 @@ def search(release: Release, query: str, vector: Floats, settings: RetrievalSett
         found, _ = release.dense.search(vector[None, :], limit)
         dense_rows = found[0][found[0] >= 0]
     if settings.mode != "dense":
-        lexical_rows, lexical_scores = release.lexical.search(query, limit)
+        lexical_rows, lexical_scores = release.lexical.search(f"{query} {hints}", limit)
     rows = np.union1d(dense_rows, lexical_rows)
     if len(release.superseded) and not settings.include_superseded:
         rows = rows[~np.isin(rows, release.superseded)]

@@ -5,6 +5,18 @@ from ingestion.scrub import Scrubber
 from service.guard.chain import Verdict, Zone
 
 
+class Seeker:
+    """A question as it is searched for: names stay, since the index knows them by number or in clear."""
+
+    def __init__(self, scrubber: Scrubber, patterns: Scrubber) -> None:
+        self._scrubber = scrubber
+        self._patterns = patterns
+
+    def seek(self, question: str) -> tuple[str, str]:
+        """The question without identifiers, and the numbers that its words would have as names."""
+        return self._patterns.scrub(question).text, self._scrubber.hints(question)
+
+
 class PiiGuard:
     """Masks what the collection's policy masks."""
 

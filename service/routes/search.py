@@ -18,7 +18,8 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     state = call.state
     collection = collection_of(state, ask.collection)
     settings = RetrievalSettings(mode=ask.mode, top_k=ask.top_k, include_superseded=ask.include_superseded)
-    found = await state.finder.search(state.live.current(collection), ask.query, settings)
+    query, hints = state.seekers[collection].seek(ask.query)
+    found = await state.finder.search(state.live.current(collection), query, settings, hints)
     return _reply(collection, found)
 
 

@@ -13,7 +13,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _CAPITAL = re.compile(r"(?:[A-ZÀ-ÖØ-ÞĀ-Ž]['’]?|Mc|Mac|De|Di|La|Le)?[A-ZÀ-ÖØ-ÞĀ-ŽΑ-ΩА-Я][a-zß-öø-ÿā-žα-ωа-я]+")
 # A sentence ends at a mark after a word of three letters or more, so not after "Mr." or an initial.
 _END = re.compile(r"(?<=[^\W\d_]{3}[.!?])[\"'”’)]*[ \t]+(?=\S)|\n\n+")
-_STREET = re.compile(r"\b(?:street|road|avenue|lane|drive|st|rd|ave|blvd|p\.?o\.? box|apt|suite)\b", re.IGNORECASE)
+_STREET = re.compile(
+    r"\b(?:street|road|avenue|lane|drive|st|rd|ave|blvd|p\.?o\.? box|apt|suite)\b", re.IGNORECASE
+)
 _FILE = "lexicon.txt"
 _LONG_ENOUGH = 4
 
@@ -39,6 +41,10 @@ class Lexicon:
             return 0
         parts = [part for part in re.split("[-’']", word) if len(part) > 1]
         return 2 if any(_CAPITAL.fullmatch(part) for part in parts) else 0
+
+    def knows(self, text: str) -> bool:
+        """Whether a word of a text is a name."""
+        return any(word.casefold() in self._names for word in _WORD.findall(text))
 
     def may_name(self, text: str) -> bool:
         """Whether a sentence may name somebody or a street."""

@@ -12,15 +12,15 @@ import openvino
 from tokenizers import Encoding, Tokenizer
 
 from ingestion.embed.builtin import BUILTIN_DIR, RUNTIME_CACHE, rounded, verify_artefact
-from ingestion.scrub.names.lexicon import Lexicon
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, shapes_of
+from ingestion.scrub.names.lexicon import Lexicon
 
 NAMES_DIR = Path(__file__).parent / "model"
 _BATCH = 16
 _OVERLAP_TOKENS = 16
 _WORD = re.compile(r"\S+")
 _PERSON = 2 * LABELS.index("PERSON") + 1
-_PERSON_WEIGHT = 12.0
+_PERSON_WEIGHT = 8.0
 # In a text that uses capitals, a person in small letters must be surer than one in capitals.
 _SMALL_LETTERS_SCORE = 0.85
 _PARTICLES = frozenset("van von der den de la le du di da dos del bin ibn al el ten ter".split())
@@ -82,7 +82,7 @@ class NameModel:
             probabilities = self._infer([(texts[n], encoding) for n, encoding in batch])
             for (number, encoding), rows in zip(batch, probabilities, strict=True):
                 for named in _spans(texts[number], encoding, rows):
-                    for part in _tidy(texts[number], named):
+                    for part in _tidy(texts[number], named, self._lexicon):
                         _keep(found[number], part)
         return [sorted(names.values(), key=lambda named: named.start) for names in found]
 
@@ -142,16 +142,13 @@ def _favour_people(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
     return weighted
 
 
-def _tidy(text: str, named: Named) -> Iterator[Named]:
+def _tidy(text: str, named: Named, lexicon: Lexicon) -> Iterator[Named]:
     """A name without what is none of it: people end at commas, and no name begins or ends with small words."""
     value = text[named.start : named.end]
-    if (
-        named.label == "PERSON"
-        and value.islower()
-        and named.score < _SMALL_LETTERS_SCORE
-        and not text.islower()
-    ):
-        return
+    if named.label == "PERSON" and value.islower() and named.score < _SMALL_LETTERS_SCORE:
+        # A typing error looks like a name nobody has heard of.
+        if not text.islower() or not lexicon.knows(value):
+            return
     begin = 0
     for part in re.split(r"([,;:|\n\t]+)", value) if named.label == "PERSON" else [value]:
         start, end = named.start + begin, named.start + begin + len(part)

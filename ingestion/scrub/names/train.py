@@ -15,7 +15,6 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from faker import Faker
 from pydoc_data import topics
 from typing import Any
 
@@ -23,6 +22,7 @@ import nncf
 import numpy as np
 import openvino
 import torch
+from faker import Faker
 from tokenizers import Tokenizer
 from transformers import BertModel
 
