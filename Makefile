@@ -38,6 +38,8 @@ check: $(VENV)/installed-dev ## lint, types, import contracts
 bench: $(VENV)/installed-dev ## measure speed beside peers
 	$(BIN)/python -m evals bench gateway --json
 	$(BIN)/python -m evals bench embed --json
+	$(BIN)/python -m evals bench ingest --json
+	$(BIN)/python -m evals bench upsert --json
 
 lock: ## resolve the exact versions anew
 	uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url -o requirements/default.lock pyproject.toml

@@ -201,7 +201,9 @@ class _Work:
             next_row=self._next_row,
             languages=self._languages,
             segments=(*(segment.id for segment in self._kept), *self._segments.written),
-            files=file_digests(self._place, base.files if base else None),
+            files=file_digests(
+                self._place, self._base.place if self._base else None, base.files if base else None
+            ),
         )
 
     def abandon(self) -> None:

@@ -22,7 +22,7 @@ from ingestion.errors import (
     ReleaseError,
     SourceError,
 )
-from ingestion.ledger import Decision, Ledger
+from ingestion.ledger import Decision, Ledger, Outcome
 from ingestion.pipeline import Surroundings
 from ingestion.prepare import Plan, Prepared
 from ingestion.release import Release, active_id, open_active, point_to
@@ -189,7 +189,11 @@ def decide(
             waiting = [one.document_id for one in ledger.held()][:5]
             raise QuarantineError(f"{document_id!r} does not wait in quarantine. These do: {waiting}.")
         if state == "rejected":
+            document = entry.document
             ledger.decide(document_id, state, by)
+            with ledger.batch():
+                outcome = Outcome("rejected", "A person rejected it.", document.digest, document.recipe)
+                ledger.note(document_id, document.place, outcome)
             return Done(active_id(around.folder) or "", state, 1)
         vectors = around.embedder.embed([chunk.embedded_text for chunk in entry.chunks])
         with _writing(around.folder, around.collection):

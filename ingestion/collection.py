@@ -89,7 +89,7 @@ class PiiPolicy(BaseModel):
         description="The model for names and places: the built-in one, `none`, or `spacy:NAME` of an installed"
         " spaCy pipeline, `transformers:FOLDER`, `gliner:FOLDER`.",
     )
-    min_name_score: float = Field(0.35, ge=0, le=1, description="Least probability of a name.")
+    min_name_score: float = Field(0.5, ge=0, le=1, description="Least probability of a name.")
 
     def action_of(self, entity: str) -> Action:
         """What becomes of a type."""

@@ -17,7 +17,7 @@ _HASHES, _BANDS = 64, 16  # candidates from a similarity of about .5 on
 _PRIME = np.uint64((1 << 31) - 1)
 _SEEDS = np.random.default_rng(1997).integers(1, 1 << 31, size=(2, _HASHES), dtype=np.uint64)
 _WORD = re.compile(r"\w+")
-NEAR = 0.9  # from here on a text is another version of the same one
+NEAR = 0.8  # from here on a text of the same title is another version of it
 _SAME = 0.97  # and from here on a copy of it
 
 

@@ -160,14 +160,16 @@ def read_segment_manifest(place: Path) -> SegmentManifest:
         raise ReleaseError(f"Segment {place.name!r} is missing or has no readable manifest.") from exc
 
 
-def file_digests(place: Path, known: dict[str, str] | None = None) -> dict[str, str]:
-    """sha256 of every file below a folder; names in `known` are taken from there."""
+def file_digests(place: Path, like: Path | None = None, known: dict[str, str] | None = None) -> dict[str, str]:
+    """sha256 of every file below a folder; those that are links to files of `like` are `known`."""
     # Lock files are empty and belong to the process, not to the data.
     found = {}
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place).as_posix()
         if path.is_file() and not name.endswith(".lock") and name != "manifest.json":
-            found[name] = (known or {}).get(name) or _sha256(path)
+            twin = like / name if like else None
+            is_link = twin is not None and twin.is_file() and twin.samefile(path)
+            found[name] = (known or {})[name] if is_link else _sha256(path)
     return found
 
 

@@ -143,3 +143,71 @@ def test_deeply_nested_html_is_read_and_absurdly_nested_html_does_no_harm() -> N
 
     assert "deep" in " ".join(text for _, text in blocks(page(1_000), "deep.html"))
     assert blocks(page(20_000), "deeper.html") == []
+
+
+def test_presentations_keep_slides_tables_and_notes() -> None:
+    from pptx import Presentation
+    from pptx.util import Inches
+
+    deck = Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[5])
+    slide.shapes.title.text = "Prices"
+    table = slide.shapes.add_table(2, 2, Inches(1), Inches(2), Inches(4), Inches(1)).table
+    for (row, column), text in {(0, 0): "Plan", (0, 1): "Fee", (1, 0): "Basic", (1, 1): "4 euros"}.items():
+        table.cell(row, column).text = text
+    slide.notes_slide.notes_text_frame.text = "Say that prices may change."
+    buffer = io.BytesIO()
+    deck.save(buffer)
+    reading = read(buffer.getvalue(), "deck.pptx")
+    assert [(b.kind, b.text, b.page) for b in reading.blocks] == [
+        ("heading", "Prices", 1),
+        ("row", "Plan: Basic; Fee: 4 euros", 1),
+        ("paragraph", "Say that prices may change.", 1),
+    ]
+
+
+def test_workbooks_repeat_the_header_and_hide_hidden_sheets() -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "Fees"
+    sheet.append(["Plan", "Fee"])
+    sheet.append(["Basic", 4])
+    secret = book.create_sheet("Secret")
+    secret.append(["hidden words"])
+    secret.sheet_state = "hidden"
+    buffer = io.BytesIO()
+    book.save(buffer)
+    reading = read(buffer.getvalue(), "fees.xlsx")
+    assert [b.text for b in reading.blocks] == ["Fees", "Plan: Basic; Fee: 4"]
+    assert reading.hidden == ("hidden words",)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.json", b'[{"title": "Fees", "text": "Four euros.", "team": "shop"}]'),
+        ("a.json", b'{"articles": [{"question": "Fees", "answer": "Four euros.", "team": "shop"}]}'),
+        ("a.jsonl", b'{"title": "Fees", "text": "Four euros.", "team": "shop"}\n\n'),
+    ],
+)
+def test_records_are_sections(name: str, data: bytes) -> None:
+    blocks = read(data, name).blocks
+    assert [(b.kind, b.text) for b in blocks] == [
+        ("heading", "Fees"),
+        ("paragraph", "Four euros."),
+        ("row", "team: shop"),
+    ]
+
+
+def test_mail_keeps_subject_writer_and_text() -> None:
+    mail = (
+        b"Subject: =?utf-8?q?R=C3=BCckgabe?=\nFrom: Anna <anna@mailbox.example>\nContent-Type: text/html; charset=iso-8859-1\n\n"
+        b"<p>Wo ist mein P\xe4ckchen?</p><p style='display:none'>unseen words</p>"
+    )
+    reading = read(mail, "a.eml")
+    assert reading.title == "Rückgabe"
+    assert reading.blocks[1].text == "From: Anna <anna@mailbox.example>"
+    assert "Wo ist mein Päckchen?" in [b.text for b in reading.blocks]
+    assert reading.hidden == ("unseen words",)

@@ -108,6 +108,7 @@ def test_only_what_changed_is_embedded(source: Path, counting: CountingEmbedder)
         "Article d\nThis page is new.",
     ]
     assert (report.documents, report.reused_documents, report.embedded_chunks) == (3, 1, 2)
+    assert verify(folder_of(source) / "releases" / report.release_id) == []
     assert open_active(folder_of(source)).texts.document("c.md") is None
 
 

@@ -20,7 +20,7 @@ _BATCH = 16
 _OVERLAP_TOKENS = 16
 _WORD = re.compile(r"\S+")
 _PERSON = 2 * LABELS.index("PERSON") + 1
-_PERSON_WEIGHT = 8.0
+_PERSON_WEIGHT = 3.0
 # In a text that uses capitals, a person in small letters must be surer than one in capitals.
 _SMALL_LETTERS_SCORE = 0.85
 _PARTICLES = frozenset("van von der den de la le du di da dos del bin ibn al el ten ter".split())
