@@ -174,7 +174,9 @@ class Preparer:
             place=source.place,
             run_id=self._plan.run_id,
             clearance=clearance.model_dump(mode="json") if clearance else {},
-            metadata={k: v for k, v in metadata.items() if k not in ("language", "updated", "url", "validator")},
+            metadata={
+                k: v for k, v in metadata.items() if k not in ("language", "updated", "url", "validator")
+            },
             recipe=self._recipes[source.place],
         )
 

@@ -160,7 +160,9 @@ def read_segment_manifest(place: Path) -> SegmentManifest:
         raise ReleaseError(f"Segment {place.name!r} is missing or has no readable manifest.") from exc
 
 
-def file_digests(place: Path, like: Path | None = None, known: dict[str, str] | None = None) -> dict[str, str]:
+def file_digests(
+    place: Path, like: Path | None = None, known: dict[str, str] | None = None
+) -> dict[str, str]:
     """sha256 of every file below a folder; those that are links to files of `like` are `known`."""
     # Lock files are empty and belong to the process, not to the data.
     found = {}

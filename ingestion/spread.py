@@ -29,7 +29,7 @@ from ingestion.segment import Vectors
 _BASE_S, _BYTES_PER_S = 60.0, 100_000
 _MEMORY_BYTES = 3 * 1024**3
 _CRASHED = "The reader crashed on it or ran out of memory."
-_AHEAD = 4  # sources waiting for each child
+_AHEAD = 16  # sources waiting for each child
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ _DROPPED = frozenset(
 )
 _DROPPED_ROLES = frozenset("navigation banner contentinfo search complementary dialog menu".split())
 _BOILERPLATE = re.compile(
-    r"(^|[\s_-])(nav|navbar|menu|breadcrumbs?|cookie\S*|consent|sidebar|footer|related|share|social"
+    r"(^|[\s_-])(nav|navbar|navheader|navfooter|navigation|menu|breadcrumbs?|cookie\S*|consent|sidebar|footer|related|share|social"
     r"|newsletter|advert\S*|promo|feedback|pagination|skip\S*)($|[\s_-])"
 )
 _HIDDEN = re.compile(

@@ -21,8 +21,9 @@ LANGUAGE = "en"
 _MARKS = re.compile(
     r"@|::|[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]|\d\.\d{1,3}\.\d{1,3}\.\d|\d(?:[\s().+/\u2010-\u2015-]{0,4}\d){6}"
     r"|\b(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}|\b(?=(?:[A-Z]*\d){4})[A-Z0-9]{9,16}\b|\b[XYZ]\d{7}|\b\d{8}-?[A-Z]\b"
-    r"|\b[A-Z]{2}(?: ?\d\d){3} ?[A-Z]\b|\b\d{6}[-+A]\d{3}|\bxox|PRIVATE KEY|\b\w+\.[a-z]{2,6}\b"
+    r"|\b[A-Z]{2}(?: ?\d\d){3} ?[A-Z]\b|\b\d{6}[-+A]\d{3}|\bxox|PRIVATE KEY"
 )
+_DOMAIN = re.compile(r"\b\w+\.[a-z]{2,6}\b")
 _DIGITS = re.compile(r"\d(?:[\s().+/\u2010-\u2015-]{0,4}\d){6}")
 # Bare numbers get low scores from Presidio; at .4 and above it has seen a format or a checksum.
 _MIN_SCORE = 0.4
@@ -192,18 +193,30 @@ class Scrubber:
         return not self._is_allowed(value)
 
     def _find_patterns(self, text: str) -> list[Finding]:
-        if not self._patterns or not may_hold_identifiers(text):
+        entities = self._worth_looking_for(text)
+        if not entities:
             return []
         taken: list[Finding] = []
         for _ in range(_PASSES):
-            found = self._pass(_without(text, taken, "\n"))
+            found = self._pass(_without(text, taken, "\n"), entities)
             taken += found
             if not found:
                 break
         return taken
 
-    def _pass(self, text: str) -> list[Finding]:
-        results = self._analyzer.analyze(text, language=LANGUAGE, score_threshold=_MIN_SCORE_IN_CONTEXT)
+    def _worth_looking_for(self, text: str) -> list[str]:
+        """The types of which a text may hold one. Telephone numbers are the dearest to look for."""
+        has_marks = may_hold_identifiers(text)
+        has_domain = "DOMAIN_NAME" in self._patterns and _DOMAIN.search(text) is not None
+        if not has_marks:
+            return ["DOMAIN_NAME"] if has_domain else []
+        has_digits = _DIGITS.search(text) is not None
+        return [e for e in self._patterns if e != "PHONE_NUMBER" or has_digits]
+
+    def _pass(self, text: str, entities: list[str]) -> list[Finding]:
+        results = self._analyzer.analyze(
+            text, language=LANGUAGE, entities=entities, score_threshold=_MIN_SCORE_IN_CONTEXT
+        )
         taken: list[Finding] = []
         for result in sorted(results, key=_priority):
             if self._is_exempt(text, result):

@@ -1,7 +1,8 @@
 """Which sentences may name somebody: most name nobody, and reading them all costs more than anything else.
 
 A sentence is read when it holds a word with a capital that isn't an ordinary word, or a known name however
-it is written. A text without any capitals, as people type in chats, is read whole.
+it is written. A text without any capitals, as people type in chats, is read
+if it holds a word that is not an ordinary one.
 """
 
 import re
@@ -10,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_CAPITAL = re.compile(r"(?:[A-ZÀ-ÖØ-ÞĀ-Ž]['’]?|Mc|Mac|De|Di|La|Le)?[A-ZÀ-ÖØ-ÞĀ-ŽΑ-ΩА-Я][a-zß-öø-ÿā-žα-ωа-я]+")
+_CAPITAL = re.compile(r"(?:[A-ZÀ-ÖØ-ÞĀ-Ž]['’]|Mc|Mac|De|Di|La|Le)?[A-ZÀ-ÖØ-ÞĀ-ŽΑ-ΩА-Я][a-zß-öø-ÿā-žα-ωа-я]+")
 # A sentence ends at a mark after a word of three letters or more, so not after "Mr." or an initial.
 _END = re.compile(r"(?<=[^\W\d_]{3}[.!?])[\"'”’)]*[ \t]+(?=\S)|\n\n+")
 _STREET = re.compile(
@@ -33,6 +34,8 @@ class Lexicon:
     def _look_up(self, word: str) -> int:
         """2: may be a name wherever it stands; 1: unless it begins the sentence; 0: no name."""
         small = word.casefold()
+        if word.isupper() and (len(word) < _LONG_ENOUGH or small in self._ambiguous):
+            return 0  # an abbreviation, or a keyword
         if small in self._names:
             return 2
         if small in self._ambiguous:
@@ -49,7 +52,7 @@ class Lexicon:
     def may_name(self, text: str) -> bool:
         """Whether a sentence may name somebody or a street."""
         if not any(c.isupper() for c in text):
-            return True
+            return any(word not in self._ordinary for word in _WORD.findall(text))
         if any(c.isdigit() for c in text) and _STREET.search(text):
             return True
         words = _WORD.findall(text)

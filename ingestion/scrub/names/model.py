@@ -4,6 +4,8 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,14 @@ import numpy.typing as npt
 import openvino
 from tokenizers import Encoding, Tokenizer
 
-from ingestion.embed.builtin import BUILTIN_DIR, RUNTIME_CACHE, rounded, verify_artefact
+from ingestion.embed.builtin import BUILTIN_DIR, RUNTIME_CACHE, verify_artefact
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, shapes_of
 from ingestion.scrub.names.lexicon import Lexicon
 
 NAMES_DIR = Path(__file__).parent / "model"
-_BATCH = 16
+_BATCH = 8
+_KNOWN_SENTENCES = 20_000
+_WIDTH_STEP = 16
 _OVERLAP_TOKENS = 16
 _WORD = re.compile(r"\S+")
 _PERSON = 2 * LABELS.index("PERSON") + 1
@@ -44,7 +48,7 @@ class Named:
 class NameModel:
     """Finds names in texts. Safe to use from several threads; loaded at first use."""
 
-    def __init__(self, folder: Path = NAMES_DIR, *, threads: int = 0) -> None:
+    def __init__(self, folder: Path = NAMES_DIR, *, threads: int = 1) -> None:
         self.manifest = verify_artefact(folder)
         self.digest = str(self.manifest["digest"])
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
@@ -60,15 +64,31 @@ class NameModel:
         self._model = core.compile_model(core.read_model(folder / "model.xml"), "CPU", config)
         self._local = threading.local()
         self._lexicon = Lexicon(folder)
+        self._known: dict[bytes, list[Named]] = {}
 
     def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
         """People and streets alone: sentences that can't name any are not read."""
         parts = [(number, *part) for number, text in enumerate(texts) for part in self._lexicon.parts(text)]
         found: list[list[Named]] = [[] for _ in texts]
-        read = self.find([texts[number][start:end] for number, start, end in parts])
-        for (number, start, _), names in zip(parts, read, strict=True):
+        sentences = [texts[number][start:end] for number, start, end in parts]
+        for (number, start, _), names in zip(parts, self._read_once(sentences), strict=True):
             found[number] += [replace(n, start=n.start + start, end=n.end + start) for n in names]
         return found
+
+    def _read_once(self, sentences: Sequence[str]) -> list[list[Named]]:
+        """What each sentence names. Corpora repeat themselves, so what was met before is not read again.
+
+        Digests are remembered, not the sentences.
+        """
+        if len(self._known) > _KNOWN_SENTENCES:
+            self._known = {}
+        known = self._known
+        keys = [
+            blake2b(sentence.encode("utf-8", "replace"), digest_size=16).digest() for sentence in sentences
+        ]
+        fresh = {key: text for key, text in zip(keys, sentences, strict=True) if key not in known}
+        known.update(zip(fresh, self.find(list(fresh.values())), strict=True))
+        return [known[key] for key in keys]
 
     def find(self, texts: Sequence[str]) -> list[list[Named]]:
         """What is named in each text, from left to right. Long texts are read in overlapping windows."""
@@ -77,8 +97,7 @@ class NameModel:
             windows += [(number, part) for part in (encoding, *encoding.overflowing)]
         windows.sort(key=lambda window: len(window[1].ids))
         found: list[dict[int, Named]] = [{} for _ in texts]
-        for begin in range(0, len(windows), _BATCH):
-            batch = windows[begin : begin + _BATCH]
+        for batch in _alike(windows):
             probabilities = self._infer([(texts[n], encoding) for n, encoding in batch])
             for (number, encoding), rows in zip(batch, probabilities, strict=True):
                 for named in _spans(texts[number], encoding, rows):
@@ -87,7 +106,7 @@ class NameModel:
         return [sorted(names.values(), key=lambda named: named.start) for names in found]
 
     def _infer(self, batch: Sequence[tuple[str, Encoding]]) -> npt.NDArray[np.float32]:
-        width = rounded(max(len(encoding.ids) for _, encoding in batch))
+        width = _rounded(max(len(encoding.ids) for _, encoding in batch))
         ids = np.zeros((len(batch), width), dtype=np.int64)
         mask, shapes = np.zeros_like(ids), np.zeros_like(ids)
         for row, (text, encoding) in enumerate(batch):
@@ -103,6 +122,17 @@ class NameModel:
         exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
         probabilities: npt.NDArray[np.float32] = exponents / exponents.sum(axis=-1, keepdims=True)
         return probabilities
+
+
+def _rounded(tokens: int) -> int:
+    return -(-tokens // _WIDTH_STEP) * _WIDTH_STEP
+
+
+def _alike(windows: Sequence[tuple[int, Encoding]]) -> Iterator[Sequence[tuple[int, Encoding]]]:
+    """Windows of one width together, so that little is computed for padding."""
+    for _, group in groupby(windows, key=lambda window: _rounded(len(window[1].ids))):
+        same = list(group)
+        yield from (same[begin : begin + _BATCH] for begin in range(0, len(same), _BATCH))
 
 
 def _spans(text: str, encoding: Encoding, probabilities: npt.NDArray[np.float32]) -> Iterator[Named]:
