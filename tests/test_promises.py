@@ -237,7 +237,10 @@ def test_several_workers_share_a_port_log_json_and_add_up_their_metrics(demo: De
             for _ in range(8):
                 # A connection each, so that both processes get some.
                 assert (
-                    httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=body).status_code == 200
+                    httpx.post(
+                        f"http://127.0.0.1:{port}/v1/chat/completions", json=body, timeout=60
+                    ).status_code
+                    == 200
                 )
             metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
         finally:

@@ -59,6 +59,13 @@ def finished(folder: Path) -> int:
         ledger.close()
 
 
+def wait_for_work(process: subprocess.Popen[bytes], folder: Path, chunks: int) -> None:
+    """Until more than `chunks` chunks are safe, or the run has ended."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None and finished(folder) <= chunks:
+        time.sleep(0.05)
+
+
 def test_thirty_kills_at_random_points(tmp_path: Path) -> None:
     (tmp_path / "scope.yaml").write_text(SCOPE)
     docs, log = tmp_path / "docs", tmp_path / "log"
@@ -74,7 +81,9 @@ def test_thirty_kills_at_random_points(tmp_path: Path) -> None:
     while kills < KILLS:
         process = start(tmp_path, log)
         try:
-            process.wait(random_points.uniform(0.2, whole_s * 1.6))
+            if kills % 2:
+                wait_for_work(process, folder, safe + random_points.randrange(40))
+            process.wait(random_points.uniform(0.2, whole_s * 1.6) if kills % 2 == 0 else 0.01)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -82,10 +91,10 @@ def test_thirty_kills_at_random_points(tmp_path: Path) -> None:
         else:
             # It got through: give the next one something to do.
             assert process.returncode == 0, log.read_text()[-2000:]
-            safe = 0
-            (docs / f"p{random_points.randrange(160):03d}.md").write_text(
-                f"# New\n\nChanged text {kills} here."
-            )
+            number, safe = random_points.randrange(160), 0
+            # No two pages alike: of copies, the one that came first stays, and that is another one each time.
+            text = f"# New\n\nPage {number} was changed after {kills} kills, at {random_points.random()}.\n"
+            (docs / f"p{number:03d}.md").write_text(text)
             continue
         searchable(open_active(folder))
         now = finished(folder)
@@ -95,8 +104,6 @@ def test_thirty_kills_at_random_points(tmp_path: Path) -> None:
     assert advanced, "kills fell into the work, not only before it"
     last = start(tmp_path, log)
     assert last.wait() == 0, log.read_text()[-2000:]
-    report = json.loads(log.read_text().splitlines()[-1])
-    assert report["embedded_chunks"] + safe >= report["embedded_chunks"]
     assert all(verify(folder / "releases" / m.id) == [] for m in releases(folder))
 
     # The same documents, the same key, no disturbance.

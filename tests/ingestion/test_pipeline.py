@@ -293,9 +293,33 @@ def test_the_commands_work_as_documented(
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert report["documents"] == 3
     assert main(["report", report["run_id"]]) == 0
+    page = source.parent / "report.html"
+    assert main(["report", report["run_id"], "--html", str(page)]) == 0
+    assert '<th scope="row">Documents</th><td>3</td>' in page.read_text()
+    (source / "<b>.md").write_text("# New\n\nWritten while it was watched.\n")
+    (source / "bad.pdf").write_text("no pdf")
+    capsys.readouterr()
+    assert main(["watch", "--every", "0.01", "--times", "2", "--json"]) == 0
+    watched = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (watched[0]["documents"], watched[0]["changed"]) == (4, True)
+    assert main(["report", watched[0]["run_id"], "--html", str(page)]) == 0
+    assert "bad.pdf" in page.read_text()
+    assert main(["remove", "<b>.md", "--json"]) == 0
+    assert main(["quarantine", "list"]) == 0
+    assert "nothing waits" in capsys.readouterr().out
+    assert main(["quarantine", "approve"]) == 1
+    assert main(["vault", "reveal", "<PERSON_1>"]) == 1
+    assert "TOUCHSTONE_VAULT_KEY" in capsys.readouterr().err
+    (source / "<b>.md").unlink()
+    (source / "bad.pdf").unlink()
+    assert main(["run", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert main(["releases"]) == 0
     assert f"* {report['release_id']}" in capsys.readouterr().out
     assert main(["verify"]) == 0
+    assert main(["rollback"]) == 0
+    assert main(["rollback", "--run", report["run_id"]]) == 0
+    assert main(["purge"]) == 0
     assert main(["rollback"]) == 1
     assert "no release before" in capsys.readouterr().err
     assert main(["run", "--collection", "other"]) == 1

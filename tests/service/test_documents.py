@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from docx import Document as new_docx
 from service.app import create_app
 from service.settings import Settings
 from tests.conftest import ROOT, SCOPE, StartGateway, serving
+from tests.service.test_clients import examples
 
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "legitimate_interests"}
 
@@ -259,6 +261,19 @@ def test_a_client_that_hangs_up_leaves_no_half_document(client: httpx.Client) ->
     reply = client.get("/v1/documents/hasty", params=HELP)
     assert reply.status_code == 200
     assert reply.json()["chunks"] == 1
+
+
+def test_the_examples_of_the_readme_work_as_printed(tmp_path: Path) -> None:
+    (example,) = [e for e in examples("sh") if "/v1/documents" in e]
+    with gateway_over(SCOPE, tmp_path) as base:
+        command = example.replace("http://localhost:8000", base).replace("curl -s", "echo; curl -s")
+        done = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, check=True, timeout=120, cwd=ROOT
+        )
+    replies = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+    assert replies[0]["status"] == "ingested", done.stdout
+    assert [one["document_id"] for one in replies[1]["documents"]] == ["README.md", "CONTRIBUTING.md"]
+    assert (replies[2]["removed"], replies[3]["removed"]) == (1, 0)
 
 
 def test_changing_documents_needs_the_scope_ingest(start_gateway: StartGateway) -> None:
