@@ -129,6 +129,8 @@ class _Work:
         # Merged rows are older than added ones, so together they ascend.
         for entry in merged:
             self._segments.add(entry)
+        # A document that is replaced may be among the merged ones, and a segment holds each id once.
+        self._segments.flush()
         while first is not None:
             self._segments.add(first)
             first = next(added, None)

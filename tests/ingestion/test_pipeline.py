@@ -205,6 +205,20 @@ def test_rollback_follows_what_a_release_was_made_from(source: Path, counting: C
     assert {place.name for place in (folder / "segments").iterdir()} >= held
 
 
+def test_segments_are_merged_while_documents_are_replaced(source: Path, counting: CountingEmbedder) -> None:
+    for number in range(20):
+        (source / f"d{number % 3}.md").write_text(f"# D\n\nVersion {number} of this page.\n")
+        report = ingest(source, counting)
+    release = open_active(folder_of(source))
+    assert len(release.segments) < 12
+    texts = {chunk.document_id: chunk.text for chunk in release.texts.all_chunks()}
+    assert {texts[f"d{n % 3}.md"] for n in (17, 18, 19)} == {
+        f"Version {n} of this page." for n in (17, 18, 19)
+    }
+    assert report.documents == len(texts) == 6
+    assert verify(folder_of(source) / "releases" / report.release_id) == []
+
+
 def test_damage_is_found(source: Path, counting: CountingEmbedder) -> None:
     report = ingest(source, counting)
     place = folder_of(source) / "releases" / report.release_id
