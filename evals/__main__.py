@@ -21,7 +21,7 @@ from service.scope import load_scope
 from service.settings import Settings
 
 SUITES = {"retrieval": retrieval, "answers": answers, "abstention": abstention, "pii": pii}
-BENCHMARKS = ("embed", "gateway", "ingest", "upsert")
+BENCHMARKS = ("embed", "gateway", "ingest", "search", "upsert")
 
 
 def parser() -> argparse.ArgumentParser:

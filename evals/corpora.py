@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,15 @@ from typing import Any
 from ingestion.build import Change, Recipe, build_release
 from ingestion.chunk import chunk_document
 from ingestion.collection import CollectionConfig
-from ingestion.corpus import Block, Document
+from ingestion.corpus import Block, Chunk, Document
 from ingestion.embed import Embedder
 from ingestion.pipeline import run
-from ingestion.prepare import assemble
-from ingestion.release import Release, active_id, open_active, point_to
+from ingestion.prepare import PIPELINE_VERSION, assemble
+from ingestion.release import FORMAT, Release, active_id, open_active, point_to
 from ingestion.segment import Entry
 
 CHUNK_TOKENS = 200
+_TOGETHER = 2_000
 
 
 class MissingDataError(Exception):
@@ -60,42 +61,82 @@ def demo_release(
 
 
 def built_release(
-    name: str, documents: Iterable[tuple[str, str, str]], embedder: Embedder, data_dir: Path
+    name: str,
+    documents: Iterable[tuple[str, str, str]],
+    embedder: Embedder,
+    data_dir: Path,
+    *,
+    language: str = "en",
 ) -> Release:
-    """A release of `(id, title, text)` documents as they are, in English."""
+    """A release of `(id, title, text)` documents as they are."""
     items = list(documents)
-    key = hashlib.sha256(json.dumps([items, embedder.digest, CHUNK_TOKENS]).encode()).hexdigest()
+    parts = [items, embedder.digest, CHUNK_TOKENS, FORMAT, PIPELINE_VERSION]
+    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     folder = data_dir / "evals" / "public" / f"{name}-{key[:12]}"
     if active_id(folder) is not None:
         return open_active(folder)
-    entries = []
+    chunked: list[tuple[Document, list[Chunk]]] = []
     for document_id, title, body in sorted(items):
         text, spans = assemble([Block("paragraph", body)])
-        document = Document(document_id, title, document_id, key, "en", text, spans)
+        document = Document(document_id, title, document_id, key, language, text, spans)
         chunks = chunk_document(document, max_tokens=CHUNK_TOKENS, count=embedder.count_tokens)
-        vectors = embedder.embed([chunk.embedded_text for chunk in chunks])
-        entries.append(Entry(document, tuple(chunks), tuple(range(len(chunks))), vectors))
-    recipe = Recipe(key, embedder.name, embedder.digest, embedder.dimension, ("en",))
-    release = build_release(folder, name, None, Change(entries), recipe)
+        chunked.append((document, chunks))
+    recipe = Recipe(key, "builtin", embedder.name, embedder.digest, embedder.dimension, (language,))
+    release = build_release(folder, name, None, Change(embedded(chunked, embedder)), recipe)
     point_to(folder, release.manifest.id)
     return release
 
 
-def xquad(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:
-    """XQuAD English: 240 paragraphs as documents, 1,190 questions with answer spans."""
-    raw = json.loads(need(data / "xquad" / "xquad.en.json").read_text("utf-8"))
+def embedded(documents: Sequence[tuple[Document, list[Chunk]]], embedder: Embedder) -> Iterator[Entry]:
+    """Entries of documents; many are embedded together."""
+    waiting: list[tuple[Document, list[Chunk]]] = []
+    for number, one in enumerate(documents, start=1):
+        waiting.append(one)
+        if sum(len(chunks) for _, chunks in waiting) < _TOGETHER and number < len(documents):
+            continue
+        found = embedder.encode([chunk.embedded_text for _, chunks in waiting for chunk in chunks])
+        begin = 0
+        for document, chunks in waiting:
+            end = begin + len(chunks)
+            if chunks:
+                yield Entry(
+                    document,
+                    tuple(chunks),
+                    tuple(range(len(chunks))),
+                    found.vectors[begin:end],
+                    (),
+                    found.codes[begin:end],
+                )
+            begin = end
+        waiting = []
+
+
+def xquad(data: Path, language: str = "en") -> tuple[list[tuple[str, str, str]], Judged]:
+    """XQuAD: 240 paragraphs as documents, 1,190 questions with answer spans, in `en`, `de` or `es`."""
+    return _spans(data / "xquad" / f"xquad.{language}.json", "p")
+
+
+def covid_qa(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:
+    """COVID-QA: 98 articles of some 23,000 characters, 1,380 questions with answer spans."""
+    return _spans(data / "covid-qa" / "200423_covidQA.json", "c")
+
+
+def _spans(path: Path, prefix: str) -> tuple[list[tuple[str, str, str]], Judged]:
+    """A set in SQuAD's form, each paragraph a document."""
+    raw = json.loads(need(path).read_text("utf-8"))
     documents: list[tuple[str, str, str]] = []
     questions: dict[str, str] = {}
     gains: dict[str, dict[str, int]] = {}
     answers: dict[str, tuple[str, ...]] = {}
     for article in raw["data"]:
         for paragraph in article["paragraphs"]:
-            document_id = f"p{len(documents):03d}"
+            document_id = f"{prefix}{len(documents):03d}"
             documents.append((document_id, "", paragraph["context"]))
             for item in paragraph["qas"]:
-                questions[item["id"]] = item["question"]
-                gains[item["id"]] = {document_id: 1}
-                answers[item["id"]] = tuple(answer["text"] for answer in item["answers"])
+                key = str(item["id"])
+                questions[key] = item["question"]
+                gains[key] = {document_id: 1}
+                answers[key] = tuple(answer["text"] for answer in item["answers"])
     return documents, Judged(questions, gains, answers)
 
 

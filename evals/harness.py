@@ -6,15 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ingestion.corpus import Hit
-from ingestion.embed import Embedder
+from ingestion.embed import Embedder, load_embedder
 from ingestion.release import Release
+from ingestion.retrieve import Query, RetrievalSettings, Tools, retrieve
 from service.answer.answering import Answering, Ask, Reply
+from service.answer.embedders import Embedders
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.pipeline import AnswerPipeline, Parts
-from service.answer.retrieve import search
 from service.answer.sentences import SentenceScorer
-from service.scope import Assistant, RetrievalSettings, Scope, Variant
+from service.scope import Assistant, Scope, Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Fixed:
 
     release: Release
 
-    def current(self, collection: str) -> Release:
+    def current(self, collection: str, release_id: str | None = None) -> Release:
         """That release."""
         return self.release
 
@@ -50,11 +51,24 @@ def rank(
     hints: Callable[[str], str] = lambda query: "",
 ) -> list[list[str]]:
     """Documents for each query, the best first, each once."""
-    ranked = []
-    for query, vector in zip(queries, embedder.embed(list(queries)), strict=True):
-        hits = search(release, query, vector, settings, hints(query))
-        ranked.append(list(dict.fromkeys(hit.chunk.document_id for hit in hits)))
-    return ranked
+    found = search_all(release, embedder, queries, settings, hints)
+    return [list(dict.fromkeys(hit.chunk.document_id for hit in hits)) for hits in found]
+
+
+def search_all(
+    release: Release,
+    embedder: Embedder,
+    queries: Sequence[str],
+    settings: RetrievalSettings,
+    hints: Callable[[str], str] = lambda query: "",
+) -> list[list[Hit]]:
+    """Hits for each query."""
+    tools = Tools(embedder.languages, embedder.late)
+    questions = embedder.encode_questions(list(queries))
+    return [
+        retrieve(release, Query(query, question, hints(query)), settings, tools=tools)
+        for query, question in zip(queries, questions, strict=True)
+    ]
 
 
 def answer_all(
@@ -68,7 +82,8 @@ async def _answer_all(
     scope: Scope, assistant: str, release: Release, embedder: Embedder, questions: Sequence[str]
 ) -> list[Answered]:
     with ThreadPoolExecutor(1) as executor:
-        finder = EvidenceFinder(embedder, SentenceScorer(embedder), executor)
+        models = Embedders({"builtin": embedder}, load_embedder)
+        finder = EvidenceFinder(models, SentenceScorer(), executor)
         parts = Parts(
             scope=scope,
             live=Fixed(release),

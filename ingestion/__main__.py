@@ -12,16 +12,17 @@ from typing import Any
 from tqdm import tqdm
 
 from ingestion.changes import compact, decide, withdraw
-from ingestion.collection import CollectionConfig, read_collections
+from ingestion.collection import CollectionConfig, read_collections, read_pins
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError, ScopeError, SourceError, VaultError
 from ingestion.ledger import Decision, Held, Ledger
-from ingestion.pipeline import Surroundings, run
-from ingestion.release import activate, active_id, collection_folder, releases, roll_back, verify
+from ingestion.pipeline import run
+from ingestion.release import activate, active_id, collection_folder, releases, roll_back, state_of, verify
 from ingestion.report import RunReport, html_of, lines_of, load_report
 from ingestion.screen import describe
 from ingestion.settings import CorpusSettings
 from ingestion.spread import Engine, Local
+from ingestion.surroundings import Surroundings
 from ingestion.vault import Vault, new_key
 
 
@@ -55,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
     commands = main_parser.add_subparsers(dest="command", required=True)
     _add_runs(commands)
     commands.add_parser("releases", help="list releases")
-    commands.add_parser("activate", help="make a release the active one").add_argument("release")
+    chosen = commands.add_parser("activate", help="make a release the active one")
+    chosen.add_argument("release")
+    chosen.add_argument("--force", action="store_true", help="even if its validation found problems")
     rollback = commands.add_parser("rollback", help="activate the release that the active one was made from")
     rollback.add_argument("--run", help="instead, take out what one run brought and leave the rest")
     commands.add_parser("verify", help="check every file of every release")
@@ -123,7 +126,7 @@ def _dispatch(args: argparse.Namespace, settings: CorpusSettings) -> int:
         "remove": lambda: _remove(args, around),
         "purge": lambda: _purge(args, around),
         "vault": lambda: _reveal(args, around),
-        "activate": lambda: _activated(args, activate(folder, args.release).id),
+        "activate": lambda: _activated(args, activate(folder, args.release, force=args.force).id),
         "rollback": lambda: _roll_back(args, around),
     }
     return handlers[args.command]()
@@ -146,7 +149,13 @@ class _Around:
         """With the embedder."""
         embedder = load_embedder(self.config.embedder, threads=self.settings.embed_threads)
         return Surroundings(
-            self.name, self.config, embedder, self.settings.data_dir, self.scope.parent, self.vault
+            self.name,
+            self.config,
+            embedder,
+            self.settings.data_dir,
+            self.scope.parent,
+            self.vault,
+            read_pins(self.scope),
         )
 
 
@@ -188,6 +197,7 @@ def _run_once(args: argparse.Namespace, around: _Around, engine: Engine) -> RunR
             engine=engine,
             base=surroundings.base,
             vault=surroundings.vault,
+            pinned=surroundings.pinned,
         )
     finally:
         bars.close()
@@ -219,7 +229,10 @@ def _watch(args: argparse.Namespace, around: _Around) -> int:
 
 def _releases(args: argparse.Namespace, folder: Path) -> int:
     current = active_id(folder)
-    rows = [{**asdict(m), "active": m.id == current} for m in releases(folder)]
+    rows = [
+        {**asdict(m), "active": m.id == current, "state": state_of(folder, m, current)}
+        for m in releases(folder)
+    ]
     return _show(args, rows, [_line(row) for row in rows])
 
 
@@ -296,7 +309,8 @@ def _report(args: argparse.Namespace, folder: Path) -> int:
 
 def _line(row: dict[str, object]) -> str:
     mark = "*" if row["active"] else " "
-    return f"{mark} {row['id']}  {row['documents']} documents  {row['chunks']} chunks  ({row['origin']})"
+    size = f"{row['documents']} documents  {row['chunks']} chunks"
+    return f"{mark} {row['id']}  {size}  {row['state']}  ({row['origin']}, {row['kind']})"
 
 
 def _show(args: argparse.Namespace, value: object, lines: Sequence[str]) -> int:

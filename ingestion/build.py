@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from heapq import merge
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ingestion.durable import sync, write_atomically
 from ingestion.errors import ReleaseError
-from ingestion.index import LexicalWriter
-from ingestion.index.lexical import OTHER
+from ingestion.index import OTHER
+from ingestion.index.ivf import keep_coarse, make_coarse
 from ingestion.release import (
     FORMAT,
     Manifest,
@@ -24,14 +25,15 @@ from ingestion.release import (
     read_manifest,
     releases,
 )
-from ingestion.segment import Entry, Segment, SegmentWriter, file_digests
+from ingestion.segment import Entry, Segment, SegmentWriter, file_digests, read_segment_manifest
 
 _MODULUS = 1 << 256
 _KEPT = 5
 # A reader may open a file of a release a moment after another was activated.
 _GRACE_S = 60.0
-_SMALL_HEAP_BYTES = 16 * 1024 * 1024
 _TIER = 8
+# A coarse index is made anew when so many times its rows are there; until then the new ones are searched exactly.
+_GROWTH = 1.25
 # Segments above this are merged by runs alone: it takes seconds, which an upload must not.
 _UPLOAD_MERGES_ROWS = 16_000
 
@@ -42,9 +44,11 @@ class Recipe:
 
     digest: str
     embedder: str
+    embedder_name: str
     embedder_digest: str
     dimension: int
     languages: tuple[str, ...]
+    kind: Literal["auto", "exact", "ivf"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +101,14 @@ class _Work:
         self._recipe = recipe
         self._is_upload = is_upload
         self._languages = tuple(sorted({*recipe.languages, OTHER}))
-        self._segments = SegmentWriter(folder)
+        self._segments = SegmentWriter(folder, self._languages)
+        self._folder = folder
         self._dead = set(base.dead.tolist()) if base else set()
         self._next_row = base.manifest.next_row if base else 0
         self._total = int(base.manifest.total, 16) if base else 0
         self._documents = base.manifest.documents if base else 0
         self._chunks = base.manifest.chunks if base else 0
         self._kept: list[Segment] = []
-        is_same_shape = base is not None and base.manifest.languages == self._languages
-        self._lexical = LexicalWriter(
-            place,
-            self._languages,
-            base=base.place if base and is_same_shape else None,
-            **({"heap_bytes": _SMALL_HEAP_BYTES} if is_upload else {}),
-        )
-        if base and not is_same_shape:
-            self._index_again(base)
-
-    def _index_again(self, base: Release) -> None:
-        for document_id in base.texts.ids():
-            for row, chunk in base.texts.document_chunks(document_id):
-                self._lexical.add(row, chunk.language, chunk.embedded_text)
 
     def apply(self, change: Change) -> None:
         """Remove, add, and merge small segments."""
@@ -135,7 +126,7 @@ class _Work:
             self._segments.add(first)
             first = next(added, None)
         self._segments.flush()
-        self._lexical.close()
+        self._coarse = self._index()
         np.save(self._place / "dead.npy", np.array(sorted(self._dead), dtype=np.int64))
         sync(self._place / "dead.npy")
 
@@ -147,8 +138,6 @@ class _Work:
         entry = holder.entry(document)
         if entry.rows[0] in self._dead:
             return
-        for row in entry.rows:
-            self._lexical.remove(row)
         self._dead.update(entry.rows)
         self._count(entry, -1)
 
@@ -162,15 +151,14 @@ class _Work:
             self._remove(entry.document.id)
             rows = tuple(range(self._next_row, self._next_row + len(entry.chunks)))
             self._next_row += len(rows)
-            for row, chunk in zip(rows, entry.chunks, strict=True):
-                self._lexical.add(row, chunk.language, chunk.embedded_text)
             self._count(entry, 1)
             yield replace(entry, rows=rows)
 
     def _merged(self) -> Iterator[Entry]:
         """Living entries of the segments that are written anew, by row."""
         segments = list(self._base.segments) if self._base else []
-        chosen = _to_merge(segments, self._dead, self._is_upload)
+        covered = self._base.coarse.segments if self._base and self._base.coarse else 0
+        chosen = _to_merge(segments, self._dead, 0 if not self._is_upload else covered, self._is_upload)
         self._kept = [segment for segment in segments if segment not in chosen]
         living = (
             (entry for entry in segment.entries() if entry.rows[0] not in self._dead) for segment in chosen
@@ -178,6 +166,22 @@ class _Work:
         yield from merge(*living, key=lambda entry: entry.rows[0])
         for segment in chosen:
             self._dead.difference_update(segment.rows.tolist())
+
+    def _names(self) -> tuple[str, ...]:
+        return (*(segment.id for segment in self._kept), *self._segments.written)
+
+    def _index(self) -> bool:
+        """Take over the base's coarse index while it fits, or make one; whether there is one."""
+        base = self._base.coarse if self._base else None
+        if base is not None and self._base is not None:
+            fits = self._names()[: base.segments] == self._base.manifest.segments[: base.segments]
+            rows = sum(read_segment_manifest(self._folder / "segments" / name).rows for name in self._names())
+            if fits and (self._is_upload or rows <= base.rows * _GROWTH):
+                keep_coarse(self._base.place, self._place)
+                return True
+        if self._is_upload:
+            return False
+        return make_coarse(self._folder, self._place, self._names(), self._recipe.kind)
 
     def manifest(self, collection: str, number: int, created: datetime, origin: str) -> Manifest:
         """The manifest of what was written."""
@@ -196,13 +200,15 @@ class _Work:
             recipe=recipe.digest,
             created_at=created.isoformat(),
             embedder=recipe.embedder,
+            embedder_name=recipe.embedder_name,
             embedder_digest=recipe.embedder_digest,
             dimension=recipe.dimension,
+            kind="ivf" if self._coarse else "exact",
             documents=self._documents,
             chunks=self._chunks,
             next_row=self._next_row,
             languages=self._languages,
-            segments=(*(segment.id for segment in self._kept), *self._segments.written),
+            segments=self._names(),
             files=file_digests(
                 self._place, self._base.place if self._base else None, base.files if base else None
             ),
@@ -214,14 +220,15 @@ class _Work:
         shutil.rmtree(self._place, ignore_errors=True)
 
 
-def _to_merge(segments: Sequence[Segment], dead: set[int], is_upload: bool) -> list[Segment]:
+def _to_merge(segments: Sequence[Segment], dead: set[int], covered: int, is_upload: bool) -> list[Segment]:
     """Segments to write anew: half dead ones, and eight of like size together (O'Neil et al. 1996, LSM).
 
-    So each chunk is written again once for every factor of eight that the collection grows by.
+    So each chunk is written again once for every factor of eight that the collection grows by. The first
+    `covered` stay, since a coarse index refers to them.
     """
     chosen = []
     tiers: dict[int, list[Segment]] = {}
-    for segment in segments:
+    for segment in segments[covered:]:
         rows = len(segment.rows)
         if is_upload and rows > _UPLOAD_MERGES_ROWS:
             continue
@@ -235,10 +242,18 @@ def _to_merge(segments: Sequence[Segment], dead: set[int], is_upload: bool) -> l
     return chosen
 
 
-def prune(folder: Path, *, keep: int = _KEPT, grace_s: float = _GRACE_S, only_active: bool = False) -> None:
+def prune(
+    folder: Path,
+    *,
+    keep: int = _KEPT,
+    grace_s: float = _GRACE_S,
+    only_active: bool = False,
+    pinned: frozenset[str] = frozenset(),
+) -> None:
     """Remove old releases and the segments that no release holds any more.
 
-    The newest `keep` releases of runs and of uploads stay, the active one, and what it was made from. What was in use less
+    The newest `keep` releases of runs and of uploads stay, the active one, what it was made from, and
+    those that a variant names. What was in use less
     than `grace_s` seconds ago stays until the next time. Call it with the collection's lock held.
     """
     current = active_id(folder)
@@ -247,6 +262,7 @@ def prune(folder: Path, *, keep: int = _KEPT, grace_s: float = _GRACE_S, only_ac
     kept = {current, *(manifest.parent for manifest in known if manifest.id == current)}
     if only_active:
         kept = {current}
+    kept |= pinned
     for origins in ({"run"}, {"upload", "withdraw"}):
         kept |= {m.id for m in [m for m in known if m.origin in origins][:keep]}
     for newer, manifest in zip([None, *known], known, strict=False):

@@ -13,8 +13,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ingestion.admit import entry_of
-from ingestion.build import Change, build_release, prune
+from ingestion.build import Change
 from ingestion.corpus import Source
+from ingestion.embed import Embedder
 from ingestion.errors import (
     CollectionBusyError,
     EmbedderError,
@@ -23,12 +24,13 @@ from ingestion.errors import (
     SourceError,
 )
 from ingestion.ledger import Decision, Ledger, Outcome
-from ingestion.pipeline import Surroundings
 from ingestion.prepare import Plan, Prepared
-from ingestion.release import Release, active_id, open_active, point_to
+from ingestion.publish import Retention, publish
+from ingestion.release import Release, active_id, open_active
 from ingestion.screen import describe
 from ingestion.segment import Entry
-from ingestion.spread import Engine, Failure, texts_of
+from ingestion.spread import Engine, Failure
+from ingestion.surroundings import Surroundings
 
 _WAIT_S = 30.0
 
@@ -105,7 +107,7 @@ def upload(
                 fresh.append(entry)
         release = base
         if fresh:
-            release = _publish(around, base, Change(fresh, (), "upload"))
+            release = publish(around, base, Change(fresh, (), "upload"))
     waiting = iter(entries)
     changed = {entry.document.id for entry in fresh}
     return [_finished(one, waiting, release, known, changed) for one in results]
@@ -128,7 +130,7 @@ def _admit(
         return Done("", "quarantined", 1, len(prepared.chunks), reason=describe(document.flags))
     if prepared.originals and around.vault:
         around.vault.put(prepared.originals)
-    entries.append(replace(entry_of(prepared), vectors=around.embedder.embed(texts_of([prepared]))))
+    entries.append(embedded_entry(entry_of(prepared), around.embedder))
     return Done("", "ingested", 1, len(prepared.chunks))
 
 
@@ -171,7 +173,7 @@ def withdraw(
         gone = sorted(i for i in wanted if base.texts.holder(i) is not None)
         if not gone:
             return Done(base.manifest.id, "removed")
-        release = _publish(around, base, Change((), gone, "withdraw"))
+        release = publish(around, base, Change((), gone, "withdraw"))
     return Done(release.manifest.id, "removed", len(gone))
 
 
@@ -195,17 +197,21 @@ def decide(
                 outcome = Outcome("rejected", "A person rejected it.", document.digest, document.recipe)
                 ledger.note(document_id, document.place, outcome)
             return Done(active_id(around.folder) or "", state, 1)
-        vectors = around.embedder.embed([chunk.embedded_text for chunk in entry.chunks])
+        entry = embedded_entry(entry, around.embedder)
         with _writing(around.folder, around.collection):
-            release = _publish(
-                around, _base(around, like), Change([replace(entry, vectors=vectors)], (), "upload")
-            )
+            release = publish(around, _base(around, like), Change([entry], (), "upload"))
         ledger.decide(document_id, state, by)
         with ledger.batch():
             ledger.settle(document_id)
     finally:
         ledger.close()
     return Done(release.manifest.id, state, 1, len(entry.chunks))
+
+
+def embedded_entry(entry: Entry, embedder: Embedder) -> Entry:
+    """An entry with the vectors and codes of its chunks."""
+    embedded = embedder.encode([chunk.embedded_text for chunk in entry.chunks])
+    return replace(entry, vectors=embedded.vectors, codes=embedded.codes)
 
 
 def compact(around: Surroundings) -> Done:
@@ -215,14 +221,9 @@ def compact(around: Surroundings) -> Done:
         if base is None:
             raise ReleaseError(f"The collection {around.collection!r} has no index yet.")
         everything = (entry for i in sorted(base.texts.ids()) if (entry := base.texts.entry(i)) is not None)
-        release = build_release(around.folder, around.collection, None, Change(everything), around.recipe)
-        point_to(around.folder, release.manifest.id)
-        prune(around.folder, keep=0, grace_s=0.0, only_active=True)
+        release = publish(around, None, Change(everything), Retention(keep=0, grace_s=0.0, only_active=True))
     return Done(release.manifest.id, "removed", release.manifest.documents, release.manifest.chunks)
 
 
 def _publish(around: Surroundings, base: Release | None, change: Change) -> Release:
-    release = build_release(around.folder, around.collection, base, change, around.recipe)
-    point_to(around.folder, release.manifest.id)
-    prune(around.folder)
-    return release
+    return publish(around, base, change)

@@ -147,6 +147,9 @@ class SourceConfig(BaseModel):
     query: str | None = Field(None, description="SQL with the columns `id`, `text`, and any others.")
     arguments: dict[str, Any] = Field({}, description="Keywords of the LangChain loader or the file system.")
     metadata: dict[str, str | int | float | bool] = Field({}, description="Added to every document.")
+    groups: list[str] | None = Field(
+        None, description="Who may see its documents; replaces the collection's. An empty list: everybody."
+    )
     max_pages: int = Field(2_000, ge=1, description="At most so many pages of a site.")
     pages_per_s: float = Field(2.0, gt=0, le=100, description="Requests to a site in a second.")
 
@@ -169,6 +172,27 @@ class ScreenPolicy(BaseModel):
     flood_documents: int = Field(200, ge=1, description="Fewer new documents than this are never a flood.")
     near_copies: int = Field(
         3, ge=2, description="Documents with the same beginning that look like an attack."
+    )
+
+
+class IndexConfig(BaseModel):
+    """How the passages of a collection are indexed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["auto", "exact", "ivf"] = Field(
+        "auto", description="How vectors are searched; `auto` is exact up to 100,000 passages."
+    )
+    milvus: str | None = Field(
+        None,
+        description="A Milvus server, or a file for Milvus Lite, that proposes candidates (extra `milvus`).",
+    )
+    golden: str | None = Field(
+        None,
+        description="A JSON-lines file, relative to the scope file, of questions and the documents that must be found.",
+    )
+    least_golden: float = Field(
+        0.8, ge=0, le=1, description="Share of golden questions whose document is among the first five."
     )
 
 
@@ -195,6 +219,10 @@ class CollectionConfig(BaseModel):
         min_length=1,
         description="Languages a document may be in, for those that don't say.",
     )
+    groups: list[str] = Field(
+        [], description="Who may see documents whose source names no groups; empty: everybody."
+    )
+    index: IndexConfig = IndexConfig.model_validate({})
     pii: PiiPolicy = PiiPolicy.model_validate({})
     screen: ScreenPolicy = ScreenPolicy.model_validate({})
 
@@ -211,6 +239,11 @@ class CollectionConfig(BaseModel):
     def clearance_of(self, place: str) -> Clearance | None:
         """The clearance of a place."""
         return self.source_of(place).clearance or self.clearance
+
+    def groups_of(self, place: str) -> list[str]:
+        """Who may see the documents of a place."""
+        own = self.source_of(place).groups
+        return self.groups if own is None else own
 
     def pii_of(self, place: str) -> PiiPolicy:
         """The policy for personal data of a place."""
@@ -238,6 +271,13 @@ def explain(error: ValidationError) -> str:
         f"{'.'.join(map(str, item['loc'])) or 'top level'}: {item['msg']}"
         for item in error.errors(include_url=False)
     )
+
+
+def read_pins(path: Path) -> frozenset[str]:
+    """Releases that variants of the scope file name: they must stay."""
+    variants = read_scope(path).get("variants")
+    named = variants.values() if isinstance(variants, dict) else ()
+    return frozenset(str(v["release"]) for v in named if isinstance(v, dict) and v.get("release"))
 
 
 def read_collections(path: Path) -> dict[str, CollectionConfig]:

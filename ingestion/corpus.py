@@ -77,7 +77,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A source as ingested: cleaned, scrubbed text and the spans of its blocks."""
+    """A source as ingested: cleaned, scrubbed text and the spans of its blocks.
+
+    `groups` may see it; without any, everybody may.
+    """
 
     id: str
     title: str
@@ -95,6 +98,7 @@ class Document:
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     flags: tuple[Flag, ...] = ()
     recipe: str = ""
+    groups: tuple[str, ...] = ()
 
     @property
     def content(self) -> str:
@@ -135,8 +139,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A retrieved chunk with its fused score and the scores of every stage."""
+    """A retrieved chunk with its score and those of every stage.
+
+    `joined` are the ids of neighbours whose text was added to the chunk's.
+    """
 
     chunk: Chunk
     score: float
     scores: Mapping[str, float]
+    joined: tuple[str, ...] = ()

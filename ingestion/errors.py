@@ -5,6 +5,7 @@ IngestionError
 ├── SourceError          a place or a file cannot be read
 ├── EmbedderError        an embedding model is missing, damaged or of the wrong kind
 ├── ReleaseError         a release is missing, damaged or not of this collection
+├── FilterError          a filter on metadata is not written as it must be
 ├── LedgerError          what the collection remembers can't be read or written
 ├── VaultError           the vault's key is missing or wrong
 ├── QuarantineError      there is nothing to decide about a document
@@ -30,6 +31,10 @@ class EmbedderError(IngestionError):
 
 class ReleaseError(IngestionError):
     """A release is missing, damaged or not of this collection."""
+
+
+class FilterError(IngestionError):
+    """A filter on metadata is not written as it must be."""
 
 
 class LedgerError(IngestionError):

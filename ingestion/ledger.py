@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ingestion.corpus import Chunk, Document, Flag, Source
+from ingestion.embed.embedded import Embedded, pack_codes, unpack_codes
 from ingestion.errors import LedgerError
 from ingestion.segment import Entry, Vectors
 from ingestion.store import dump, load_chunk, load_document
@@ -35,7 +36,7 @@ create table if not exists validators (id text primary key, place text not null,
     digest text not null) without rowid;
 create table if not exists staged (id text primary key, digest text not null, recipe text not null, content text not null,
     place text not null, beginning text not null, body text not null, bands text not null, dimension integer not null,
-    vectors blob) without rowid;
+    vectors blob, codes blob) without rowid;
 create table if not exists staged_chunks (document_id text not null, ordinal integer not null, body text not null,
     primary key (document_id, ordinal)) without rowid;
 create table if not exists staged_bands (band integer not null, document_id text not null,
@@ -186,11 +187,11 @@ class Ledger:
         found = self._rows(query, (document_id,))
         return (str(found[0][0]), str(found[0][1])) if found else None
 
-    def finish(self, document_id: str, vectors: Vectors) -> None:
-        """Give a staged document its vectors. Call it within a batch."""
-        blob = vectors.astype(np.float32).tobytes()
-        values = (blob, vectors.shape[1], document_id)
-        self._db.execute("update staged set vectors = ?, dimension = ? where id = ?", values)
+    def finish(self, document_id: str, embedded: Embedded) -> None:
+        """Give a staged document its vectors and codes. Call it within a batch."""
+        blob = embedded.vectors.astype(np.float32).tobytes()
+        values = (blob, pack_codes(embedded.codes), embedded.vectors.shape[1], document_id)
+        self._db.execute("update staged set vectors = ?, codes = ?, dimension = ? where id = ?", values)
 
     def staged_ids(self) -> Iterator[str]:
         """Ids of finished entries."""
@@ -207,7 +208,7 @@ class Ledger:
         self.unstage(document.id)
         blob = entry.vectors.astype(np.float32).tobytes() if len(entry.vectors) else None
         self._db.execute(
-            "insert into staged values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into staged values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 document.id,
                 document.digest,
@@ -219,6 +220,7 @@ class Ledger:
                 json.dumps(entry.bands),
                 entry.vectors.shape[1] if len(entry.vectors) else 0,
                 blob,
+                pack_codes(entry.codes),
             ),
         )
         self._db.executemany(
@@ -244,18 +246,20 @@ class Ledger:
 
     def staged_entry(self, document_id: str) -> Entry | None:
         """One staged entry."""
-        found = self._rows("select body, bands, dimension, vectors from staged where id = ?", (document_id,))
+        found = self._rows(
+            "select body, bands, dimension, vectors, codes from staged where id = ?", (document_id,)
+        )
         if not found:
             return None
-        body, bands, dimension, blob = found[0]
+        body, bands, dimension, blob, codes = found[0]
         chunks = self._rows(
             "select body from staged_chunks where document_id = ? order by ordinal", (document_id,)
         )
         vectors: Vectors = np.frombuffer(blob or b"", dtype=np.float32).reshape(-1, dimension or 1)
         loaded = tuple(load_chunk(chunk) for (chunk,) in chunks)
-        return Entry(
-            load_document(body), loaded, tuple(range(len(loaded))), vectors, tuple(json.loads(bands))
-        )
+        rows = tuple(range(len(loaded)))
+        known = unpack_codes(codes or b"")
+        return Entry(load_document(body), loaded, rows, vectors, tuple(json.loads(bands)), known)
 
     def staged_like(self, content: str, bands: Sequence[int]) -> list[str]:
         """Staged documents with the same text, then those that share a band."""

@@ -5,9 +5,8 @@ import shutil
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, date, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -16,19 +15,22 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ingestion.admit import Admission
-from ingestion.build import Change, Recipe, build_release, prune
+from ingestion.build import Change
 from ingestion.collection import CollectionConfig, SourceConfig
 from ingestion.corpus import Source
 from ingestion.durable import write_atomically
-from ingestion.embed import Embedder
+from ingestion.embed import Embedded, Embedder, Question
+from ingestion.embed.embedded import NO_CODES, Codes
 from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
 from ingestion.ledger import Ledger, Outcome
 from ingestion.load.places import discover
-from ingestion.prepare import PIPELINE_VERSION, Plan, Prepared, recipe_of
-from ingestion.release import Release, active_id, collection_folder, open_active, point_to
+from ingestion.prepare import Plan, Prepared, recipe_of
+from ingestion.publish import publish
+from ingestion.release import Release, active_id, open_active
 from ingestion.report import RunReport, TokenTally
 from ingestion.segment import Entry, Vectors
 from ingestion.spread import Engine, Failure, Inline, texts_of
+from ingestion.surroundings import Surroundings
 from ingestion.vault import Vault
 
 _EMBED_AT_ONCE = 64
@@ -36,6 +38,8 @@ _MIN_FREE_BYTES = 64 * 1024 * 1024
 _WRITE_WAIT_S = 600.0
 _CURRENT = "current-run.json"
 _SAY_EVERY = 20
+# Vector and token codes by text.
+Known = dict[str, tuple[Vectors, Codes]]
 
 
 class Progress(Protocol):
@@ -50,40 +54,6 @@ class Progress(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a run needs besides its sources."""
-
-    collection: str
-    config: CollectionConfig
-    embedder: Embedder
-    data_dir: Path
-    base: Path = Path()
-    vault: Vault | None = None
-
-    @property
-    def folder(self) -> Path:
-        """The collection's folder."""
-        return collection_folder(self.data_dir, self.collection)
-
-    @property
-    def recipe(self) -> Recipe:
-        """What shapes every document of a release."""
-        parts = {
-            "pipeline": PIPELINE_VERSION,
-            "config": self.config.model_dump(mode="json", exclude={"sources", "screen"}),
-            "embedder": self.embedder.digest,
-        }
-        digest = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-        return Recipe(
-            digest,
-            self.embedder.name,
-            self.embedder.digest,
-            self.embedder.dimension,
-            tuple(self.config.languages),
-        )
-
-
 def run(
     places: Iterable[Path | str | SourceConfig] | None,
     *,
@@ -95,6 +65,7 @@ def run(
     engine: Engine | None = None,
     base: Path = Path(),
     vault: Vault | None = None,
+    pinned: frozenset[str] = frozenset(),
 ) -> RunReport:
     """Bring a collection in step with places, or with all that it declares, and activate the release that results.
 
@@ -103,7 +74,7 @@ def run(
     killed is taken up where it stopped. Raises `CollectionBusyError` while another run is going on, and
     `SourceError` when a place can't be reached or is suddenly empty.
     """
-    around = Surroundings(collection, config, embedder, data_dir, base, vault)
+    around = Surroundings(collection, config, embedder, data_dir, base, vault, pinned)
     around.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(around.folder / "run.lock", timeout=0):
@@ -270,7 +241,7 @@ class _Job:
         results = self._engine.prepare(plan, self._ledger.queued())
         admitted = self._admitted(results, admission, waiting)
         clocked = _Clocked(self._around.embedder)
-        pending: deque[tuple[list[Prepared], dict[str, Vectors]]] = deque()
+        pending: deque[tuple[list[Prepared], Known]] = deque()
 
         def missing() -> Iterator[list[str]]:
             for group in _groups(admitted):
@@ -278,11 +249,11 @@ class _Job:
                 pending.append((group, known))
                 yield [text for text in texts_of(group) if text not in known]
 
-        for vectors in self._engine.embed(clocked, missing()):
+        for embedded in self._engine.embed(clocked, missing()):
             group, known = pending.popleft()
-            self._embedded += len(vectors)
+            self._embedded += len(embedded.vectors)
             with self._timed("stage"), self._ledger.batch():
-                self._finish(group, known, vectors)
+                self._finish(group, known, embedded)
         self._timings["embed"] += clocked.took_s
 
     def _say_running(self, done: int, total: int) -> None:
@@ -290,13 +261,14 @@ class _Job:
         state = {"run_id": self.run_id, "started_at": self._started.isoformat(), "done": done, "total": total}
         (self._around.folder / _CURRENT).write_text(json.dumps(state), "utf-8")
 
-    def _finish(self, group: Sequence[Prepared], known: dict[str, Vectors], vectors: Vectors) -> None:
-        fresh = iter(vectors)
+    def _finish(self, group: Sequence[Prepared], known: Known, embedded: Embedded) -> None:
+        fresh = zip(embedded.vectors, embedded.codes, strict=True)
         for prepared in group:
             own = [
                 known[c.embedded_text] if c.embedded_text in known else next(fresh) for c in prepared.chunks
             ]
-            self._ledger.finish(prepared.document.id, np.stack(own))
+            whole = Embedded(np.stack([vector for vector, _ in own]), tuple(codes for _, codes in own))
+            self._ledger.finish(prepared.document.id, whole)
 
     def _admitted(
         self, results: Iterable[tuple[Source, Prepared | Failure]], admission: Admission, waiting: int
@@ -332,9 +304,7 @@ class _Job:
             if base is not None and not removed and not has_staged:
                 return base, False
             change = Change(self._staged(), removed, "run")
-            release = build_release(folder, self._around.collection, base, change, self._around.recipe)
-            point_to(folder, release.manifest.id)
-            prune(folder)
+            release = publish(self._around, base, change)
         return release, True
 
     def _staged(self) -> Iterator[Entry]:
@@ -428,14 +398,23 @@ class _Clocked:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self.name, self.digest, self.dimension = embedder.name, embedder.digest, embedder.dimension
+        self.languages, self.late = embedder.languages, embedder.late
         self.took_s = 0.0
 
     def embed(self, texts: list[str]) -> Vectors:
         """Vectors of texts."""
+        return self.encode(texts).vectors
+
+    def encode(self, texts: list[str]) -> Embedded:
+        """Vectors and codes of texts."""
         begun = time.perf_counter()
-        vectors = self._embedder.embed(texts)
+        embedded = self._embedder.encode(texts)
         self.took_s += time.perf_counter() - begun
-        return vectors
+        return embedded
+
+    def encode_questions(self, texts: list[str]) -> list[Question]:
+        """Questions."""
+        return self._embedder.encode_questions(texts)
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Tokens of each text."""
@@ -446,13 +425,15 @@ class _Clocked:
         self._embedder.warm()
 
 
-def _known(group: Sequence[Prepared], previous: Release | None) -> dict[str, Vectors]:
-    """Vectors of texts that documents of the group had in the previous release."""
-    known: dict[str, Vectors] = {}
+def _known(group: Sequence[Prepared], previous: Release | None) -> Known:
+    """Vectors and codes of texts that documents of the group had in the previous release."""
+    known: Known = {}
     for prepared in group if previous else ():
         entry = previous.texts.entry(prepared.document.id) if previous else None
         if entry is not None:
-            known |= {c.embedded_text: v for c, v in zip(entry.chunks, entry.vectors, strict=True)}
+            codes = entry.codes or (NO_CODES,) * len(entry.chunks)
+            parts = zip(entry.chunks, entry.vectors, codes, strict=True)
+            known |= {chunk.embedded_text: (vector, own) for chunk, vector, own in parts}
     return known
 
 

@@ -26,7 +26,7 @@ from ingestion.scrub.names import load_names
 from ingestion.scrub.pseudonyms import pseudonyms_of
 
 # Raise it when a stage changes what it makes of the same bytes: all documents are then made anew.
-PIPELINE_VERSION = 2
+PIPELINE_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ def recipe_of(config: CollectionConfig, place: str, embedder_digest: str) -> str
         "names": load_names(policy.names).digest if policy.names != "none" else "",
         "clearance": clearance.model_dump(mode="json") if clearance else None,
         "metadata": config.source_of(place).metadata,
+        "groups": config.groups_of(place),
         "embedder": embedder_digest,
         "presidio": version("presidio-analyzer"),
     }
@@ -175,10 +176,22 @@ class Preparer:
             run_id=self._plan.run_id,
             clearance=clearance.model_dump(mode="json") if clearance else {},
             metadata={
-                k: v for k, v in metadata.items() if k not in ("language", "updated", "url", "validator")
+                k: v
+                for k, v in metadata.items()
+                if k not in ("language", "updated", "url", "validator", "groups")
             },
             recipe=self._recipes[source.place],
+            groups=self._groups(source),
         )
+
+    def _groups(self, source: Source) -> tuple[str, ...]:
+        """Who may see it: as its place says of this document, else as the scope file says of the place.
+
+        What a document says of itself doesn't count: who writes a document must not open it to others.
+        """
+        said = source.facts.get("groups")
+        groups = self._plan.config.groups_of(source.place) if said is None else str(said).split(",")
+        return tuple(sorted({group.strip() for group in groups if group.strip()}))
 
     def _flags(self, document: Document, reading: Reading, cleaned: Cleaned) -> tuple[Flag, ...]:
         if not self._plan.config.screen.enabled:

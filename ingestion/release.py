@@ -1,7 +1,7 @@
 """Index releases: immutable versions of a collection, and the pointer to the active one.
 
-<data>/collections/<name>/segments/<id>/   documents, chunks and vectors; shared between releases
-<data>/collections/<name>/releases/<id>/   the lexical index, the rows that are dead, manifest.json last
+<data>/collections/<name>/segments/<id>/   documents, chunks, vectors and words; shared between releases
+<data>/collections/<name>/releases/<id>/   the rows that are dead, the coarse index of a large one, manifest.json last
 <data>/collections/<name>/active           the id of the active release, replaced atomically
 """
 
@@ -12,13 +12,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.corpus import Chunk
 from ingestion.durable import write_atomically
 from ingestion.errors import ReleaseError
-from ingestion.index import LexicalIndex
-from ingestion.segment import Rows, Segment, Vectors, file_digests, read_segment_manifest
+from ingestion.index.ivf import IvfIndex, open_coarse
+from ingestion.search import LocalIndex, Searcher
+from ingestion.segment import Rows, Segment, file_digests, read_segment_manifest
 from ingestion.texts import Texts
 
-FORMAT = 2
+FORMAT = 3
+# What was measured before it was activated; not part of what the manifest vouches for.
+VALIDATION = "validation.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,8 @@ class Manifest:
     """What a release is made of. `digest` covers the content, not the moment or the machine.
 
     `number` grows with every release of the collection; `parent` is the release it was made from;
-    `total` is the sum of the numbers of its entries; `origin` is `run`, `upload` or `withdraw`.
+    `total` is the sum of the numbers of its entries; `origin` is `run`, `upload` or `withdraw`. `embedder`
+    is what the scope file calls the model; `kind` is how vectors are searched, `exact` or `ivf`.
     """
 
     id: str
@@ -40,8 +45,10 @@ class Manifest:
     recipe: str
     created_at: str
     embedder: str
+    embedder_name: str
     embedder_digest: str
     dimension: int
+    kind: str
     documents: int
     chunks: int
     next_row: int
@@ -53,56 +60,6 @@ class Manifest:
 def collection_folder(data_dir: Path, collection: str) -> Path:
     """Where a collection keeps its segments, releases, runs and locks."""
     return data_dir / "collections" / collection
-
-
-class Dense:
-    """Exact search over the segments of a release."""
-
-    def __init__(self, segments: tuple[Segment, ...], dead: Rows, dimension: int) -> None:
-        self._segments = segments
-        self._dimension = dimension
-        self._allowed = [_allowed(segment, dead) for segment in segments]
-
-    def search(self, queries: Vectors, limit: int) -> tuple[Rows, Vectors]:
-        """Rows and cosines of the nearest, best first, both of shape `(queries, at most limit)`.
-
-        Where a query has fewer, the rest has row -1 and a cosine of -1.
-        """
-        parts = [(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))]
-        for segment, allowed in zip(self._segments, self._allowed, strict=True):
-            places, cosines = segment.dense.search(queries, limit, allowed)
-            rows = np.where(places < 0, -1, segment.rows[np.maximum(places, 0)])
-            parts.append((rows, np.where(places < 0, -1.0, cosines).astype(np.float32)))
-        if len(parts) == 2:
-            return parts[1]
-        rows = np.concatenate([part[0] for part in parts], axis=1)
-        scores = np.concatenate([part[1] for part in parts], axis=1)
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :limit]
-        return np.take_along_axis(rows, best, axis=1), np.take_along_axis(scores, best, axis=1)
-
-    def score(self, query: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
-        """Cosines of `query`, shape `(dimension,)`, with some rows."""
-        scores: npt.NDArray[np.float32] = self.vectors_of(rows) @ query
-        return scores
-
-    def vectors_of(self, rows: Rows) -> Vectors:
-        """The vectors of some rows, shape `(rows, dimension)`."""
-        out = np.empty((len(rows), self._dimension), dtype=np.float32)
-        for segment in self._segments:
-            places = np.minimum(np.searchsorted(segment.rows, rows), len(segment.rows) - 1)
-            here = segment.rows[places] == rows
-            out[here] = segment.dense.vectors()[places[here]]
-        return out
-
-
-def _allowed(segment: Segment, dead: Rows) -> npt.NDArray[np.uint8] | None:
-    places = np.minimum(np.searchsorted(segment.rows, dead), len(segment.rows) - 1)
-    places = places[segment.rows[places] == dead]
-    if not len(places):
-        return None
-    alive = np.ones(len(segment.rows), dtype=bool)
-    alive[places] = False
-    return np.packbits(alive, bitorder="little")
 
 
 class Release:
@@ -118,10 +75,15 @@ class Release:
         )
         self.dead = _read_dead(place)
         self.texts = Texts(self.segments, self.dead)
-        self.dense = Dense(self.segments, self.dead, self.manifest.dimension)
-        self.lexical = LexicalIndex(place, self.manifest.languages)
-        superseded = [segment.superseded for segment in self.segments] or [np.empty(0, np.int64)]
-        self.superseded: Rows = np.sort(np.concatenate(superseded))
+        self.coarse: IvfIndex | None = open_coarse(place, like.coarse if like else None)
+        self.index = LocalIndex(
+            self.segments, self.dead, self.manifest.languages, self.manifest.dimension, self.coarse
+        )
+        self.searcher: Searcher = self.index
+
+    def chunks(self, places: npt.NDArray[np.int64]) -> list[Chunk]:
+        """The chunks at some places, in the order asked for."""
+        return self.texts.chunks(self.index.rows(places))
 
     def check(self) -> None:
         """Raise `ReleaseError` unless counts and dimension agree with the manifest."""
@@ -174,6 +136,7 @@ def verify(place: Path) -> list[str]:
 
 def _differing(place: Path, files: dict[str, str]) -> list[str]:
     found = file_digests(place)
+    found.pop(VALIDATION, None)
     return sorted(name for name in set(files) | set(found) if files.get(name) != found.get(name))
 
 
@@ -209,12 +172,36 @@ def open_active(folder: Path, like: Release | None = None) -> Release:
     return release
 
 
-def activate(folder: Path, release_id: str) -> Manifest:
-    """Make a complete release the active one, atomically. Raises `ReleaseError`."""
+def problems_of(place: Path) -> list[str]:
+    """What validation found wrong with a release; nothing for one that wasn't validated."""
+    try:
+        return list(json.loads((place / VALIDATION).read_text("utf-8"))["problems"])
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+def state_of(folder: Path, manifest: Manifest, active: str | None) -> str:
+    """`active`, `valid`, `refused` by validation, or `retired`: older than the active one."""
+    if manifest.id == active:
+        return "active"
+    if problems_of(folder / "releases" / manifest.id):
+        return "refused"
+    newer = [m.number for m in releases(folder) if m.id == active]
+    return "retired" if newer and manifest.number < newer[0] else "valid"
+
+
+def activate(folder: Path, release_id: str, *, force: bool = False) -> Manifest:
+    """Make a complete release the active one, atomically. Raises `ReleaseError`.
+
+    One that failed its validation is activated only with `force`.
+    """
     place = folder / "releases" / release_id
     if Path(release_id).name != release_id or not place.is_dir():
         known = [manifest.id for manifest in releases(folder)]
         raise ReleaseError(f"No release {release_id!r} in {folder.name!r}. There are {known}.")
+    problems = problems_of(place)
+    if problems and not force:
+        raise ReleaseError(f"Release {release_id!r} failed its validation: {' '.join(problems)} Use --force.")
     Release(place).check()
     point_to(folder, release_id)
     return read_manifest(place)

@@ -20,10 +20,10 @@ from typing import Protocol
 import numpy as np
 
 from ingestion.corpus import Source
-from ingestion.embed import Embedder
+from ingestion.embed import Embedded, Embedder
+from ingestion.embed.embedded import without_tokens
 from ingestion.errors import IngestionError, SourceError
 from ingestion.prepare import Plan, Prepared, Preparer
-from ingestion.segment import Vectors
 
 # A document gets a minute, and a second more for every 100 kB.
 _BASE_S, _BYTES_PER_S = 60.0, 100_000
@@ -49,8 +49,8 @@ class Engine(Protocol):
         """Prepare sources. One that can't be prepared is a `Failure`."""
         ...
 
-    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Vectors]:
-        """The vectors of each batch of texts, shape `(texts, dimension)`."""
+    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
+        """Vectors and token codes of each batch of texts."""
         ...
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Inline:
         for source in sources:
             yield source, _attempt(self._preparers[key], source)
 
-    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Vectors]:
+    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
         """One batch after the other."""
         yield from embed_here(embedder, batches)
 
@@ -85,10 +85,11 @@ class Inline:
         """Nothing was started."""
 
 
-def embed_here(embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Vectors]:
+def embed_here(embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
     """Embed batches with an embedder of this process."""
     for texts in batches:
-        yield embedder.embed(texts) if texts else np.empty((0, embedder.dimension), np.float32)
+        none = without_tokens(np.empty((0, embedder.dimension), np.float32))
+        yield embedder.encode(texts) if texts else none
 
 
 def _attempt(preparer: Preparer, source: Source) -> Prepared | Failure:
@@ -156,7 +157,7 @@ class Local:
                 for number, result in self._collect():
                     done[number] = result
 
-    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Vectors]:
+    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
         """In this process; the embedder uses every core by itself."""
         yield from embed_here(embedder, batches)
 

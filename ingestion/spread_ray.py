@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ingestion.corpus import Source
-from ingestion.embed import Embedder, load_embedder
+from ingestion.embed import Embedded, Embedder, load_embedder
 from ingestion.errors import IngestionError, ScopeError
 from ingestion.prepare import Plan
-from ingestion.segment import Vectors
 from ingestion.spread import Failure, Inline, Result, embed_here
 
 try:
@@ -41,7 +40,7 @@ class _Embedding:
     def __init__(self, name: str) -> None:
         self._embedder = load_embedder(name, threads=1)
 
-    def work(self, texts: list[str]) -> Vectors:
+    def work(self, texts: list[str]) -> Embedded:
         """One batch."""
         return next(embed_here(self._embedder, [texts]))
 
@@ -66,10 +65,10 @@ class OnRay:
 
         yield from self._spread(lambda: _actor(_Preparing, plan), sources, lost)
 
-    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Vectors]:
+    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
         """On every worker; nothing is computed in this process."""
 
-        def lost(_: list[str], reason: str) -> Vectors:
+        def lost(_: list[str], reason: str) -> Embedded:
             raise IngestionError(f"Embedding failed on a worker: {reason}")
 
         yield from self._spread(lambda: _actor(_Embedding, self._embedder), batches, lost)

@@ -5,20 +5,20 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ingestion.corpus import Chunk, Document, Flag, Span
 from ingestion.durable import sync
 from ingestion.errors import ReleaseError
+from ingestion.recent import Recent
 
 _FILE = "texts.sqlite"
 _RECENT_CHUNKS = 10_000
 _SCHEMA = """
 create table documents (id text primary key, first_row integer not null, digest text not null,
                         place text not null, recipe text not null, run_id text not null, expires text not null,
-                        content text not null,
+                        content text not null, groups text not null, facts text not null,
                         body text not null) without rowid;
 create table chunks (row integer primary key, id text not null, document_id text not null,
                      superseded integer not null, body text not null);
@@ -40,7 +40,7 @@ class TextWriter:
     def add(self, document: Document, rows: Sequence[tuple[int, Chunk]], bands: Iterable[int]) -> None:
         """Add a document, its chunks with their rows, and its near-duplicate bands."""
         self._db.execute(
-            "insert into documents values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into documents values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 document.id,
                 rows[0][0],
@@ -50,6 +50,8 @@ class TextWriter:
                 document.run_id,
                 str(document.clearance.get("expires") or ""),
                 document.content,
+                json.dumps(document.groups),
+                json.dumps(facts_of(document), ensure_ascii=False),
                 dump(document),
             ),
         )
@@ -81,7 +83,7 @@ class TextStore:
             raise ReleaseError(f"{str(path)!r} is missing.")
         self._uri = f"{path.resolve().as_uri()}?immutable=1"
         self._local = threading.local()
-        self.read = lru_cache(maxsize=_RECENT_CHUNKS)(self._read)
+        self._recent: Recent[int, Chunk] = Recent(_RECENT_CHUNKS)
 
     def query(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """Run a statement. Raises `ReleaseError` when the file is damaged."""
@@ -92,6 +94,10 @@ class TextStore:
         except sqlite3.DatabaseError as exc:
             raise ReleaseError(f"The texts of the release are damaged: {exc}.") from exc
         return cursor
+
+    def read(self, row: int) -> Chunk:
+        """The chunk of a row."""
+        return self._recent.get(row, self._read)
 
     def _read(self, row: int) -> Chunk:
         return load_chunk(self.query("select body from chunks where row = ?", (row,)).fetchone()[0])
@@ -118,10 +124,30 @@ class TextStore:
         """The near-duplicate bands of a document."""
         return [b for (b,) in self.query("select band from bands where document_id = ?", (document_id,))]
 
+    def facts(self) -> list[tuple[int, list[str], dict[str, object]]]:
+        """First row, groups and facts of every document, in row order."""
+        query = "select first_row, groups, facts from documents order by first_row"
+        return [(row, json.loads(groups), json.loads(facts)) for row, groups, facts in self.query(query)]
+
     def documents(self) -> Iterator[tuple[int, Document]]:
         """First row and document, in row order."""
         for row, body in self.query("select first_row, body from documents order by first_row"):
             yield row, load_document(body)
+
+
+def facts_of(document: Document) -> dict[str, object]:
+    """What a filter can see of a document: its metadata, and what ingestion knows of it."""
+    return {
+        **document.metadata,
+        "id": document.id,
+        "title": document.title,
+        "source": document.source,
+        "language": document.language,
+        "updated": document.updated,
+        "place": document.place,
+        "run_id": document.run_id,
+        "supplier": document.clearance.get("supplier"),
+    }
 
 
 def dump(value: Document | Chunk) -> str:
@@ -139,4 +165,5 @@ def load_document(body: str) -> Document:
     raw: dict[str, Any] = json.loads(body)
     spans = tuple(Span(**span) for span in raw.pop("spans"))
     flags = tuple(Flag(**flag) for flag in raw.pop("flags"))
-    return Document(spans=spans, flags=flags, **raw)
+    groups = tuple(raw.pop("groups", ()))
+    return Document(spans=spans, flags=flags, groups=groups, **raw)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ingestion.corpus import Chunk, Document
 from ingestion.segment import Entry, Rows, Segment
+from ingestion.view import View
 
 
 class Texts:
@@ -71,6 +72,11 @@ class Texts:
             for row, document_id in segment.texts.query(query, values):
                 if row not in self._dead:
                     yield document_id
+
+    def visible_ids(self, view: View) -> list[str]:
+        """Ids of the documents that a view shows, in order."""
+        found = [pair for segment in self._segments for pair in segment.document_ids(view)]
+        return sorted(document_id for row, document_id in found if row not in self._dead)
 
     def places(self) -> set[str]:
         """The places that documents come from."""

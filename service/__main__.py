@@ -28,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
     create = keys.add_parser("create", help="make a key and show it once")
     create.add_argument("name")
     create.add_argument("--scopes", default="answer,search,feedback", help=f"of {', '.join(SCOPES)}")
+    create.add_argument(
+        "--groups", default="", help="groups whose documents it may see, e.g. staff,legal; '*' for all"
+    )
     keys.add_parser("list", help="list keys")
     keys.add_parser("revoke", help="revoke a key").add_argument("public_id")
     db = commands.add_parser("db", help="the database").add_subparsers(dest="action", required=True)
@@ -93,14 +96,15 @@ def _share_metrics() -> None:
 def _keys(args: argparse.Namespace, settings: Settings) -> None:
     engine = open_database(settings.database())
     if args.action == "create":
-        print(create_key(engine, args.name, args.scopes.split(",")))
+        groups = [group.strip() for group in args.groups.split(",") if group.strip()]
+        print(create_key(engine, args.name, args.scopes.split(","), groups))
     elif args.action == "revoke":
         revoke_key(engine, args.public_id)
         print(f"{args.public_id} is revoked")
     else:
         for key in list_keys(engine):
             state = "revoked" if key.revoked_at else "valid"
-            print(f"{key.public_id}  {state:8}  {','.join(key.scopes)}  {key.name}")
+            print(f"{key.public_id}  {state:8}  {','.join(key.scopes)}  [{','.join(key.groups)}]  {key.name}")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from fastapi import FastAPI
 
 from ingestion.embed import Embedder, load_embedder
 from ingestion.release import collection_folder
+from ingestion.rerank import Reranker, load_reranker
 from ingestion.scrub import Scrubber
 from ingestion.scrub.pseudonyms import pseudonyms_of
 from service.answer.answering import Sought
+from service.answer.embedders import Embedders
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
@@ -100,11 +102,14 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     for scrubber in scrubbers["input"].values():
         # Presidio takes seconds to import; until then a question that may hold personal data waits.
         loop.run_in_executor(database_threads, scrubber.warm)
-    live = LiveReleases(
-        settings.data_dir, list(scope.collections), {n: e.digest for n, e in embedders.items()}
+    models = Embedders(
+        {scope.collections[name].embedder: one for name, one in embedders.items()},
+        lambda name: load_embedder(name, threads=settings.embed_threads),
+        _rerankers(scope),
     )
+    live = LiveReleases(settings.data_dir, scope.collections, models)
     live.refresh()
-    finder = EvidenceFinder(embedder, SentenceScorer(embedder), model_threads)
+    finder = EvidenceFinder(models, SentenceScorer(), model_threads)
     session = await stack.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60))
     )
@@ -130,6 +135,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         record=answers.add,
         sign=signer.sign,
         sought=_sought(scope, seekers),
+        completer=server,
         max_question_chars=settings.max_question_chars,
     )
     for watch in (
@@ -161,6 +167,12 @@ def _embedders(scope: Scope, settings: Settings) -> dict[str, Embedder]:
         for name in {config.embedder for config in scope.collections.values()}
     }
     return {name: by_name[config.embedder] for name, config in scope.collections.items()}
+
+
+def _rerankers(scope: Scope) -> dict[str, Reranker]:
+    """The cross-encoders that variants name."""
+    names = {variant.retrieval.rerank for variant in scope.variants.values()} - {"late", "none"}
+    return {name: load_reranker(name) for name in sorted(names)}
 
 
 def _scrubbers(scope: Scope, settings: Settings) -> dict[str, dict[str, Scrubber]]:

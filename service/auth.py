@@ -15,6 +15,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from ingestion.view import EVERY_GROUP
 from service.errors import ForbiddenError, InvalidRequestError, UnauthenticatedError
 from service.logs import get_logger
 from service.tables import ApiKey
@@ -33,6 +34,7 @@ class Caller:
 
     id: str
     scopes: frozenset[str]
+    groups: frozenset[str] = frozenset()
 
     def need(self, scope: KeyScope) -> None:
         """Raise `ForbiddenError` unless the caller has the scope; `admin` has all."""
@@ -41,7 +43,7 @@ class Caller:
 
 
 # Without any key the service listens to its own machine alone, which may do everything.
-LOCAL = Caller("local", frozenset(SCOPES))
+LOCAL = Caller("local", frozenset(SCOPES), frozenset({EVERY_GROUP}))
 
 
 class KeyRing:
@@ -87,11 +89,14 @@ class KeyRing:
             raise UnauthenticatedError(f"The API key 'ts-{match[1]}-…' is not valid.")
         if key.revoked_at is not None:
             raise UnauthenticatedError(f"The API key 'ts-{match[1]}-…' was revoked.")
-        return Caller(key.public_id, frozenset(key.scopes))
+        return Caller(key.public_id, frozenset(key.scopes), frozenset(key.groups))
 
 
-def create_key(engine: Engine, name: str, scopes: Sequence[str]) -> str:
-    """Make a key and return it; it can't be shown again. Raises `InvalidRequestError`."""
+def create_key(engine: Engine, name: str, scopes: Sequence[str], groups: Sequence[str] = ()) -> str:
+    """Make a key and return it; it can't be shown again. Raises `InvalidRequestError`.
+
+    Without `groups` it sees what everybody may see; with `*` it sees everything.
+    """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise InvalidRequestError(f"Unknown scopes {unknown}. Choose from {list(SCOPES)}.")
@@ -102,6 +107,7 @@ def create_key(engine: Engine, name: str, scopes: Sequence[str]) -> str:
         name=name,
         secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
         scopes=sorted(set(scopes)),
+        groups=sorted(set(groups)),
         created_at=datetime.now(UTC),
         revoked_at=None,
     )

@@ -8,12 +8,16 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from ingestion.errors import FilterError
+from ingestion.filter import parse_filter
+from ingestion.view import View, view_groups
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate.openai import OpenAIGenerator
 from service.answer.live import LiveReleases
 from service.answer.pipeline import AnswerPipeline
 from service.auth import Caller, KeyRing, KeyScope
 from service.documents import Library
+from service.errors import InvalidRequestError
 from service.feedback.tokens import FeedbackSigner, Pseudonyms
 from service.guard.pii import Seeker
 from service.scope import Scope
@@ -46,6 +50,14 @@ class Call:
     state: State
     caller: Caller
     request_id: str
+
+    def view(self, raw_filter: object = None, *, include_superseded: bool = False) -> View:
+        """What the caller may see, and of that what a filter leaves. Raises `InvalidRequestError`."""
+        try:
+            chosen = parse_filter(raw_filter) if raw_filter else None
+        except FilterError as exc:
+            raise InvalidRequestError(str(exc), param="filter") from exc
+        return View(view_groups(self.caller.groups), chosen, include_superseded)
 
 
 def call_with(scope: KeyScope) -> Callable[[Request], Coroutine[Any, Any, Call]]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,14 @@ from ingestion.corpus import Document, Scalar, Source
 from ingestion.durable import write_atomically
 from ingestion.embed import Embedder
 from ingestion.ledger import Decision, Held, Ledger
-from ingestion.pipeline import Surroundings
-from ingestion.release import Release
 from ingestion.spread import Failure, Local
+from ingestion.surroundings import Surroundings
 from ingestion.vault import Vault
+from ingestion.view import View, may_see
 from service.answer.live import LiveReleases
 from service.scope import Scope
 from service.settings import Settings
 
-Filter = Mapping[str, Scalar | list[Scalar]]
-_COLUMNS = frozenset({"place", "run_id"})
-_FACTS = frozenset({"id", "title", "source", "language", "updated"})
 _KEPT_RUNS = 1_000
 
 
@@ -68,11 +65,11 @@ class Library:
             self._embedders[collection],
             self._settings.data_dir,
             self._settings.scope_file.parent,
+            pinned=frozenset(v.release for v in self._scope.variants.values() if v.release),
         )
         if key is None:
             return around
-        vault = Vault(around.folder, key.get_secret_value())
-        return Surroundings(collection, around.config, around.embedder, around.data_dir, around.base, vault)
+        return replace(around, vault=Vault(around.folder, key.get_secret_value()))
 
     def put(
         self, collection: str, files: Sequence[Uploaded], caller: str
@@ -133,22 +130,17 @@ class Library:
         self._live.refresh()
         return done
 
-    def matching(self, collection: str, wanted: Filter) -> list[str]:
-        """Ids of documents for which every condition holds."""
-        conditions, values = ["1 = 1"], []
-        for name, value in wanted.items():
-            options = value if isinstance(value, list) else [value]
-            marks = ",".join("?" * len(options))
-            conditions.append(f"{_column(name)} in ({marks})")
-            values += [int(v) if isinstance(v, bool) else v for v in options]
-        release: Release = self._live.current(collection)
-        return sorted(release.texts.ids(" and ".join(conditions), values))
+    def matching(self, collection: str, view: View) -> list[str]:
+        """Ids of the documents that a view shows."""
+        return self._live.current(collection).texts.visible_ids(replace(view, include_superseded=True))
 
-    def document(self, collection: str, document_id: str) -> tuple[Document, int] | None:
-        """A document and how many chunks it has."""
+    def document(self, collection: str, document_id: str, view: View) -> tuple[Document, int] | None:
+        """A document and how many chunks it has; None when there is none that the caller may see."""
         texts = self._live.current(collection).texts
         found = texts.document(document_id)
-        return (found, len(texts.document_chunks(document_id))) if found else None
+        if found is None or not may_see(view.groups, found.groups):
+            return None
+        return found, len(texts.document_chunks(document_id))
 
     def held(self, collection: str) -> list[Held]:
         """Documents that wait in quarantine."""
@@ -178,13 +170,3 @@ class Library:
                 if raw.get("run_id") == run_id:
                     return {"state": "running", **raw}
         return None
-
-
-def _column(name: str) -> str:
-    """The SQL expression for a field of a filter; the caller has checked the name."""
-    if name in _COLUMNS:
-        return name
-    if name == "supplier":
-        return "json_extract(body, '$.clearance.supplier')"
-    path = name if name in _FACTS else f"metadata.{name}"
-    return f"json_extract(body, '$.{path}')"

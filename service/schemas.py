@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from ingestion.ledger import Held
-from service.scope import Mode
+from ingestion.retrieve import Mode
 
 
 def _whole(value: str) -> str:
@@ -48,6 +48,7 @@ class RagOptions(BaseModel):
     conversation_id: Annotated[Words, Field(min_length=1, max_length=64)] | None = None
     variant: Name | None = None
     top_k: Annotated[int, Field(ge=1, le=50)] | None = None
+    filter: dict[str, Any] | None = None
     dry_run: bool = False
 
 
@@ -81,6 +82,9 @@ class SearchRequest(BaseModel):
     collection: Name | None = None
     top_k: Annotated[int, Field(ge=1, le=50)] = 5
     mode: Mode = "hybrid"
+    filter: dict[str, Any] | None = Field(
+        None, description='Conditions on metadata, e.g. `{"product": {"in": ["hub", "chime"]}}`.'
+    )
     include_superseded: bool = False
 
     @field_validator("query")
@@ -103,6 +107,7 @@ class SearchResult(BaseModel):
     heading: str
     score: float
     scores: dict[str, float]
+    joined: list[str] = Field([], description="Ids of neighbours whose text is part of this one's.")
 
 
 class SearchReply(BaseModel):
@@ -140,6 +145,9 @@ class DocumentText(BaseModel):
     language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
     updated: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}")] | None = None
     url: Annotated[Words, Field(max_length=2_000)] | None = None
+    groups: list[Annotated[Words, Field(min_length=1, max_length=100, pattern="^[^,]+$")]] | None = Field(
+        None, description="Who may see it; an empty list is for everybody, none follows the scope file."
+    )
     metadata: dict[
         Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")], Words | int | float | bool
     ] = {}
@@ -191,6 +199,7 @@ class DocumentReply(BaseModel):
     chunks: int
     clearance: dict[str, Any]
     metadata: dict[str, str | int | float | bool]
+    groups: list[str]
     pii: dict[str, int]
     flags: list[str]
     text: str

@@ -9,31 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ingestion.collection import CollectionConfig, explain, read_scope
 from ingestion.errors import ScopeError
-
-Mode = Literal["hybrid", "dense", "lexical"]
+from ingestion.retrieve import RetrievalSettings
 
 
 class Strict(BaseModel):
     """Unknown keys are errors: a misspelt key must not pass unnoticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RetrievalSettings(Strict):
-    """How passages are found."""
-
-    mode: Mode = "hybrid"
-    top_k: Annotated[int, Field(ge=1, le=50)] = 5
-    candidates: Annotated[int, Field(ge=1, le=1000)] = Field(
-        100, description="Rows that each index contributes before fusion."
-    )
-    dense_weight: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="Weight of the dense score in the fusion; the lexical one has the rest."
-    )
-    include_superseded: bool = Field(False, description="Whether older versions of documents are found.")
-    relevance_floor: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.37, description="Abstain when the probability that the passages answer is below this."
-    )
 
 
 class Sampling(Strict):
@@ -46,7 +28,18 @@ class Sampling(Strict):
 class Variant(Strict):
     """One full recipe of the answer path."""
 
+    release: str | None = Field(
+        None, description="A release of the assistant's collection that is served instead of the active one."
+    )
     retrieval: RetrievalSettings = RetrievalSettings.model_validate({})
+    rewrite: Literal["auto", "rules", "none"] = Field(
+        "auto",
+        description="How a follow-up becomes a question that stands alone: `auto` asks the server of"
+        " TOUCHSTONE_GENERATOR_URL when set and follows rules otherwise.",
+    )
+    rewrite_deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
+        1.5, description="Longest wait for the server's rewriting; then rules do it."
+    )
     prompt: Literal["cited"] = "cited"
     generator: Literal["auto", "extractive", "openai"] = Field(
         "auto",
@@ -66,6 +59,10 @@ class Assistant(Strict):
     abstain_message: str = (
         "I couldn't find an answer to that in the documents. Try other words, or ask about "
         "something more specific."
+    )
+    small_talk_message: str | None = Field(
+        "Hello! Ask me a question, and I'll look for the answer in the documents.",
+        description="Reply to greetings, thanks and good-byes, without a look into the documents; null: none.",
     )
     examples: list[str] = Field([], description="Questions that the page offers.")
 
@@ -87,6 +84,11 @@ class Scope(Strict):
             if assistant.variant not in self.variants:
                 raise ValueError(f"assistant {name!r} names the unknown variant {assistant.variant!r}")
         return self
+
+    def retrieval_of(self, collection: str) -> RetrievalSettings:
+        """How passages of a collection are found: as its first assistant's variant does it."""
+        names = [a.variant for a in self.assistants.values() if a.collection == collection]
+        return self.variants[names[0]].retrieval if names else RetrievalSettings()
 
     @property
     def digest(self) -> str:

@@ -16,7 +16,7 @@ _LIMIT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a round of streams gave: seconds to the first token of each, streams a second, failures."""
+    """What a round gave: seconds to the first token (or of the whole reply) of each, how many a second, failures."""
 
     first_token_s: tuple[float, ...]
     per_s: float
@@ -27,12 +27,13 @@ class Load:
         return float(np.percentile(self.first_token_s, q)) if self.first_token_s else float("nan")
 
 
-def request_bytes(url: str, body: dict[str, object], key: str | None = None) -> bytes:
-    """An HTTP/1.1 request as it goes over the wire."""
+def request_bytes(url: str, body: dict[str, object] | None, key: str | None = None) -> bytes:
+    """An HTTP/1.1 request as it goes over the wire: a POST, or without a body a GET."""
     parts = urlsplit(url)
-    data = orjson.dumps(body)
+    data = orjson.dumps(body) if body is not None else b""
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     lines = [
-        f"POST {parts.path} HTTP/1.1",
+        f"{'POST' if body is not None else 'GET'} {target} HTTP/1.1",
         f"Host: {parts.netloc}",
         "Content-Type: application/json",
         f"Content-Length: {len(data)}",
@@ -91,3 +92,39 @@ async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, re
     if first is None or b"[DONE]" not in seen or b'{"error"' in seen:
         raise ValueError("no whole stream")
     return first
+
+
+async def ask_json(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+) -> tuple[int, bytes]:
+    """Status and body of one request over a kept-alive connection."""
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: *(\d+)", head)
+    if length is None:
+        raise ValueError("the reply doesn't say how long it is")
+    return int(head[9:12]), await reader.readexactly(int(length[1]))
+
+
+async def requests_in_turn(base: str, requests: Sequence[bytes], clients: int) -> Load:
+    """Send all requests, `clients` at a time; seconds of each whole reply."""
+    parts = urlsplit(base)
+    queue = list(reversed(requests))
+    times: list[float] = []
+    errors = 0
+
+    async def client() -> None:
+        nonlocal errors
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 22)
+        while queue:
+            request = queue.pop()
+            begun = time.perf_counter()
+            status, _ = await ask_json(reader, writer, request)
+            times.append(time.perf_counter() - begun)
+            errors += status != 200
+        writer.close()
+
+    begun = time.perf_counter()
+    async with asyncio.timeout(_LIMIT_S):
+        await asyncio.gather(*(client() for _ in range(clients)))
+    return Load(tuple(times), len(times) / (time.perf_counter() - begun), errors)

@@ -25,7 +25,12 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    command: Sequence[str], url: str, *, log: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    url: str,
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    start_s: float = _START_S,
 ) -> Iterator[int]:
     """A server that answers at `url`; its process id. Raises `RuntimeError` when it doesn't start."""
     with log.open("wb") as output:
@@ -36,7 +41,7 @@ def serving(
             env={**os.environ, **(env or {})},  # noqa: TID251
         )
         try:
-            _wait(process, url, log)
+            _wait(process, url, log, start_s)
             yield process.pid
         finally:
             process.terminate()
@@ -47,8 +52,8 @@ def serving(
                 process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + _START_S
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path, start_s: float) -> None:
+    deadline = time.monotonic() + start_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break

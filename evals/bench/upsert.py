@@ -23,9 +23,9 @@ from ingestion.build import Change, build_release
 from ingestion.collection import CollectionConfig
 from ingestion.corpus import Chunk, Document
 from ingestion.embed import Embedder, load_embedder
-from ingestion.pipeline import Surroundings
 from ingestion.release import point_to
 from ingestion.segment import Entry
+from ingestion.surroundings import Surroundings
 
 _SIZES = (20_000, 200_000)
 _CHANGES = 25

@@ -3,23 +3,36 @@
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
+from ingestion.embed.embedded import Embedded, Question, Vectors
+from ingestion.embed.late import LateHead
 
-Vectors = npt.NDArray[np.float32]
+__all__ = ["Embedded", "Embedder", "LateHead", "Question", "Vectors", "builtin_folder", "load_embedder"]
 
 
 class Embedder(Protocol):
-    """A model that turns texts into vectors; queries and documents go through the same one."""
+    """A model that turns texts into vectors; queries and documents go through the same one.
+
+    `languages` are those it was trained for, None when that isn't known; `late` is there for models whose
+    tokens can be compared one by one.
+    """
 
     name: str
     digest: str
     dimension: int
+    languages: frozenset[str] | None
+    late: LateHead | None
 
     def embed(self, texts: list[str]) -> Vectors:
         """Unit vectors, shape `(len(texts), dimension)`."""
+        ...
+
+    def encode(self, texts: list[str]) -> Embedded:
+        """Vectors of passages, and the codes of their tokens where there is late interaction."""
+        ...
+
+    def encode_questions(self, texts: list[str]) -> list[Question]:
+        """Questions, one by one the same as together."""
         ...
 
     def count_tokens(self, texts: list[str]) -> list[int]:

@@ -1,9 +1,12 @@
-"""The built-in embedder: all-MiniLM-L6-v2, quantised to int8, on OpenVINO. Knows nothing of torch."""
+"""The built-in embedder: all-MiniLM-L6-v2, quantised to int8, on OpenVINO. Knows nothing of torch.
+
+The same run of the model gives a text's vector and, through the late-interaction head, its tokens' codes.
+"""
 
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ import numpy.typing as npt
 import openvino
 from tokenizers import Encoding, Tokenizer
 
+from ingestion.embed.embedded import Embedded, Question, plain_questions, without_tokens
+from ingestion.embed.late import LATE_DIR, LateHead
 from ingestion.errors import EmbedderError
 
 Manifest = Mapping[str, Any]
@@ -34,9 +39,15 @@ class OpenVinoEmbedder:
     `embed` may be called from several threads: each call has inference requests of its own.
     """
 
-    def __init__(self, folder: Path, tokenizer: Tokenizer, manifest: Manifest, *, threads: int) -> None:
+    languages: frozenset[str] | None = frozenset({"en"})
+
+    def __init__(
+        self, folder: Path, tokenizer: Tokenizer, manifest: Manifest, *, threads: int, late: LateHead | None
+    ) -> None:
         self.name = str(manifest["name"])
-        self.digest = str(manifest["digest"])
+        self.late = late
+        digests = f"{manifest['digest']}{late.digest if late else ''}"
+        self.digest = hashlib.sha256(digests.encode()).hexdigest()
         self.dimension = int(manifest["dimension"])
         self._folder = folder
         self._tokenizer = tokenizer
@@ -60,6 +71,7 @@ class OpenVinoEmbedder:
                     config["INFERENCE_NUM_THREADS"] = self._threads
                 core = openvino.Core()
                 graph = core.read_model(self._folder / "model.xml")
+                graph.add_outputs([_last_layer(graph)])
                 if tokens:
                     graph.reshape({0: [1, tokens], 1: [1, tokens]})
                 self._models[tokens] = core.compile_model(graph, "CPU", config)
@@ -80,25 +92,73 @@ class OpenVinoEmbedder:
     def embed(self, texts: list[str]) -> npt.NDArray[np.float32]:
         """Unit vectors, shape `(len(texts), dimension)`; texts are cut at the model's 256 tokens."""
         if len(texts) == 1:
-            return self._embed_one(self._tokenizer.encode(texts[0]))
+            return self._run_one(self._tokenizer.encode(texts[0]))[0]
         out = np.empty((len(texts), self.dimension), dtype=np.float32)
-        encodings = self._tokenizer.encode_batch(texts)
-        order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
+        for rows, _, vectors, _ in self._batches(self._tokenizer.encode_batch(texts)):
+            out[rows] = vectors
+        return out
+
+    def encode(self, texts: list[str]) -> Embedded:
+        """Vectors of texts and the codes of their tokens, the special ones left out."""
+        if self.late is None:
+            return without_tokens(self.embed(texts))
+        out = np.empty((len(texts), self.dimension), dtype=np.float32)
+        codes = [np.empty((0, self.late.code_bytes), np.uint8)] * len(texts)
+        for rows, encodings, vectors, hidden in self._batches(self._tokenizer.encode_batch(texts)):
+            out[rows] = vectors
+            lengths = [len(e.ids) - 2 for e in encodings]
+            inner = np.concatenate([hidden[i, 1 : 1 + n] for i, n in enumerate(lengths)])
+            parts = np.split(self.late.encode(inner), np.cumsum(lengths)[:-1])
+            for row, part in zip(rows, parts, strict=True):
+                codes[row] = part
+        return Embedded(out, tuple(codes))
+
+    def encode_questions(self, texts: list[str]) -> list[Question]:
+        """Questions ready to be compared with passages."""
+        if self.late is None:
+            return plain_questions(self.embed(texts))
+        found = []
+        for encoding in self._tokenizer.encode_batch(texts):
+            vector, hidden = self._run_one(encoding)
+            size = len(encoding.ids)
+            ids = np.array(encoding.ids[1 : size - 1], np.int64)
+            tokens = self.late.project(hidden[1 : size - 1])
+            found.append(Question(vector[0], tokens, self.late.weigh(ids)))
+        return found
+
+    def hidden(
+        self, texts: list[str]
+    ) -> tuple[npt.NDArray[np.float32], list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]]:
+        """Vectors, and for each text its token ids and last layer, without the special tokens."""
+        out = np.empty((len(texts), self.dimension), dtype=np.float32)
+        found: dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] = {}
+        for rows, encodings, vectors, hidden in self._batches(self._tokenizer.encode_batch(texts)):
+            out[rows] = vectors
+            for i, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
+                size = len(encoding.ids)
+                found[row] = (np.array(encoding.ids[1 : size - 1]), hidden[i, 1 : size - 1].copy())
+        return out, [found[row] for row in range(len(texts))]
+
+    def _batches(
+        self, encodings: list[Encoding]
+    ) -> Iterator[tuple[list[int], list[Encoding], npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+        """Rows, encodings, vectors and last layers of a few texts of like length; views, to be used at once."""
+        order = sorted(range(len(encodings)), key=lambda i: len(encodings[i].ids))
         request = self._request(0)
         for begin in range(0, len(order), _BATCH):
             rows = order[begin : begin + _BATCH]
-            longest = max(len(encodings[i].ids) for i in rows)
-            request.infer(_inputs([encodings[i] for i in rows], width=rounded(longest)), share_inputs=True)
-            out[rows] = request.get_output_tensor(0).data
-        return out
+            some = [encodings[i] for i in rows]
+            request.infer(_inputs(some, width=rounded(max(len(e.ids) for e in some))), share_inputs=True)
+            yield rows, some, request.get_output_tensor(0).data, request.get_output_tensor(1).data
 
-    def _embed_one(self, encoding: Encoding) -> npt.NDArray[np.float32]:
+    def _run_one(self, encoding: Encoding) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """The vector, shape `(1, dimension)`, and the last layer, shape `(tokens, dimension)`."""
         fitting = [tokens for tokens in _QUERY_TOKENS if tokens >= len(encoding.ids)]
         tokens = min(fitting, default=0)
         request = self._request(tokens)
         request.infer(_inputs([encoding], width=tokens), share_inputs=True)
         vector: npt.NDArray[np.float32] = request.get_output_tensor(0).data.copy()
-        return vector
+        return vector, request.get_output_tensor(1).data[0].copy()
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Tokens of each text without special ones; long texts are counted whole."""
@@ -121,7 +181,16 @@ def _inputs(encodings: list[Encoding], width: int = 0) -> list[npt.NDArray[np.in
     return [ids, mask]
 
 
-def load_builtin(folder: Path, *, threads: int = 0) -> OpenVinoEmbedder:
+def _last_layer(graph: Any) -> Any:
+    """The output that holds every token's vector, before they are pooled."""
+    name = "layer.5.output.LayerNorm/aten::layer_norm/Add"
+    found = [op for op in graph.get_ordered_ops() if op.get_friendly_name().endswith(name)]
+    if len(found) != 1:
+        raise EmbedderError(f"The built-in embedder's graph has no single output {name!r}. {REBUILD}")
+    return found[0].output(0)
+
+
+def load_builtin(folder: Path, *, threads: int = 0, with_late: bool = True) -> OpenVinoEmbedder:
     """Load the artefact in `folder` after checking every file against its manifest.
 
     `threads` of 0 lets OpenVINO decide. Raises `EmbedderError` when files are missing or differ.
@@ -130,7 +199,11 @@ def load_builtin(folder: Path, *, threads: int = 0) -> OpenVinoEmbedder:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(int(manifest["max_tokens"]))
     tokenizer.no_padding()
-    return OpenVinoEmbedder(folder, tokenizer, manifest, threads=threads)
+    late = None
+    if with_late:
+        verify_artefact(LATE_DIR)
+        late = LateHead(LATE_DIR)
+    return OpenVinoEmbedder(folder, tokenizer, manifest, threads=threads, late=late)
 
 
 def verify_artefact(folder: Path) -> Manifest:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.embed.embedded import Embedded, Question, plain_questions, without_tokens
+from ingestion.embed.late import LateHead
 from ingestion.errors import EmbedderError
 
 _BATCH = 32
@@ -15,8 +17,11 @@ _BATCH = 32
 class SentenceTransformerEmbedder:
     """The reference implementation, and the way to other models."""
 
+    late: LateHead | None = None
+
     def __init__(self, model: Any, *, name: str, digest: str) -> None:
         self.name = name
+        self.languages = _languages(model)
         self.digest = digest
         self.dimension = int(model.get_embedding_dimension())
         self._model = model
@@ -27,6 +32,14 @@ class SentenceTransformerEmbedder:
             texts, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
         )
         return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
+
+    def encode(self, texts: list[str]) -> Embedded:
+        """Vectors alone: there is no late interaction."""
+        return without_tokens(self.embed(texts))
+
+    def encode_questions(self, texts: list[str]) -> list[Question]:
+        """Vectors alone."""
+        return plain_questions(self.embed(texts))
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Tokens of each text without special ones."""
@@ -52,6 +65,13 @@ def load_sentence_transformer(name: str) -> SentenceTransformerEmbedder:
     except (OSError, ValueError) as exc:
         raise EmbedderError(f"The embedder {name!r} cannot be loaded: {exc}") from exc
     return SentenceTransformerEmbedder(model, name=name, digest=_digest(name, model))
+
+
+def _languages(model: Any) -> frozenset[str] | None:
+    """The languages that the model's card names; None when it names none, or says it knows many."""
+    named = getattr(getattr(model, "model_card_data", None), "language", None) or []
+    found = frozenset([named] if isinstance(named, str) else named)
+    return found if found and not found & {"multilingual", "multi"} else None
 
 
 def _digest(name: str, model: Any) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.release import Release
+from ingestion.view import EVERYTHING, View
 from service import metrics
 from service.answer.cite import Citation, CitedSentence
 from service.answer.evidence import Evidence
@@ -26,6 +27,7 @@ class Ask:
     conversation_id: str | None = None
     variant: str | None = None
     top_k: int | None = None
+    view: View = EVERYTHING
     temperature: float | None = None
     max_tokens: int | None = None
     dry_run: bool = False

@@ -10,12 +10,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ingestion.corpus import Hit
-from ingestion.embed import Embedder
+from ingestion.embed import Question
 from ingestion.release import Release
+from ingestion.retrieve import Query, RetrievalSettings, retrieve
+from ingestion.view import EVERYTHING, View
 from service.answer.abstain import Relevance, judge
-from service.answer.retrieve import Floats, search
+from service.answer.embedders import Embedders
 from service.answer.sentences import Sentence, SentenceScorer
-from service.scope import RetrievalSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class _Waiting:
     query: str
     hints: str
     release: Release
+    view: View
     settings: RetrievalSettings
     is_weighed: bool
     future: asyncio.Future[Found | Evidence]
@@ -56,13 +58,13 @@ class EvidenceFinder:
 
     def __init__(
         self,
-        embedder: Embedder,
+        embedders: Embedders,
         scorer: SentenceScorer,
         executor: Executor,
         *,
         max_batch: int = 32,
     ) -> None:
-        self._embedder = embedder
+        self._embedders = embedders
         self._scorer = scorer
         self._executor = executor
         self._max_batch = max_batch
@@ -70,27 +72,44 @@ class EvidenceFinder:
         self._worker: asyncio.Task[None] | None = None
 
     async def search(
-        self, release: Release, query: str, settings: RetrievalSettings, hints: str = ""
+        self,
+        release: Release,
+        query: str,
+        settings: RetrievalSettings,
+        hints: str = "",
+        view: View = EVERYTHING,
     ) -> Found:
-        """The hits of a query. `hints` are words for the lexical index alone."""
-        found = await self._ask(release, query, settings, hints, is_weighed=False)
+        """The hits of a query within a view. `hints` are words for the lexical index alone."""
+        found = await self._ask(release, query, settings, hints, view, is_weighed=False)
         assert isinstance(found, Found)
         return found
 
     async def find(
-        self, release: Release, question: str, settings: RetrievalSettings, hints: str = ""
+        self,
+        release: Release,
+        question: str,
+        settings: RetrievalSettings,
+        hints: str = "",
+        view: View = EVERYTHING,
     ) -> Evidence:
-        """The evidence for a question."""
-        evidence = await self._ask(release, question, settings, hints, is_weighed=True)
+        """The evidence for a question within a view."""
+        evidence = await self._ask(release, question, settings, hints, view, is_weighed=True)
         assert isinstance(evidence, Evidence)
         return evidence
 
     async def _ask(
-        self, release: Release, query: str, settings: RetrievalSettings, hints: str, *, is_weighed: bool
+        self,
+        release: Release,
+        query: str,
+        settings: RetrievalSettings,
+        hints: str,
+        view: View,
+        *,
+        is_weighed: bool,
     ) -> Found | Evidence:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Found | Evidence] = loop.create_future()
-        self._waiting.append(_Waiting(query, hints, release, settings, is_weighed, future))
+        self._waiting.append(_Waiting(query, hints, release, view, settings, is_weighed, future))
         if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._drain())
         return await future
@@ -112,19 +131,30 @@ class EvidenceFinder:
                     waiting.future.set_result(result)
 
     def _work(self, batch: Sequence[_Waiting]) -> list[Found | Evidence]:
+        """Questions to the same model are embedded together."""
         begun = time.perf_counter()
-        vectors = self._embedder.embed([waiting.query for waiting in batch])
+        questions: dict[int, Question] = {}
+        by_model: dict[str, list[int]] = {}
+        for number, waiting in enumerate(batch):
+            by_model.setdefault(waiting.release.manifest.embedder_digest, []).append(number)
+        for numbers in by_model.values():
+            embedder = self._embedders.of(batch[numbers[0]].release)
+            found = embedder.encode_questions([batch[number].query for number in numbers])
+            questions |= dict(zip(numbers, found, strict=True))
         embed_s = time.perf_counter() - begun
-        return [self._one(w, v, embed_s) for w, v in zip(batch, vectors, strict=True)]
+        return [self._one(waiting, questions[number], embed_s) for number, waiting in enumerate(batch)]
 
-    def _one(self, waiting: _Waiting, vector: Floats, embed_s: float) -> Found | Evidence:
+    def _one(self, waiting: _Waiting, question: Question, embed_s: float) -> Found | Evidence:
         begun = time.perf_counter()
-        hits = tuple(search(waiting.release, waiting.query, vector, waiting.settings, waiting.hints))
+        release, view = waiting.release, waiting.view
+        query = Query(waiting.query, question, waiting.hints)
+        hits = tuple(retrieve(release, query, waiting.settings, view, self._embedders.tools(release)))
         searched = time.perf_counter()
         timings = {"embed": embed_s, "search": searched - begun}
         if not waiting.is_weighed:
-            return Found(hits, waiting.release, timings)
-        scored = self._scorer.score(waiting.query, vector, hits, waiting.release)
+            return Found(hits, release, timings)
+        embedder = self._embedders.of(release)
+        scored = self._scorer.score(waiting.query, question.vector, hits, release, view, embedder)
         relevance = judge(hits, scored)
         timings["weigh"] = time.perf_counter() - searched
-        return Evidence(hits, scored.sentences, relevance, waiting.release, timings)
+        return Evidence(hits, scored.sentences, relevance, release, timings)

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
-from ingestion.errors import ReleaseError
+from ingestion.collection import CollectionConfig
+from ingestion.errors import EmbedderError, ReleaseError
+from ingestion.milvus import MilvusIndex
 from ingestion.release import Release, active_id, collection_folder, open_active
+from service.answer.embedders import Embedders
 from service.errors import NotReadyError
 from service.logs import get_logger
 from service.metrics import RELEASE, RELEASE_CHUNKS
@@ -19,20 +22,30 @@ log = get_logger()
 class LiveReleases:
     """Swaps in new releases between requests; one that is in use stays open until its last request."""
 
-    def __init__(self, data_dir: Path, collections: Sequence[str], embedder_digests: dict[str, str]) -> None:
+    def __init__(
+        self, data_dir: Path, collections: Mapping[str, CollectionConfig], embedders: Embedders
+    ) -> None:
+        self._milvus = {
+            name: MilvusIndex(config.index.milvus, name)
+            for name, config in collections.items()
+            if config.index.milvus
+        }
         self._folders = {name: collection_folder(data_dir, name) for name in collections}
-        self._embedders = embedder_digests
+        self._embedders = embedders
+        self._pinned: dict[tuple[str, str], Release] = {}
         self._open: dict[str, Release] = {}
         self._refused: dict[str, str] = {}
         self._pointers: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
-    def current(self, collection: str) -> Release:
-        """The release that is active at this moment. Raises `NotReadyError` before there is one.
+    def current(self, collection: str, release_id: str | None = None) -> Release:
+        """The release that is active at this moment, or one that was named. Raises `NotReadyError`.
 
         A look at the pointer takes microseconds, so that what was acknowledged to one client is seen by
         all others at once, whichever process answers them.
         """
+        if release_id is not None:
+            return self._pinned_release(collection, release_id)
         if self._pointer(collection) != self._pointers.get(collection):
             self.refresh()
         release = self._open.get(collection)
@@ -41,6 +54,24 @@ class LiveReleases:
                 f"The collection {collection!r} has no index yet. Run: python -m ingestion run."
             )
         return release
+
+    def _pinned_release(self, collection: str, release_id: str) -> Release:
+        active = self._open.get(collection)
+        if active is not None and active.manifest.id == release_id:
+            return active
+        key = (collection, release_id)
+        with self._lock:
+            if key not in self._pinned:
+                try:
+                    release = Release(self._folders[collection] / "releases" / release_id, active)
+                    release.check()
+                    self._admit(collection, release)
+                except (ReleaseError, EmbedderError) as exc:
+                    raise NotReadyError(
+                        f"The release {release_id!r} of {collection!r}, which the variant names, can't be served: {exc}"
+                    ) from exc
+                self._pinned[key] = release
+            return self._pinned[key]
 
     def peek(self, collection: str) -> Release | None:
         """The release that is open now, if any."""
@@ -75,21 +106,23 @@ class LiveReleases:
                 continue
             try:
                 self._swap(name, open_active(folder, serving))
-            except ReleaseError as exc:
+            except (ReleaseError, EmbedderError) as exc:
                 self._refused[name] = wanted
                 log.error("release_refused", collection=name, release=wanted, reason=str(exc))
 
     def _swap(self, name: str, release: Release) -> None:
         manifest = release.manifest
-        if manifest.embedder_digest != self._embedders[name]:
-            raise ReleaseError(
-                f"Release {manifest.id!r} was built with the embedder {manifest.embedder!r}, "
-                "which is not the one of the scope file. Run the ingestion again."
-            )
+        self._admit(name, release)
         self._open[name] = release
         RELEASE.labels(name).set(manifest.number)
         RELEASE_CHUNKS.labels(name).set(manifest.chunks)
         log.info("release_served", collection=name, release=manifest.id, chunks=manifest.chunks)
+
+    def _admit(self, name: str, release: Release) -> None:
+        """Load the release's model, and let Milvus propose where the scope says so."""
+        self._embedders.admit(release.manifest)
+        if name in self._milvus:
+            release.searcher = self._milvus[name].searcher(release)
 
     async def watch(self, executor: Executor, interval_s: float) -> None:
         """Refresh for ever."""

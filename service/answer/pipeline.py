@@ -15,7 +15,8 @@ from service.answer.cite import CitationGuard, cite
 from service.answer.evidence import Evidence, EvidenceFinder
 from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
 from service.answer.prompts import NO_ANSWER, Message
-from service.answer.rewrite import standalone
+from service.answer.rewrite import Completer, by_generator, is_follow_up, standalone, without_masks
+from service.answer.small_talk import is_small_talk
 from service.errors import (
     GeneratorError,
     InvalidRequestError,
@@ -37,8 +38,8 @@ _INLINE_CHARS = 4_000
 class Releases(Protocol):
     """Where the release that is served now comes from."""
 
-    def current(self, collection: str) -> Release:
-        """The open release. Raises `NotReadyError` before there is one."""
+    def current(self, collection: str, release_id: str | None = None) -> Release:
+        """The open release, or one that a variant names. Raises `NotReadyError` before there is one."""
         ...
 
 
@@ -56,6 +57,7 @@ class Parts:
     sign: Callable[[str], str]
     max_question_chars: int
     sought: Mapping[str, Callable[[str], Sought]] = field(default_factory=dict)
+    completer: Completer | None = None
 
 
 class AnswerPipeline:
@@ -96,7 +98,7 @@ class AnswerPipeline:
             question=safe_question,
             sought=self._sought(ask.assistant, question, safe_question),
             history=history,
-            release=self._parts.live.current(assistant.collection),
+            release=self._parts.live.current(assistant.collection, variant.release),
             started=started,
             verdicts=verdicts,
         )
@@ -141,15 +143,9 @@ class AnswerPipeline:
         the end, the answer is recorded.
         """
         try:
-            await self._find(answer)
-            if answer.evidence is None or self._is_hopeless(answer, answer.evidence):
-                yield self._abstain(answer, "below_relevance_floor")
-            else:
-                async with aclosing(self._generate(answer, answer.evidence)) as pieces:
-                    async for piece in pieces:
-                        yield piece
-                if answer.outcome == "abstained":
-                    yield answer.text
+            async with aclosing(self._pieces(answer)) as pieces:
+                async for piece in pieces:
+                    yield piece
             answer.timings["total_s"] = answer.since()
             yield self._reply(answer)
         except GeneratorError:
@@ -160,14 +156,57 @@ class AnswerPipeline:
             if not answer.ask.dry_run:
                 self._parts.record(record_of(answer, self._scope_digest))
 
-    async def _find(self, answer: Answering) -> None:
+    async def _pieces(self, answer: Answering) -> AsyncGenerator[str | KeepAlive, None]:
+        """The text of the answer: a fixed reply, an abstention, or what the generator makes of the evidence."""
+        if self._is_small_talk(answer):
+            yield self._chat(answer)
+            return
+        await self._find(answer)
+        if answer.evidence is None or self._is_hopeless(answer, answer.evidence):
+            yield self._abstain(answer, "below_relevance_floor")
+            return
+        async with aclosing(self._generate(answer, answer.evidence)) as pieces:
+            async for piece in pieces:
+                yield piece
+        if answer.outcome == "abstained":
+            yield answer.text
+
+    @staticmethod
+    def _is_small_talk(answer: Answering) -> bool:
+        return bool(answer.assistant.small_talk_message) and is_small_talk(answer.question)
+
+    @staticmethod
+    def _chat(answer: Answering) -> str:
+        answer.reason, answer.finish_reason, answer.generator = "small_talk", "stop", "none"
+        answer.text = answer.assistant.small_talk_message or ""
+        answer.timings["first_token_s"] = answer.since()
+        return answer.text
+
+    async def _query(self, answer: Answering) -> str:
+        """What is searched for: the question, made to stand alone where it leans on the conversation."""
         earlier = [m["content"] for m in answer.history if m["role"] == "user"]
-        query = standalone(answer.sought.text, earlier)
+        mode = answer.variant.rewrite
+        if mode == "none" or not earlier or not is_follow_up(answer.sought.text):
+            return without_masks(answer.sought.text)
+        completer = self._parts.completer if mode == "auto" else None
+        if completer is not None and answer.variant.generator != "extractive":
+            begun = answer.since()
+            deadline_s = answer.variant.rewrite_deadline_s
+            written = await by_generator(answer.question, answer.history, completer, deadline_s=deadline_s)
+            answer.timings["rewrite_s"] = answer.since() - begun
+            if written:
+                return written
+        return standalone(answer.sought.text, earlier)
+
+    async def _find(self, answer: Answering) -> None:
+        query = await self._query(answer)
         settings = answer.variant.retrieval
         if answer.ask.top_k is not None:
             settings = settings.model_copy(update={"top_k": answer.ask.top_k})
         begun = answer.since()
-        answer.evidence = await self._parts.finder.find(answer.release, query, settings, answer.sought.hints)
+        answer.evidence = await self._parts.finder.find(
+            answer.release, query, settings, answer.sought.hints, answer.ask.view
+        )
         answer.timings["retrieve_s"] = answer.since() - begun
         for stage, seconds in answer.evidence.timings.items():
             metrics.STAGE_SECONDS.labels(stage).observe(seconds)

@@ -35,6 +35,22 @@ def render(question: str, history: Sequence[Message], hits: Sequence[Hit]) -> li
     ]
 
 
+_REWRITE = """Rewrite the last question of the conversation so that it can be understood without the conversation.
+Keep its language and its meaning. Reply with the question alone, on one line. Never answer it."""
+
+
+def render_rewrite(question: str, history: Sequence[Message]) -> list[Message]:
+    """Chat messages that ask for a question which stands alone."""
+    told = "\n".join(f"{message['role']}: {_harmless(message['content'])}" for message in history)
+    return [
+        {"role": "system", "content": _REWRITE},
+        {
+            "role": "user",
+            "content": f"{told}\nuser: {_harmless(question)}\n\nThe question that stands alone:",
+        },
+    ]
+
+
 def _harmless(text: str) -> str:
     """A passage can't close its own fence."""
     return text.replace("<passage", "‹passage").replace("</passage", "‹/passage")

@@ -1,23 +1,87 @@
-"""A follow-up question made to stand alone, by rule. The generator may do it better one day."""
+"""A follow-up question made to stand alone: by the generator when there is one, else by rule."""
 
+import asyncio
 import re
 from collections.abc import Sequence
+from typing import Protocol
+
+from service.answer.prompts import Message, render_rewrite
+from service.errors import GeneratorError
+from service.logs import get_logger
+
+log = get_logger()
 
 _FOLLOW_UP = re.compile(
-    r"^(and|or|but|what about|how about|und|oder|aber|was ist mit|y|pero|qué tal|¿y)\b"
-    r"|\b(it|its|that|this|those|these|they|them|ones|there|then|davon|dafür|das|dies\w*|eso|esto)\b",
+    r"^(and|or|but|so|what about|how about|also|und|oder|aber|was ist mit|wie ist es mit|auch|y|pero|qué tal|¿y"
+    r"|et|mais|qu'en est-il)\b"
+    r"|\b(it|its|that|this|those|these|they|them|their|ones?|there|then|he|she|his|her"
+    r"|davon|dafür|damit|daran|dazu|das|dies\w*|denen|eso|esto|ellos|ella|allí|cela|ça)\b",
     re.IGNORECASE,
 )
 _SHORT_WORDS = 4
-_MASK = re.compile(r"<[A-Z_]{3,}>")
+_MASK = re.compile(r"<[A-Z_]{3,}(?:_\d+)?>")
+_WORD = re.compile(r"\w[\w'’-]*")
+_LONGEST_CHARS = 400
+_REWRITE_TOKENS = 80
+
+
+class Completer(Protocol):
+    """A generator that can be asked for a few words at once."""
+
+    async def complete(self, messages: Sequence[Message], *, max_tokens: int) -> str:
+        """The whole reply. Raises `GeneratorError`."""
+        ...
+
+
+def is_follow_up(question: str) -> bool:
+    """Whether a question leans on what was said before: it is short, or has a word that points back."""
+    return len(question.split()) <= _SHORT_WORDS or bool(_FOLLOW_UP.search(question))
+
+
+def without_masks(text: str) -> str:
+    """Masks of personal data are no words to look for."""
+    return " ".join(_MASK.sub(" ", text).split()) or text
 
 
 def standalone(question: str, earlier: Sequence[str]) -> str:
-    """`question`, with the question before it in front when it can't be understood alone.
+    """`question`, with what it leans on in front: the question before it, which may lean on its own.
 
-    A question of up to four words, or one with a word that points back, is a follow-up. Masks of personal
-    data are no words to look for and are left out.
+    `earlier` are the user's questions so far, the oldest first.
     """
-    question = " ".join(_MASK.sub(" ", question).split()) or question
-    is_follow_up = len(question.split()) <= _SHORT_WORDS or _FOLLOW_UP.search(question)
-    return f"{earlier[-1]} {question}" if earlier and is_follow_up else question
+    question = without_masks(question)
+    if not earlier or not is_follow_up(question):
+        return question
+    before = standalone(earlier[-1], earlier[:-1])
+    said = {word.casefold() for word in _WORD.findall(question)}
+    carried = before if len(before) <= _LONGEST_CHARS else _entities(before)
+    return question if {w.casefold() for w in _WORD.findall(carried)} <= said else f"{carried} {question}"
+
+
+def _entities(text: str) -> str:
+    """What a long question is about: its names, numbers and longest words, in their order."""
+    words = _WORD.findall(text)
+    names = {w for i, w in enumerate(words) if i and (w[0].isupper() or w[0].isdigit())}
+    longest = set(sorted(set(words), key=len, reverse=True)[:12])
+    return " ".join(word for word in dict.fromkeys(words) if word in names | longest)
+
+
+async def by_generator(
+    question: str, history: Sequence[Message], completer: Completer, *, deadline_s: float
+) -> str | None:
+    """The standalone question as a generator writes it; None when it is late, fails or wanders off.
+
+    `question` and `history` are masked: personal data doesn't reach a generator for this either.
+    """
+    try:
+        async with asyncio.timeout(deadline_s):
+            reply = await completer.complete(render_rewrite(question, history), max_tokens=_REWRITE_TOKENS)
+    except (GeneratorError, TimeoutError) as exc:
+        log.warning("rewrite_failed", error=type(exc).__name__)
+        return None
+    lines = reply.strip().strip('"').splitlines()
+    written = without_masks(lines[0].strip()) if lines else ""
+    said = {w.casefold() for m in (*history, {"content": question}) for w in _WORD.findall(m["content"])}
+    words = [w.casefold() for w in _WORD.findall(written)]
+    # What shares hardly a word with the conversation is not its continuation.
+    is_near = words and sum(word in said for word in words) >= len(words) / 2
+    return written if is_near and len(written) <= _LONGEST_CHARS else None

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from ingestion.corpus import Chunk, Hit
 from ingestion.embed import Embedder
-from ingestion.index import LexicalIndex
+from ingestion.index.lexical import terms as terms_of
 from ingestion.release import Release
 from ingestion.sentences import sentence_spans
+from ingestion.view import View
 from service.answer.quantities import asks_for_quantity, has_quantity
 
 Floats = npt.NDArray[np.float32]
@@ -45,6 +46,10 @@ class Scored:
     union: float
 
 
+# The embedder's digest, the chunk's id, and which characters of the document.
+Key = tuple[str, str, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class _Analysed:
     spans: tuple[tuple[int, int], ...]
@@ -59,17 +64,24 @@ class _Analysed:
 class SentenceScorer:
     """Scores sentences; keeps the analyses of the last `size` chunks."""
 
-    def __init__(self, embedder: Embedder, *, size: int = 2_000) -> None:
-        self._embedder = embedder
+    def __init__(self, *, size: int = 2_000) -> None:
         self._size = size
-        self._cache: OrderedDict[tuple[str, str], _Analysed] = OrderedDict()
+        self._cache: OrderedDict[Key, _Analysed] = OrderedDict()
         self._lock = threading.Lock()
 
-    def score(self, question: str, vector: Floats, hits: Sequence[Hit], release: Release) -> Scored:
+    def score(
+        self,
+        question: str,
+        vector: Floats,
+        hits: Sequence[Hit],
+        release: Release,
+        view: View,
+        embedder: Embedder,
+    ) -> Scored:
         """Every sentence of the hits, the best first; `vector` is the question's embedding."""
-        analysed = self._analyse([hit.chunk for hit in hits], release)
+        analysed = self._analyse([hit.chunk for hit in hits], embedder)
         weights = {
-            language: term_weights(question, language, release.lexical)
+            language: term_weights(question, language, release, view)
             for language in {hit.chunk.language for hit in hits}
         }
         wants_quantity = asks_for_quantity(question)
@@ -88,8 +100,9 @@ class SentenceScorer:
         union = max((coverage(own, frozenset(words)) for own in weights.values()), default=0.0)
         return Scored(tuple(found), union)
 
-    def _analyse(self, chunks: Sequence[Chunk], release: Release) -> list[_Analysed]:
-        keys = [(release.manifest.embedder_digest, chunk.id) for chunk in chunks]
+    def _analyse(self, chunks: Sequence[Chunk], embedder: Embedder) -> list[_Analysed]:
+        # Neighbours that were joined bear the name of one of them.
+        keys = [(embedder.digest, chunk.id, chunk.start, chunk.end) for chunk in chunks]
         with self._lock:
             known = {key: self._cache[key] for key in keys if key in self._cache}
         missing = [(k, c) for k, c in zip(keys, chunks, strict=True) if k not in known]
@@ -100,12 +113,11 @@ class SentenceScorer:
             for start, end in own
             for text in (chunk.text[start:end], f"{chunk.header}: {chunk.text[start:end]}")
         ]
-        vectors = self._embedder.embed(texts) if texts else np.empty((0, 1), np.float32)
+        vectors = embedder.embed(texts) if texts else np.empty((0, 1), np.float32)
         position = 0
         for (key, chunk), own in zip(missing, spans, strict=True):
-            lexical, language = release.lexical, chunk.language
-            terms = tuple(frozenset(lexical.terms(chunk.text[s:e], language)) for s, e in own)
-            header = frozenset(lexical.terms(chunk.header, language))
+            terms = tuple(frozenset(terms_of(chunk.text[s:e], chunk.language)) for s, e in own)
+            header = frozenset(terms_of(chunk.header, chunk.language))
             rows = vectors[position : position + 2 * len(own)]
             numbers = tuple(has_quantity(chunk.text[s:e]) for s, e in own)
             known[key] = _Analysed(own, rows[::2], rows[1::2], terms, header, header.union(*terms), numbers)
@@ -113,7 +125,7 @@ class SentenceScorer:
         self._remember(known)
         return [known[key] for key in keys]
 
-    def _remember(self, entries: dict[tuple[str, str], _Analysed]) -> None:
+    def _remember(self, entries: dict[Key, _Analysed]) -> None:
         with self._lock:
             for key, value in entries.items():
                 self._cache[key] = value
@@ -122,9 +134,9 @@ class SentenceScorer:
                 self._cache.popitem(last=False)
 
 
-def term_weights(question: str, language: str, lexical: LexicalIndex) -> dict[str, float]:
-    """The question's words as the index sees them, weighted by rarity; the weights sum to 1."""
-    weights = {t: lexical.rarity(t, language) for t in lexical.terms(question, language)}
+def term_weights(question: str, language: str, release: Release, view: View) -> dict[str, float]:
+    """The question's words as the index sees them, weighted by rarity in the view; the weights sum to 1."""
+    weights = {t: release.index.rarity(t, language, view) for t in terms_of(question, language)}
     total = sum(weights.values())
     return {term: weight / total for term, weight in weights.items()} if total > 0 else {}
 

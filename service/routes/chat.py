@@ -55,6 +55,7 @@ def _ask_of(ask: ChatRequest, call: Call) -> Ask:
         conversation_id=ask.rag.conversation_id,
         variant=ask.rag.variant,
         top_k=ask.rag.top_k,
+        view=call.view(ask.rag.filter),
         temperature=ask.temperature,
         max_tokens=ask.max_completion_tokens or ask.max_tokens,
         dry_run=ask.rag.dry_run,

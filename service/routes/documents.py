@@ -125,8 +125,8 @@ async def list_documents(
 ) -> DocumentList:
     """Ids of documents in order, a page at a time."""
     name = collection_of(call.state, collection)
-    wanted = _filter(filter) if filter else {}
-    ids = await _aside(call, partial(call.state.library.matching, name, wanted))
+    view = call.view(_json(filter) if filter else None)
+    ids = await _aside(call, partial(call.state.library.matching, name, view))
     page = [i for i in ids if i > after][: limit + 1]
     return DocumentList(collection=name, documents=page[:limit], has_more=len(page) > limit, total=len(ids))
 
@@ -135,7 +135,7 @@ async def list_documents(
 async def get_document(document_id: str, call: SearchCall, collection: Collection = None) -> DocumentReply:
     """What is known of a document, with its text as it is indexed."""
     name = collection_of(call.state, collection)
-    found = await _aside(call, partial(call.state.library.document, name, document_id))
+    found = await _aside(call, partial(call.state.library.document, name, document_id, call.view()))
     if found is None:
         raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
     document, chunks = found
@@ -153,6 +153,7 @@ async def get_document(document_id: str, call: SearchCall, collection: Collectio
         chunks=chunks,
         clearance=dict(document.clearance),
         metadata=dict(document.metadata),
+        groups=list(document.groups),
         pii=dict(document.pii),
         flags=[flag.rule for flag in document.flags],
         text=document.text,
@@ -165,6 +166,9 @@ async def delete_document(
 ) -> RemovedReply:
     """Take a document out: no search finds it once the reply is sent."""
     name = collection_of(call.state, collection)
+    found = await _aside(call, partial(call.state.library.document, name, document_id, call.view()))
+    if found is None:
+        raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
     done = await _work(call, partial(call.state.library.remove, name, [document_id]))
     if not done.documents:
         raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
@@ -181,12 +185,12 @@ async def delete_documents(
 ) -> RemovedReply:
     """Take out every document that a filter matches, such as `{"place": "upload:crm"}`."""
     name = collection_of(call.state, collection)
-    wanted = _filter(filter)
+    wanted = _json(filter)
     if not wanted:
         raise InvalidRequestError(
             "An empty filter would remove every document. Name a field.", param="filter"
         )
-    ids = await _aside(call, partial(call.state.library.matching, name, wanted))
+    ids = await _aside(call, partial(call.state.library.matching, name, call.view(wanted)))
     done = await _work(call, partial(call.state.library.remove, name, ids))
     DOCUMENTS.labels(name, "removed").inc(done.documents)
     return RemovedReply(
@@ -289,6 +293,8 @@ def _uploaded(document_id: str, body: bytes, content_type: str, filename: str | 
         **given.metadata,
         **{k: v for k in ("title", "language", "updated", "url") if (v := getattr(given, k))},
     }
+    if given.groups is not None:
+        facts["groups"] = ",".join(given.groups)
     return Uploaded(document_id, f".{given.format}", given.text.encode(), facts)
 
 
@@ -307,21 +313,23 @@ def _suffix(filename: str, content_type: str) -> str:
 
 
 def _facts(metadata: str | None) -> dict[str, str | int | float | bool]:
-    return {k: v for k, v in _filter(metadata).items() if not isinstance(v, list)} if metadata else {}
+    """What a form says of all its files. Raises `InvalidRequestError`."""
+    raw = _json(metadata, "metadata") if metadata else {}
+    if not all(_FIELD.fullmatch(key) and isinstance(value, (str, int, float)) for key, value in raw.items()):
+        raise InvalidRequestError(
+            'The metadata must be fields and values such as {"product": "hub"}.', param="metadata"
+        )
+    return raw
 
 
-def _filter(text: str) -> dict[str, Any]:
-    """A JSON object of fields and values. Raises `InvalidRequestError`."""
+def _json(text: str, param: str = "filter") -> dict[str, Any]:
+    """A JSON object. Raises `InvalidRequestError`."""
     try:
         raw = json.loads(text)
     except ValueError as exc:
-        raise InvalidRequestError(f"The filter is no JSON: {exc}.", param="filter") from exc
-    if not isinstance(raw, dict) or not all(_FIELD.fullmatch(key) for key in raw):
+        raise InvalidRequestError(f"The {param} is no JSON: {exc}.", param=param) from exc
+    if not isinstance(raw, dict):
         raise InvalidRequestError(
-            'The filter must be an object such as {"place": "upload:crm"}.', param="filter"
+            f'The {param} must be an object such as {{"place": "upload:crm"}}.', param=param
         )
-    for key, value in raw.items():
-        options = value if isinstance(value, list) else [value]
-        if not options or not all(isinstance(one, (str, int, float)) for one in options):
-            raise InvalidRequestError(f"{key!r} must have a value or a list of values.", param="filter")
     return raw

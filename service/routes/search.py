@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter
 
+from ingestion.view import may_see
 from service.answer.evidence import Found
 from service.deps import SearchCall, State
 from service.errors import InvalidRequestError, NotFoundError
 from service.schemas import ChunkReply, SearchReply, SearchRequest, SearchResult
-from service.scope import RetrievalSettings
 
 router = APIRouter(prefix="/v1")
 _CONTEXT_CHARS = 600
@@ -17,9 +17,11 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     """The passages that fit a query best."""
     state = call.state
     collection = collection_of(state, ask.collection)
-    settings = RetrievalSettings(mode=ask.mode, top_k=ask.top_k, include_superseded=ask.include_superseded)
+    changes = {"mode": ask.mode, "top_k": ask.top_k, "include_superseded": ask.include_superseded}
+    settings = state.scope.retrieval_of(collection).model_copy(update=changes)
+    view = call.view(ask.filter)
     query, hints = state.seekers[collection].seek(ask.query)
-    found = await state.finder.search(state.live.current(collection), query, settings, hints)
+    found = await state.finder.search(state.live.current(collection), query, settings, hints, view)
     return _reply(collection, found)
 
 
@@ -29,7 +31,7 @@ async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) 
     texts = call.state.live.current(collection_of(call.state, collection)).texts
     found = texts.chunk(chunk_id)
     document = texts.document(found.document_id) if found else None
-    if found is None or document is None:
+    if found is None or document is None or not may_see(call.view().groups, document.groups):
         raise NotFoundError(f"There is no passage {chunk_id!r} in the index that is served now.")
     return ChunkReply(
         chunk_id=found.id,
@@ -68,6 +70,7 @@ def _reply(collection: str, found: Found) -> SearchReply:
             heading=hit.chunk.heading,
             score=hit.score,
             scores=dict(hit.scores),
+            joined=list(hit.joined),
         )
         for hit in found.hits
     ]

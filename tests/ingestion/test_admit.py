@@ -11,9 +11,10 @@ from ingestion.collection import Clearance, CollectionConfig
 from ingestion.embed import Embedder
 from ingestion.errors import QuarantineError, ScopeError
 from ingestion.ledger import Ledger
-from ingestion.pipeline import Surroundings, run
+from ingestion.pipeline import run
 from ingestion.release import Release, collection_folder, open_active
 from ingestion.report import RunReport
+from ingestion.surroundings import Surroundings
 from tests.conftest import Quiet
 
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}

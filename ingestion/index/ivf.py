@@ -1,0 +1,161 @@
+"""A coarse index over many segments: inverted lists with small codes propose, exact vectors decide.
+
+Inverted files with product-quantised codes of four bits, scanned in registers (Jégou et al. 2011; André et
+al. 2017). Codes are 96 bytes' worth of 4-bit numbers at 384 dimensions, an eighth of the half-precision
+vectors, so more lists can be probed in the same time; what is lost is lost in the choice of lists.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.durable import sync, write_atomically
+from ingestion.errors import ReleaseError
+from ingestion.index.dense import Bitmap, DenseIndex, Vectors
+
+_FILE, _FACTS = "coarse.faiss", "coarse.json"
+Kind = Literal["exact", "ivf"]
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseFacts:
+    """What a coarse index covers: the first segments of a release, by id, and their rows."""
+
+    segments: tuple[str, ...]
+    rows: int
+    lists: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a coarse index is built and probed. Measured at 1,000,000 x 384, see `evals bench search`."""
+
+    rows_a_list: int = 244
+    training_rows_a_list: int = 40
+    bytes_divisor: int = 8
+    probes: int = 256
+
+
+PLAN = Plan()
+# Exact search over half-precision vectors takes 4 ms at 100,000 rows and grows with them; probing takes 1 ms.
+COARSE_ABOVE = 100_000
+_BATCH_ROWS = 50_000
+_FEWEST_LISTS = 16
+
+
+class IvfIndex:
+    """Proposes places. Safe to use from several threads."""
+
+    def __init__(self, index: Any, facts: CoarseFacts, key: tuple[int, int]) -> None:
+        self._index = index
+        self._ids = facts
+        self.key = key
+        self.segments = len(facts.segments)
+        self.rows = facts.rows
+
+    def search(
+        self, vector: Vectors, limit: int, allowed: Bitmap | None, share: float
+    ) -> npt.NDArray[np.int64]:
+        """Places that may be among the nearest `limit`, in no order that matters.
+
+        `allowed` has a bit for each place; `share` of all is allowed, and the fewer, the more lists are probed.
+        """
+        bindings: Any = faiss
+        probes = min(self._ids.lists, int(PLAN.probes * min(4.0, share**-0.5)))
+        chosen = bindings.SearchParametersIVF(
+            nprobe=probes, **({"sel": bindings.IDSelectorBitmap(allowed)} if allowed is not None else {})
+        )
+        _, places = self._index.search(vector[None, :], limit, params=chosen)
+        found: npt.NDArray[np.int64] = places[0][places[0] >= 0]
+        return found
+
+
+def open_coarse(place: Path, like: IvfIndex | None = None) -> IvfIndex | None:
+    """The coarse index in a release's folder, if it has one; `like` when that is the same file."""
+    path = place / _FILE
+    if not path.is_file():
+        return None
+    found = path.stat()
+    key = (found.st_dev, found.st_ino)
+    if like is not None and like.key == key:
+        return like
+    try:
+        facts = json.loads((place / _FACTS).read_text("utf-8"))
+        index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise ReleaseError(f"The coarse index in {str(place)!r} cannot be read.") from exc
+    return IvfIndex(index, CoarseFacts(tuple(facts["segments"]), facts["rows"], facts["lists"]), key)
+
+
+def keep_coarse(old: Path, new: Path) -> None:
+    """The same coarse index in another release's folder: links, since the files never change."""
+    for name in (_FILE, _FACTS):
+        os.link(old / name, new / name)
+
+
+def make_coarse(
+    folder: Path, place: Path, segments: Sequence[str], kind: Literal["auto", "exact", "ivf"]
+) -> bool:
+    """Build a coarse index over all segments, if the kind or their size asks for one; whether it did."""
+    stores = [DenseIndex(folder / "segments" / name) for name in segments]
+    rows = sum(store.rows for store in stores)
+    if not rows or kind == "exact" or (kind == "auto" and rows < COARSE_ABOVE):
+        return False
+    lists = max(_FEWEST_LISTS, min(rows // PLAN.rows_a_list, 65_536))
+    if rows < lists:
+        return False
+    index = train(_sample(stores, lists * PLAN.training_rows_a_list), lists)
+    for batch in _batches(stores):
+        index.add(batch)
+    faiss.write_index(index, str(place / _FILE))
+    sync(place / _FILE)
+    facts = CoarseFacts(tuple(segments), rows, lists)
+    write_atomically(place / _FACTS, json.dumps(asdict(facts)))
+    return True
+
+
+def train(sample: Vectors, lists: int) -> Any:
+    """An empty index of `lists` lists, trained on vectors of shape `(rows, dimension)`."""
+    dimension = sample.shape[1]
+    bindings: Any = faiss
+    quantizer = bindings.IndexFlatIP(dimension)
+    index = bindings.IndexIVFPQFastScan(
+        quantizer, dimension, lists, _parts(dimension), 4, faiss.METRIC_INNER_PRODUCT
+    )
+    index.by_residual = False
+    index.cp.spherical = True
+    index.cp.niter = 10
+    index.cp.min_points_per_centroid = 1
+    index.train(sample)
+    return index
+
+
+def _parts(dimension: int) -> int:
+    """Numbers of four bits a vector: one for every four dimensions, or as near as divides them."""
+    return next(parts for parts in range(dimension // 4, 0, -1) if dimension % parts == 0)
+
+
+def _sample(stores: Sequence[DenseIndex], count: int) -> Vectors:
+    """Vectors spread over all rows, the same ones each time."""
+    rows = sum(store.rows for store in stores)
+    chosen = np.sort(np.random.default_rng(0).choice(rows, min(rows, count), replace=False))
+    parts = []
+    begin = 0
+    for store in stores:
+        own = chosen[(chosen >= begin) & (chosen < begin + store.rows)] - begin
+        parts.append(store.take(own))
+        begin += store.rows
+    return np.concatenate(parts)
+
+
+def _batches(stores: Sequence[DenseIndex]) -> Iterator[Vectors]:
+    for store in stores:
+        for begin in range(0, store.rows, _BATCH_ROWS):
+            yield store.take(np.arange(begin, min(store.rows, begin + _BATCH_ROWS)))
