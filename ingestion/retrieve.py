@@ -189,6 +189,7 @@ def _tidy(release: Release, found: _Candidates, settings: RetrievalSettings) -> 
     """The first passages without copies, neighbours joined, no document before its turn."""
     shown: list[Hit] = []
     waiting: list[Hit] = []
+    said: list[frozenset[str]] = []
     counts: Counter[str] = Counter()
     batch = 2 * settings.top_k
     for begin in range(0, len(found.places), batch):
@@ -196,10 +197,12 @@ def _tidy(release: Release, found: _Candidates, settings: RetrievalSettings) -> 
         for number, chunk in enumerate(chunks, start=begin):
             scores = {name: float(v[number]) for name, v in found.stages.items() if v[number] == v[number]}
             hit = Hit(chunk, float(found.final[number]), scores)
-            if settings.join and _join(shown, hit):
+            if settings.join and _join(release, shown, hit):
                 continue
-            if settings.collapse and any(_says_the_same(one.chunk, chunk) for one in shown):
+            words = frozenset(_WORD.findall(chunk.text.casefold())) if settings.collapse else frozenset()
+            if settings.collapse and any(_say_the_same(one, words) for one in said):
                 continue
+            said.append(words)
             is_full = settings.per_document and counts[chunk.document_id] >= settings.per_document
             (waiting if is_full else shown).append(hit)
             counts[chunk.document_id] += 1
@@ -208,21 +211,15 @@ def _tidy(release: Release, found: _Candidates, settings: RetrievalSettings) -> 
     return [*shown, *waiting][: settings.top_k]
 
 
-def _join(shown: list[Hit], hit: Hit) -> bool:
+def _join(release: Release, shown: list[Hit], hit: Hit) -> bool:
     """Add a passage to a neighbour of its section that is shown already; whether there was one."""
     chunk = hit.chunk
     for number, other in enumerate(shown):
         before, after = sorted((other.chunk, chunk), key=lambda one: one.start)
         if not _are_neighbours(before, after) or len(other.joined) >= _MOST_JOINED - 1:
             continue
-        gap = "\n" * max(0, after.start - before.end)
-        both = replace(
-            other.chunk,
-            text=f"{before.text}{gap}{after.text}",
-            start=before.start,
-            end=after.end,
-            page=before.page,
-        )
+        text = release.texts.passage(chunk.document_id, before.start, after.end)
+        both = replace(other.chunk, text=text, start=before.start, end=after.end, page=before.page)
         shown[number] = replace(other, chunk=both, joined=(*other.joined, chunk.id))
         return True
     return False
@@ -237,10 +234,9 @@ def _are_neighbours(before: Chunk, after: Chunk) -> bool:
     )
 
 
-def _says_the_same(one: Chunk, other: Chunk) -> bool:
-    if one.text == other.text:
-        return True
-    words, others = set(_WORD.findall(one.text.casefold())), set(_WORD.findall(other.text.casefold()))
-    if len(words & others) < _SAME_WORDS * len(words | others):
+def _say_the_same(one: frozenset[str], other: frozenset[str]) -> bool:
+    if min(len(one), len(other)) < _SAME_WORDS * max(len(one), len(other)):
         return False
-    return {w for w in words if w.isnumeric()} == {w for w in others if w.isnumeric()}
+    if len(one & other) < _SAME_WORDS * len(one | other):
+        return False
+    return not any(word.isnumeric() for word in one ^ other)

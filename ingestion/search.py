@@ -229,8 +229,6 @@ class LocalIndex:
         for segment, mask in zip(self._segments, self._sight(View(groups, None, True)).masks, strict=True):
             for _, places, _ in segment.words.find(keys):
                 frequency += len(places) if mask is None else int(np.count_nonzero(mask[places]))
-        if not frequency:
-            return 0.0
         count = self._measure(groups).count
         return float(np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)))
 

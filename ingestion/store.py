@@ -120,6 +120,11 @@ class TextStore:
         found = self.query("select body from documents where id = ?", (document_id,)).fetchone()
         return load_document(found[0]) if found else None
 
+    def passage(self, document_id: str, start: int, end: int) -> str:
+        """Characters `start:end` of a document's text, read without the rest of the document."""
+        query = "select substr(json_extract(body, '$.text'), ?, ?) from documents where id = ?"
+        return str(self.query(query, (start + 1, end - start, document_id)).fetchone()[0])
+
     def bands(self, document_id: str) -> list[int]:
         """The near-duplicate bands of a document."""
         return [b for (b,) in self.query("select band from bands where document_id = ?", (document_id,))]

@@ -58,6 +58,11 @@ class Texts:
         segment = self.holder(document_id)
         return segment.texts.document(document_id) if segment else None
 
+    def passage(self, document_id: str, start: int, end: int) -> str:
+        """Characters `start:end` of a document's text; nothing for an unknown one."""
+        segment = self.holder(document_id)
+        return segment.texts.passage(document_id, start, end) if segment else ""
+
     def document_chunks(self, document_id: str) -> list[tuple[int, Chunk]]:
         """Rows and chunks of a document, in reading order."""
         segment = self.holder(document_id)

@@ -40,6 +40,8 @@ class LateHead:
         # Shape (parts, 256, dimension of a part).
         self._centroids: Floats = np.ascontiguousarray(centroids, np.float32)
         self.code_bytes = int(self._centroids.shape[0])
+        self._flat = self._centroids.reshape(-1, self._centroids.shape[2])
+        self._steps = np.arange(self.code_bytes, dtype=np.int32) * self._centroids.shape[1]
         self.dimension = int(self._projection.shape[1])
         self._quantizer: Any = faiss.ProductQuantizer(self.dimension, self.code_bytes, 8)
         faiss.copy_array_to_vector(self._centroids.ravel(), self._quantizer.centroids)
@@ -55,6 +57,11 @@ class LateHead:
         codes: Codes = self._quantizer.compute_codes(np.ascontiguousarray(self.project(hidden)))
         return codes
 
+    def decode(self, codes: Codes) -> Vectors:
+        """About what was encoded, shape `(tokens, dimension)`."""
+        rows = np.take(self._flat, codes + self._steps, axis=0, mode="clip")
+        return rows.reshape(len(codes), self.dimension)
+
     def weigh(self, ids: npt.NDArray[np.int64]) -> Floats:
         """Weights of a question's tokens; they sum to 1."""
         weights = self._weights[ids]
@@ -67,8 +74,7 @@ class LateHead:
         `codes` holds the tokens of all passages after one another; those of passage `i` begin at
         `starts[i]`, and every passage has one at least.
         """
-        parts = [self._centroids[part][codes[:, part]] for part in range(self.code_bytes)]
-        similar = tokens @ np.concatenate(parts, axis=1).T
+        similar = tokens @ self.decode(codes).T
         best = np.maximum.reduceat(similar, starts, axis=1)
         scores: Floats = weights @ best
         return scores

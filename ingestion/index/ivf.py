@@ -48,6 +48,8 @@ PLAN = Plan()
 COARSE_ABOVE = 100_000
 _BATCH_ROWS = 50_000
 _FEWEST_LISTS = 16
+# Codes rank roughly; exact cosines choose among so many.
+_FEWEST_PROPOSALS = 200
 
 
 class IvfIndex:
@@ -72,7 +74,8 @@ class IvfIndex:
         chosen = bindings.SearchParametersIVF(
             nprobe=probes, **({"sel": bindings.IDSelectorBitmap(allowed)} if allowed is not None else {})
         )
-        _, places = self._index.search(vector[None, :], limit, params=chosen)
+        proposals = max(_FEWEST_PROPOSALS, 2 * limit)
+        _, places = self._index.search(vector[None, :], proposals, params=chosen)
         found: npt.NDArray[np.int64] = places[0][places[0] >= 0]
         return found
 

@@ -1,0 +1,152 @@
+"""What a key may not see does not exist for it: in search, answers, documents, passages and counts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.app import create_app
+from service.auth import create_key
+from service.database import migrate, open_database
+from service.settings import Settings
+from tests.conftest import serving
+
+SCOPE = """
+version: 1
+use_case: Tests.
+collections:
+  c:
+    sources:
+      - {path: open, name: open}
+      - {path: staff, name: staff, groups: [staff]}
+    languages: [en]
+    clearance: {supplier: tests, licence: internal, legal_basis: no_personal_data}
+variants: {v: {retrieval: {relevance_floor: 0.0}}}
+assistants: {a: {collection: c, variant: v}}
+"""
+SECRET = "# Discounts\n\nStaff may grant a discount of forty percent on broken lamps.\n"
+
+
+@pytest.fixture(scope="module")
+def keys_and_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], str]]:
+    from ingestion.collection import read_collections
+    from ingestion.embed import load_embedder
+    from ingestion.pipeline import run
+    from tests.conftest import Quiet
+
+    folder: Path = tmp_path_factory.mktemp("permissions")
+    (folder / "scope.yaml").write_text(SCOPE)
+    for name in ("open", "staff"):
+        (folder / name).mkdir()
+    (folder / "open" / "lamps.md").write_text("# Lamps\n\nBroken lamps are repaired free of charge.\n")
+    (folder / "staff" / "discounts.md").write_text(SECRET)
+    config = read_collections(folder / "scope.yaml")["c"]
+    run(
+        None, collection="c", config=config, embedder=load_embedder("builtin", threads=1),
+        data_dir=folder / "data", progress=Quiet(), base=folder,
+    )  # fmt: skip
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        scope_file=folder / "scope.yaml",
+        data_dir=folder / "data",
+        database_url=f"sqlite:///{folder / 'db'}",  # type: ignore[arg-type]
+        embed_threads=1,
+    )
+    engine = open_database(settings.database())
+    migrate(engine)
+    scopes = ["answer", "search", "ingest"]
+    groups = {"stranger": [], "staff": ["staff", "sales"], "sales": ["sales"], "boss": ["*"]}
+    keys = {name: create_key(engine, name, scopes, own) for name, own in groups.items()}
+    engine.dispose()
+    with serving(create_app(settings)) as url:
+        yield keys, url
+
+
+@pytest.fixture
+def client_of(keys_and_url: tuple[dict[str, str], str]):  # type: ignore[no-untyped-def]
+    keys, url = keys_and_url
+    clients = []
+
+    def make(name: str) -> httpx.Client:
+        client = httpx.Client(base_url=url, headers={"authorization": f"Bearer {keys[name]}"}, timeout=30)
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+def search(client: httpx.Client, **body: object) -> list[str]:
+    reply = client.post("/v1/search", json={"query": "discount on broken lamps", **body})
+    assert reply.status_code == 200, reply.text
+    return [result["document_id"] for result in reply.json()["results"]]
+
+
+def chunk_id(client: httpx.Client) -> str:
+    results = client.post("/v1/search", json={"query": "discount", "filter": {"place": "staff"}}).json()["results"]
+    return str(results[0]["chunk_id"])
+
+
+@pytest.mark.parametrize(("name", "sees"), [("stranger", 1), ("sales", 1), ("staff", 2), ("boss", 2)])
+def test_each_key_sees_its_groups_documents_everywhere(client_of, name: str, sees: int) -> None:  # type: ignore[no-untyped-def]
+    secret = chunk_id(client_of("boss"))
+    client = client_of(name)
+    assert len(search(client)) == sees
+    listed = client.get("/v1/documents").json()
+    assert (listed["total"], "discounts.md" in listed["documents"]) == (sees, sees == 2)
+    found = 200 if sees == 2 else 404
+    assert client.get("/v1/documents/discounts.md").status_code == found
+    assert client.get(f"/v1/chunks/{secret}").status_code == found
+    body = {"model": "a", "messages": [{"role": "user", "content": "Which discount may staff grant?"}]}
+    text = client.post("/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"]
+    assert ("forty" in text) == (sees == 2)
+
+
+def test_what_is_denied_is_answered_like_what_is_not_there(client_of) -> None:  # type: ignore[no-untyped-def]
+    client = client_of("stranger")
+    denied, absent = client.get("/v1/documents/discounts.md"), client.get("/v1/documents/discountz.md")
+    assert denied.status_code == absent.status_code == 404
+    messages = [r.json()["error"]["message"].replace("discountz", "discounts") for r in (denied, absent)]
+    assert messages[0] == messages[1]
+    assert client.delete("/v1/documents/discounts.md").status_code == 404
+    removed = client.delete("/v1/documents", params={"filter": '{"place": "staff"}'}).json()
+    assert removed["removed"] == 0
+    assert len(search(client_of("boss"))) == 2
+
+
+def test_filters_narrow_search_and_answers_and_wrong_ones_are_named(client_of) -> None:  # type: ignore[no-untyped-def]
+    client = client_of("boss")
+    assert search(client, filter={"place": "open"}) == ["lamps.md"]
+    assert search(client, filter={"not": {"place": {"in": ["open"]}}}) == ["discounts.md"]
+    assert search(client, filter={"title": {"contains": "DISC"}}) == ["discounts.md"]
+    assert search(client, filter={"groups": "staff"}) == [], "groups are no metadata"
+    reply = client.post("/v1/search", json={"query": "x", "filter": {"place": {"like": "o"}}})
+    assert reply.status_code == 400
+    assert "'like'" in reply.json()["error"]["message"]
+    body = {
+        "model": "a",
+        "messages": [{"role": "user", "content": "Which discount may staff grant?"}],
+        "rag": {"filter": {"place": "open"}},
+    }
+    reply = client.post("/v1/chat/completions", json=body).json()
+    assert "forty" not in reply["choices"][0]["message"]["content"]
+
+
+def test_uploads_carry_their_own_groups(client_of) -> None:  # type: ignore[no-untyped-def]
+    client = client_of("boss")
+    text = "# Boxes\n\nGift boxes for lamps cost five euros."
+    put = client.put("/v1/documents/boxes", json={"text": text, "groups": ["sales"]})
+    assert put.status_code == 201, put.text
+    assert client.get("/v1/documents/boxes").json()["groups"] == ["sales"]
+    question = {"query": "gift boxes", "filter": {"id": "boxes"}}
+    seen = {
+        name: len(client_of(name).post("/v1/search", json=question).json()["results"])
+        for name in ("stranger", "sales", "boss")
+    }
+    assert seen == {"stranger": 0, "sales": 1, "boss": 1}
+    opened = client.put("/v1/documents/boxes", json={"text": text, "groups": []})
+    assert opened.json()["status"] == "ingested", "other groups are a change"
+    assert len(client_of("stranger").post("/v1/search", json=question).json()["results"]) == 1
+    assert client.delete("/v1/documents/boxes").status_code == 200
