@@ -11,6 +11,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from evals.calibrate import calibrate
 from evals.corpora import MissingDataError
 from evals.metrics import Figure
 from evals.suites import abstention, answers, pii, retrieval
@@ -30,10 +31,11 @@ def parser() -> argparse.ArgumentParser:
     commands = main_parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure quality")
     run.add_argument("suites", nargs="+", choices=sorted(SUITES))
+    fit = commands.add_parser("calibrate", help="fit the weights of the abstention judge")
     bench = commands.add_parser("bench", help="measure speed beside a peer")
     bench.add_argument("name", choices=BENCHMARKS)
     bench.add_argument("--quick", action="store_true", help="one short round, for a smoke test")
-    for command in (run, bench):
+    for command in (run, fit, bench):
         command.add_argument("--data", type=Path, help="folder with the public sets")
         command.add_argument("--json", action="store_true", help="end with one JSON object")
     return main_parser
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     started = time.perf_counter()
     try:
-        figures = _run(args) if args.command == "run" else _bench(args)
+        figures = {"run": _run, "calibrate": _calibrate, "bench": _bench}[args.command](args)
     except (MissingDataError, IngestionError, RuntimeError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
@@ -55,17 +57,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(args: argparse.Namespace) -> dict[str, Figure]:
+def _context(args: argparse.Namespace) -> Context:
     settings = Settings()
     scope = load_scope(settings.scope_file)
     first = next(iter(scope.collections.values()))
-    context = Context(
+    return Context(
         scope=scope,
         base=settings.scope_file.parent,
         embedder=load_embedder(first.embedder, threads=settings.embed_threads),
         data_dir=settings.data_dir,
         data=args.data,
     )
+
+
+def _calibrate(args: argparse.Namespace) -> dict[str, Figure]:
+    return calibrate(_context(args))
+
+
+def _run(args: argparse.Namespace) -> dict[str, Figure]:
+    context = _context(args)
     figures: dict[str, Figure] = {}
     for name in args.suites:
         figures |= SUITES[name].measure(context)

@@ -9,6 +9,7 @@ from ingestion.corpus import Hit
 from ingestion.embed import Embedder, load_embedder
 from ingestion.release import Release
 from ingestion.retrieve import Query, RetrievalSettings, Tools, retrieve
+from service.answer.abstain import Relevance
 from service.answer.answering import Answering, Ask, Reply
 from service.answer.embedders import Embedders
 from service.answer.evidence import EvidenceFinder
@@ -35,6 +36,7 @@ class Answered:
 
     reply: Reply
     hits: tuple[Hit, ...]
+    relevance: Relevance
 
 
 def variant_of(scope: Scope, name: str) -> tuple[Assistant, Variant]:
@@ -108,4 +110,4 @@ async def _answer(pipeline: AnswerPipeline, assistant: str, question: str) -> An
             reply = piece
     if reply is None or answering.evidence is None:
         raise RuntimeError(f"no reply to {question!r}")
-    return Answered(reply, answering.evidence.hits)
+    return Answered(reply, answering.evidence.hits, answering.evidence.relevance)

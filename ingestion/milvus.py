@@ -187,16 +187,19 @@ def _expression(node: Filter) -> str:
 
 
 def _comparison(node: Compare) -> str:
+    """A condition that is false, and not unknown, for documents without the field: `not` must find them."""
     field = f"facts[{_json(node.field)}]"
     if node.op in ("eq", "in", "ne", "nin"):
         options = node.value if isinstance(node.value, tuple) else (node.value,)
         same = " or ".join(f"{field} == {_json(option)}" for option in options)
-        return f"({same})" if node.op in ("eq", "in") else f"not ({same})"
+        held = f"(exists {field} and ({same}))"
+        return held if node.op in ("eq", "in") else f"not {held}"
     if node.op == "contains":
         # `like` heeds case, so texts are there in small letters too; a percent sign can't be escaped.
         text = str(node.value).casefold().replace("%", "_")
-        return f"facts[{_json(_folded(node.field))}] like {_json(f'%{text}%')}"
-    return f"{field} {_SIGNS[node.op]} {_json(node.value)}"
+        folded = f"facts[{_json(_folded(node.field))}]"
+        return f"(exists {folded} and {folded} like {_json(f'%{text}%')})"
+    return f"(exists {field} and {field} {_SIGNS[node.op]} {_json(node.value)})"
 
 
 def _json(value: object) -> str:

@@ -108,6 +108,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         _rerankers(scope),
     )
     live = LiveReleases(settings.data_dir, scope.collections, models)
+    stack.callback(live.close)
     live.refresh()
     finder = EvidenceFinder(models, SentenceScorer(), model_threads)
     session = await stack.enter_async_context(

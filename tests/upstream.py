@@ -15,6 +15,7 @@ class ScriptedUpstream:
     def __init__(self) -> None:
         self.url = ""
         self.tokens = ["Express ", "costs ", "€9.90", ". [1]"]
+        self.whole = "What does Larkmoor Plus cost?"
         self.pause_s = 0.0
         self.first_pause_s = 0.0
         self.statuses: list[int] = []  # one a request, 200 when used up
@@ -46,7 +47,8 @@ class ScriptedUpstream:
             await _json(send, status, self.error_text.encode())
             return
         if not self.bodies[-1].get("stream"):
-            await _json(send, 200, b'{"object":"text_completion","choices":[{"text":"forwarded"}]}')
+            reply = {"text": "forwarded", "message": {"role": "assistant", "content": self.whole}}
+            await _json(send, 200, orjson.dumps({"object": "text_completion", "choices": [reply]}))
             return
         answer = asyncio.ensure_future(self._stream(send))
         gone = asyncio.ensure_future(_disconnect(receive))

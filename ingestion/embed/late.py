@@ -60,7 +60,8 @@ class LateHead:
     def decode(self, codes: Codes) -> Vectors:
         """About what was encoded, shape `(tokens, dimension)`."""
         rows = np.take(self._flat, codes + self._steps, axis=0, mode="clip")
-        return rows.reshape(len(codes), self.dimension)
+        decoded: Vectors = rows.reshape(len(codes), self.dimension)
+        return decoded
 
     def weigh(self, ids: npt.NDArray[np.int64]) -> Floats:
         """Weights of a question's tokens; they sum to 1."""

@@ -73,6 +73,11 @@ class LiveReleases:
                 self._pinned[key] = release
             return self._pinned[key]
 
+    def close(self) -> None:
+        """Let go of Milvus."""
+        for index in self._milvus.values():
+            index.close()
+
     def peek(self, collection: str) -> Release | None:
         """The release that is open now, if any."""
         return self._open.get(collection)

@@ -78,8 +78,8 @@ async def by_generator(
     except (GeneratorError, TimeoutError) as exc:
         log.warning("rewrite_failed", error=type(exc).__name__)
         return None
-    lines = reply.strip().strip('"').splitlines()
-    written = without_masks(lines[0].strip()) if lines else ""
+    lines = reply.strip().splitlines()
+    written = without_masks(lines[0].strip().strip('"')) if lines else ""
     said = {w.casefold() for m in (*history, {"content": question}) for w in _WORD.findall(m["content"])}
     words = [w.casefold() for w in _WORD.findall(written)]
     # What shares hardly a word with the conversation is not its continuation.

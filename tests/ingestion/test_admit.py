@@ -15,6 +15,7 @@ from ingestion.pipeline import run
 from ingestion.release import Release, collection_folder, open_active
 from ingestion.report import RunReport
 from ingestion.surroundings import Surroundings
+from ingestion.view import EVERYTHING, View
 from tests.conftest import Quiet
 
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}
@@ -167,7 +168,9 @@ def test_the_newest_version_wins_whatever_the_order_and_the_old_one_is_kept(
     document = place.release.texts.document(names[1])
     assert document
     assert document.superseded_by == names[0]
-    assert len(place.release.superseded) == len(place.release.texts.document_chunks(names[1]))
+    index = place.release.index
+    hidden = index.count(View(include_superseded=True)) - index.count(EVERYTHING)
+    assert hidden == len(place.release.texts.document_chunks(names[1]))
     assert place.run().changed is False
 
 
@@ -297,10 +300,11 @@ def test_a_batch_can_be_taken_back_without_a_trace_in_search(place: Place) -> No
     second = place.run()
     done = withdraw(place.around, run_id=second.run_id)
     assert (done.documents, place.ids) == (2, ["a.md"])
-    assert place.release.lexical.search("hazelnuts", 5)[0].tolist() == []
-    rows, _ = place.release.dense.search(place.embedder.embed(["hazelnuts", "pages"]), 5)
+    index = place.release.index
+    assert index.worded(index.words("hazelnuts", EVERYTHING), 5).tolist() == []
     alive = {row for row, _ in place.release.texts.document_chunks("a.md")}
-    assert set(rows.flatten().tolist()) <= alive | {-1}
+    for vector in place.embedder.embed(["hazelnuts", "pages"]):
+        assert set(index.rows(index.near(vector, 5, EVERYTHING)[0])) <= alive
 
 
 def test_what_was_removed_is_on_the_disk_until_a_purge_and_then_nowhere(place: Place) -> None:
@@ -322,8 +326,8 @@ def test_everything_can_be_removed(place: Place) -> None:
     place.run()
     withdraw(place.around, ids=["a.md"])
     assert place.ids == []
-    rows, _ = place.release.dense.search(place.embedder.embed(["page", "text"]), 5)
-    assert set(rows.flatten().tolist()) <= {-1}
+    vector = place.embedder.embed(["page"])[0]
+    assert len(place.release.index.near(vector, 5, EVERYTHING)[0]) == 0
 
 
 def test_a_wrong_declaration_is_refused_by_name(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from ingestion.errors import ReleaseError
 from ingestion.release import Release, active_id, collection_folder, open_active, releases, verify
+from ingestion.view import EVERYTHING
 from tests.conftest import ROOT
 
 KILLS = 30
@@ -47,8 +48,8 @@ def state(folder: Path) -> tuple[str, list[str]]:
 
 
 def searchable(release: Release) -> None:
-    rows, _ = release.lexical.search("sentence page matter", 20)
-    assert release.texts.chunks(rows.tolist())
+    places = release.index.worded(release.index.words("sentence page matter", EVERYTHING), 20)
+    assert release.chunks(places)
 
 
 def finished(folder: Path) -> int:

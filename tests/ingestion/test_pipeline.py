@@ -14,9 +14,10 @@ from filelock import FileLock
 from ingestion.__main__ import main
 from ingestion.build import prune
 from ingestion.collection import CollectionConfig
-from ingestion.embed import Embedder, Vectors
+from ingestion.embed import Embedded, Embedder, Question, Vectors
 from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
-from ingestion.index import DenseIndex, LexicalIndex, LexicalWriter, build_dense
+from ingestion.index import DenseIndex, Postings, PostingsWriter, build_dense
+from ingestion.index.lexical import key_of, terms
 from ingestion.pipeline import RunReport, run
 from ingestion.release import (
     activate,
@@ -28,16 +29,18 @@ from ingestion.release import (
     roll_back,
     verify,
 )
+from ingestion.view import EVERYTHING, View
 from tests.conftest import ROOT, Demo, Quiet
 
 KILL_POINTS = (
     "prepare:fetch",
     "admit:entry_of",
     "segment:build_dense",
-    "build:LexicalWriter",
+    "segment:write_tokens",
     "build:write_atomically",
-    "pipeline:point_to",
-    "pipeline:prune",
+    "publish:validate",
+    "publish:point_to",
+    "publish:prune",
 )
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}
 CONFIG = CollectionConfig.model_validate({"languages": ["en"], "clearance": CLEARANCE})
@@ -49,11 +52,18 @@ class CountingEmbedder:
     def __init__(self, inner: Embedder) -> None:
         self._inner = inner
         self.name, self.digest, self.dimension = inner.name, inner.digest, inner.dimension
+        self.languages, self.late = inner.languages, inner.late
         self.embedded: list[str] = []
 
     def embed(self, texts: list[str]) -> Vectors:
-        self.embedded += texts
         return self._inner.embed(texts)
+
+    def encode(self, texts: list[str]) -> Embedded:
+        self.embedded += texts
+        return self._inner.encode(texts)
+
+    def encode_questions(self, texts: list[str]) -> list[Question]:
+        return self._inner.encode_questions(texts)
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         return self._inner.count_tokens(texts)
@@ -126,11 +136,14 @@ def test_copied_vectors_are_those_of_their_texts(source: Path, counting: Countin
     (source / "0.md").write_text("# First\n\nIt moves all rows by one.\n")
     ingest(source, counting)
     release = open_active(folder_of(source))
-    rows = np.concatenate([segment.rows for segment in release.segments])
-    rows = np.setdiff1d(rows, release.dead)
-    texts = [chunk.embedded_text for chunk in release.texts.chunks(rows.tolist())]
-    cosines = (release.dense.vectors_of(rows) * counting.embed(texts)).sum(axis=1)
+    places = release.index.places(EVERYTHING)
+    texts = [chunk.embedded_text for chunk in release.chunks(places)]
+    made = counting.encode(texts)
+    cosines = (release.index.vectors(places) * made.vectors).sum(axis=1)
     assert cosines.min() > 0.98
+    for kept, new in zip(release.index.codes(places), made.codes, strict=True):
+        assert kept is not None
+        assert np.mean(kept == new) > 0.8
 
 
 def test_a_bad_file_is_reported_and_the_others_are_ingested(source: Path, counting: CountingEmbedder) -> None:
@@ -177,7 +190,8 @@ def test_a_second_writer_is_turned_away(source: Path, counting: CountingEmbedder
 def test_a_superseded_document_is_kept_but_not_searchable(demo: Demo) -> None:
     chunk = next(c for c in demo.release.texts.all_chunks() if c.document_id.endswith("policy-2024.md"))
     assert chunk.superseded
-    assert len(demo.release.superseded) > 0
+    index = demo.release.index
+    assert index.count(View(include_superseded=True)) > index.count(EVERYTHING)
 
 
 def test_rollback_follows_what_a_release_was_made_from(source: Path, counting: CountingEmbedder) -> None:
@@ -261,7 +275,7 @@ def test_killed_at_any_point_the_last_release_stays_and_a_rerun_completes(
         )
         assert done.returncode == -signal.SIGKILL, point
         assert open_active(folder_of(source)).texts.document("a.md") is not None, point
-        if point != "pipeline:prune":
+        if point != "publish:prune":
             assert active_id(folder_of(source)) == first.release_id, point
     report = ingest(source, counting)
     assert report.documents == 4
@@ -274,23 +288,33 @@ def test_dense_search_is_exact(tmp_path: Path) -> None:
     vectors = rng.normal(size=(300, 16)).astype(np.float32)
     build_dense(tmp_path, vectors)
     index = DenseIndex(tmp_path)
-    rows, scores = index.search(vectors[:5], 10)
-    expected = np.argsort(-(vectors[:5] @ vectors.T), axis=1)[:, :10]
-    np.testing.assert_array_equal(rows, expected)
-    np.testing.assert_allclose(index.score(vectors[0], rows[0]), scores[0], rtol=1e-5)
+    halves = vectors.astype(np.float16).astype(np.float32)
+    for vector in vectors[:5]:
+        places, scores = index.search(vector, 10)
+        np.testing.assert_array_equal(places, np.argsort(-(halves @ vector), kind="stable")[:10])
+        np.testing.assert_allclose(index.score(vector, places), scores, rtol=1e-5)
+        allowed = np.zeros(300, dtype=bool)
+        allowed[places[1:3]] = True
+        some, _ = index.search(vector, 10, np.packbits(allowed, bitorder="little"))
+        np.testing.assert_array_equal(some, places[1:3])
 
 
 def test_lexical_search_analyses_each_language_by_its_own_rules(tmp_path: Path) -> None:
     texts = [("en", "Returning parcels is free"), ("de", "Die Rücksendungen sind kostenlos"), ("en", "Lamps")]
-    writer = LexicalWriter(tmp_path, ["de", "en"])
-    for row, (language, text) in enumerate(texts):
-        writer.add(row, language, text)
-    writer.close()
-    index = LexicalIndex(tmp_path, ["de", "en"])
-    assert index.search("return a parcel", 5)[0].tolist() == [0]
-    assert index.search("rucksendung", 5)[0].tolist() == [1]
-    assert index.search("the und ???", 5)[0].tolist() == []
-    assert index.search('lamp OR "broken (query', 5)[0].tolist() == [2]
+    writer = PostingsWriter(["de", "en"])
+    for language, text in texts:
+        writer.add(language, text)
+    writer.write(tmp_path)
+    index = Postings(tmp_path)
+
+    def search(text: str) -> list[int]:
+        keys = [key_of(term, language) for language in ("de", "en") for term in terms(text, language)]
+        return sorted({int(p) for _, places, _ in index.find(np.array(keys, np.uint64)) for p in places})
+
+    assert search("return a parcel") == [0]
+    assert search("rucksendung") == [1]
+    assert search("the und ???") == []
+    assert search('lamp OR "broken (query') == [2]
 
 
 def test_the_commands_work_as_documented(

@@ -100,7 +100,7 @@ def test_search_gives_passages_with_scores_of_every_stage(gateway: Gateway, mode
         body = client.post("/v1/search", json={"query": "recovery codes", "mode": mode, "top_k": 3}).json()
         assert len(body["results"]) == 3
         assert body["results"][0]["document_id"] == "accounts/two-step-sign-in.md"
-        assert set(body["results"][0]["scores"]) == {"dense", "lexical", "fused"}
+        assert set(body["results"][0]["scores"]) >= {"dense", "lexical", "fused"}
         chunk = client.get(f"/v1/chunks/{body['results'][0]['chunk_id']}").json()
     assert chunk["text"] == body["results"][0]["text"]
     assert chunk["before"]

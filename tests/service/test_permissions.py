@@ -85,7 +85,9 @@ def search(client: httpx.Client, **body: object) -> list[str]:
 
 
 def chunk_id(client: httpx.Client) -> str:
-    results = client.post("/v1/search", json={"query": "discount", "filter": {"place": "staff"}}).json()["results"]
+    results = client.post("/v1/search", json={"query": "discount", "filter": {"place": "staff"}}).json()[
+        "results"
+    ]
     return str(results[0]["chunk_id"])
 
 
