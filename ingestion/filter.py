@@ -5,6 +5,7 @@
 must all hold. A list is short for `in`.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -20,6 +21,7 @@ Op = Literal["eq", "ne", "in", "nin", "gt", "gte", "lt", "lte", "contains"]
 OPS: tuple[Op, ...] = get_args(Op)
 Mask = npt.NDArray[np.bool_]
 _MAX_DEPTH, _MAX_CONDITIONS, _MAX_VALUES = 8, 100, 1_000
+_FIELD = re.compile(r"[\w .\-]{1,100}")
 _EXAMPLE = '{"product": {"in": ["hub", "chime"]}}'
 
 
@@ -95,6 +97,10 @@ def _entry(key: str, value: object, depth: int) -> Filter:
             raise FilterError(f"{key!r} needs a list of filters, not {value!r:.80}.")
         parts = tuple(_parse(part, depth + 1) for part in value)
         return Every(parts) if key == "and" else Some(parts)
+    if not _FIELD.fullmatch(key):
+        raise FilterError(
+            f"A field's name has 1 to 100 letters, digits, spaces or . - _, unlike {key!r:.80}."
+        )
     if isinstance(value, list):
         return Compare(key, "in", _values(key, value))
     if not isinstance(value, dict):

@@ -70,6 +70,7 @@ class Held:
     run_id: str
     decided_by: str
     decided_at: str
+    groups: tuple[str, ...] = ()
 
 
 class Ledger:
@@ -349,7 +350,9 @@ class Ledger:
         for row in self._rows(f"{query}{where} order by at, document_id", values):
             document = load_document(json.loads(row[4])["document"])
             flags = tuple(Flag(**flag) for flag in json.loads(row[3]))
-            found.append(Held(row[0], row[1], row[2], flags, document.title, document.place, *row[5:]))
+            name, content, stands, _, _, at, run_id, by, decided_at = row
+            held = (name, content, stands, flags, document.title, document.place, at, run_id, by, decided_at)
+            found.append(Held(*held, document.groups))
         return found
 
     def held_entry(self, document_id: str) -> Entry | None:

@@ -17,6 +17,7 @@ from ingestion.changes import Done, decide, upload, withdraw
 from ingestion.corpus import Document, Scalar, Source
 from ingestion.durable import write_atomically
 from ingestion.embed import Embedder
+from ingestion.errors import QuarantineError, SourceError
 from ingestion.ledger import Decision, Held, Ledger
 from ingestion.spread import Failure, Local
 from ingestion.surroundings import Surroundings
@@ -72,9 +73,13 @@ class Library:
         return replace(around, vault=Vault(around.folder, key.get_secret_value()))
 
     def put(
-        self, collection: str, files: Sequence[Uploaded], caller: str
+        self, collection: str, files: Sequence[Uploaded], caller: str, view: View
     ) -> tuple[str, list[Done | Failure]]:
-        """Add or replace documents; the run's id and one result each. They can be searched when it returns."""
+        """Add or replace documents; the run's id and one result each. They can be searched when it returns.
+
+        What the caller may not see can't be replaced either. Raises `SourceError`.
+        """
+        self._check_owned(collection, [file.id for file in files], view)
         around = self._around(collection)
         started = datetime.now(UTC)
         run_id = f"{started:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
@@ -86,6 +91,13 @@ class Library:
             around.folder, collection, run_id, started, dict(zip((f.id for f in files), results, strict=True))
         )
         return run_id, results
+
+    def _check_owned(self, collection: str, ids: Sequence[str], view: View) -> None:
+        release = self._live.peek(collection)
+        for document_id in ids if release is not None else ():
+            found = release.texts.document(document_id) if release is not None else None
+            if found is not None and not may_see(view.groups, found.groups):
+                raise SourceError(f"The id {document_id!r} can't be used with this key. Choose another.")
 
     @staticmethod
     def _source(file: Uploaded, place: str) -> Source:
@@ -142,16 +154,18 @@ class Library:
             return None
         return found, len(texts.document_chunks(document_id))
 
-    def held(self, collection: str) -> list[Held]:
-        """Documents that wait in quarantine."""
+    def held(self, collection: str, view: View) -> list[Held]:
+        """Documents that wait in quarantine and that the caller may see."""
         ledger = Ledger(self._around(collection).folder)
         try:
-            return ledger.held()
+            return [one for one in ledger.held() if may_see(view.groups, one.groups)]
         finally:
             ledger.close()
 
-    def decide(self, collection: str, document_id: str, state: Decision, by: str) -> Done:
-        """Approve or reject a document in quarantine."""
+    def decide(self, collection: str, document_id: str, state: Decision, by: str, view: View) -> Done:
+        """Approve or reject a document in quarantine. Raises `QuarantineError`."""
+        if document_id not in {one.document_id for one in self.held(collection, view)}:
+            raise QuarantineError(f"{document_id!r} does not wait in quarantine.")
         done = decide(self._around(collection), document_id, state, by=by, like=self._live.peek(collection))
         self._live.refresh()
         return done

@@ -156,7 +156,7 @@ def _peers(vectors: Vectors, asked: Vectors, recall: float, p50_s: float) -> dic
     truth = _truth(vectors, asked)
     exact = _flat(vectors, asked[:50])
     graph = hnswlib.Index(space="ip", dim=DIMENSION)
-    graph.init_index(max_elements=len(vectors), M=16, ef_construction=200, random_seed=1)
+    graph.init_index(max_elements=len(vectors), M=16, ef_construction=100, random_seed=1)
     begun = time.perf_counter()
     graph.add_items(vectors, num_threads=-1)
     figures = {"search.hnswlib.build_s": Figure(time.perf_counter() - begun)}

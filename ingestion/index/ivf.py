@@ -48,6 +48,8 @@ PLAN = Plan()
 COARSE_ABOVE = 100_000
 _BATCH_ROWS = 50_000
 _FEWEST_LISTS = 16
+# The nearest that a filter leaves are further away: at a tenth, four times the lists hold .98 of them.
+_MOST_MORE = 6.0
 # Codes rank roughly; exact cosines choose among so many.
 _FEWEST_PROPOSALS = 200
 
@@ -70,7 +72,7 @@ class IvfIndex:
         `allowed` has a bit for each place; `share` of all is allowed, and the fewer, the more lists are probed.
         """
         bindings: Any = faiss
-        probes = min(self._ids.lists, int(PLAN.probes * min(4.0, share**-0.5)))
+        probes = min(self._ids.lists, int(PLAN.probes * min(_MOST_MORE, share**-0.6)))
         chosen = bindings.SearchParametersIVF(
             nprobe=probes, **({"sel": bindings.IDSelectorBitmap(allowed)} if allowed is not None else {})
         )

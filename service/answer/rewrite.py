@@ -14,7 +14,7 @@ log = get_logger()
 _FOLLOW_UP = re.compile(
     r"^(and|or|but|so|what about|how about|also|und|oder|aber|was ist mit|wie ist es mit|auch|y|pero|qué tal|¿y"
     r"|et|mais|qu'en est-il)\b"
-    r"|\b(it|its|that|this|those|these|they|them|their|ones?|there|then|he|she|his|her"
+    r"|\b(it|its|that|this|those|these|they|them|their|ones|there|then|he|she|his|her"
     r"|davon|dafür|damit|daran|dazu|das|dies\w*|denen|eso|esto|ellos|ella|allí|cela|ça)\b",
     re.IGNORECASE,
 )

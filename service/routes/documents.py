@@ -73,7 +73,9 @@ async def put_document(
     file = _uploaded(
         _checked(document_id), await request.body(), request.headers.get("content-type", ""), filename
     )
-    run_id, (result,) = await _work(call, partial(call.state.library.put, name, [file], call.caller.id))
+    run_id, (result,) = await _work(
+        call, partial(call.state.library.put, name, [file], call.caller.id, call.view())
+    )
     changed = _changed(document_id, name, run_id, result)
     response.status_code = {"quarantined": 202}.get(changed.status, 200 if changed.already_existed else 201)
     return changed
@@ -103,7 +105,9 @@ async def post_documents(
         raise InvalidRequestError(
             "Two files have the same name, so one would replace the other.", param="file"
         )
-    run_id, results = await _work(call, partial(call.state.library.put, name, files, call.caller.id))
+    run_id, results = await _work(
+        call, partial(call.state.library.put, name, files, call.caller.id, call.view())
+    )
     failures = {f.id: r.reason for f, r in zip(files, results, strict=True) if isinstance(r, Failure)}
     done = [
         _changed(f.id, name, run_id, r) for f, r in zip(files, results, strict=True) if isinstance(r, Done)
@@ -211,7 +215,7 @@ async def get_ingestion(run_id: str, call: IngestCall) -> dict[str, Any]:
 async def list_quarantine(call: IngestCall, collection: Collection = None) -> HeldList:
     """Documents that wait for a person, and why."""
     name = collection_of(call.state, collection)
-    held = await _aside(call, partial(call.state.library.held, name))
+    held = await _aside(call, partial(call.state.library.held, name, call.view()))
     return HeldList(collection=name, documents=[HeldDocument.of(one) for one in held])
 
 
@@ -229,7 +233,8 @@ async def reject(document_id: str, call: IngestCall, collection: Collection = No
 
 async def _decide(call: Call, document_id: str, collection: str | None, state: Any) -> DecisionReply:
     name = collection_of(call.state, collection)
-    done = await _work(call, partial(call.state.library.decide, name, document_id, state, call.caller.id))
+    work = partial(call.state.library.decide, name, document_id, state, call.caller.id, call.view())
+    done = await _work(call, work)
     return DecisionReply(document_id=document_id, collection=name, state=state, release=done.release_id)
 
 

@@ -33,15 +33,19 @@ def test_curl_examples(gateway: Gateway, example: str) -> None:
         assert "45 days" in json.loads(done.stdout)["choices"][0]["message"]["content"]
 
 
-@pytest.mark.parametrize("example", examples("python"), ids=["openai", "langchain"])
+@pytest.mark.parametrize("example", examples("python"), ids=["openai", "langchain", "retriever"])
 @pytest.mark.filterwarnings("ignore")
 def test_python_examples(
     gateway: Gateway, example: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
-    exec(compile(example.replace("http://localhost:8000", gateway.url), "README.md", "exec"), {})
+    example = example.replace("http://localhost:8000", gateway.url)
+    example = example.replace('open("var"', f"open({str(gateway.settings.data_dir)!r}")
+    exec(compile(example, "README.md", "exec"), {})
     printed = capsys.readouterr().out
     if "ChatOpenAI" in example:
         assert "ten recovery codes" in printed
+    elif "TouchstoneRetriever" in example:
+        assert "two years" in printed
     else:
         assert printed.count("€4.99 a month or €49 a year") == 3, printed

@@ -183,7 +183,7 @@ def test_without_clearance_nothing_is_taken(client: httpx.Client) -> None:
 
 
 def test_a_filter_must_name_something(client: httpx.Client) -> None:
-    for wrong in ("{}", "[]", "no", '{"a b": 1}', '{"team": []}', '{"x\'); drop table": 1}'):
+    for wrong in ("{}", "[]", "no", '{"": 1}', '{"team": []}', '{"x\'); drop table": 1}'):
         reply = client.delete("/v1/documents", params={**HELP, "filter": wrong})
         assert reply.status_code == 400, wrong
 
