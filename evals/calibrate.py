@@ -1,8 +1,8 @@
 """Fit the probability that passages answer: `python -m evals calibrate --data FOLDER` prints the weights.
 
 Logistic regression (iteratively reweighted least squares) on the demo's cases, CLAPNQ's and XQuAD's English
-ones, which all have an answer. Both classes of a set weigh the same. Run it again when retrieval or the scores of sentences change, and copy the
-weights into `service/answer/abstain.py`.
+ones, which all have an answer. Both classes of a set weigh the same. Run it again when retrieval or the scores
+of sentences change, and copy the weights into `service/answer/abstain.py`.
 """
 
 from collections.abc import Sequence

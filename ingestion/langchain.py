@@ -18,6 +18,7 @@ from ingestion.embed import Embedder, load_embedder
 from ingestion.errors import EmbedderError
 from ingestion.filter import parse_filter
 from ingestion.release import Release, active_id, collection_folder, open_active
+from ingestion.rerank import load_reranker
 from ingestion.retrieve import Query, RetrievalSettings, Tools, retrieve
 from ingestion.view import View, view_groups
 
@@ -54,6 +55,7 @@ class TouchstoneRetriever(BaseRetriever):
     filter: dict[str, Any] | None = None
     _release: Release = PrivateAttr()
     _embedder: Embedder = PrivateAttr()
+    _tools: Tools = PrivateAttr()
 
     @classmethod
     def open(
@@ -79,6 +81,9 @@ class TouchstoneRetriever(BaseRetriever):
             raise EmbedderError(
                 f"The collection {collection!r} was built with the embedder {manifest.embedder_name!r}; give that one."
             )
+        name = made.settings.rerank
+        rerankers = {} if name in ("late", "none") else {name: load_reranker(name)}
+        made._tools = Tools(made._embedder.languages, made._embedder.late, rerankers)
         return made
 
     def _get_relevant_documents(
@@ -88,10 +93,9 @@ class TouchstoneRetriever(BaseRetriever):
             self._release = open_active(self.folder, self._release)
         chosen = parse_filter(self.filter) if self.filter else None
         groups = None if self.groups is None else view_groups(self.groups)
-        tools = Tools(self._embedder.languages, self._embedder.late)
         question = self._embedder.encode_questions([query])[0]
         view = View(groups, chosen)
-        hits = retrieve(self._release, Query(query, question), self.settings, view, tools)
+        hits = retrieve(self._release, Query(query, question), self.settings, view, self._tools)
         return [_document(hit) for hit in hits]
 
 

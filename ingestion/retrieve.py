@@ -127,18 +127,19 @@ def _candidates(
     if not len(places):
         return None
     cosines, bm25 = release.index.cosines(vector, places), words.at(places)
-    weight = _weight(release, query.text, settings, tools)
+    is_known = _is_known(release, query.text, tools)
+    weight = _weight(settings, is_known=is_known)
     fused = weight * _scale(cosines) + (1 - weight) * _scale(bm25, floor=0.0)
     order = np.argsort(-fused, kind="stable")
     stages = {"dense": cosines[order], "lexical": bm25[order], "fused": fused[order]}
     first = _Candidates(places[order], fused[order], stages)
-    return _look_again(release, query, first, settings, tools)
+    return _look_again(release, query, first, settings, tools, is_known=is_known)
 
 
-def _weight(release: Release, text: str, settings: RetrievalSettings, tools: Tools) -> float:
+def _weight(settings: RetrievalSettings, *, is_known: bool) -> float:
     if settings.mode != "hybrid":
         return 1.0 if settings.mode == "dense" else 0.0
-    return settings.dense_weight if _is_known(release, text, tools) else settings.foreign_dense_weight
+    return settings.dense_weight if is_known else settings.foreign_dense_weight
 
 
 def _is_known(release: Release, text: str, tools: Tools) -> bool:
@@ -150,7 +151,13 @@ def _is_known(release: Release, text: str, tools: Tools) -> bool:
 
 
 def _look_again(
-    release: Release, query: Query, found: _Candidates, settings: RetrievalSettings, tools: Tools
+    release: Release,
+    query: Query,
+    found: _Candidates,
+    settings: RetrievalSettings,
+    tools: Tools,
+    *,
+    is_known: bool,
 ) -> _Candidates:
     """The best candidates in a new order; the others keep theirs behind them."""
     depth = max(settings.rerank_depth, settings.top_k)
@@ -158,7 +165,7 @@ def _look_again(
     scores: Floats | None = None
     if settings.rerank == "late":
         # Token vectors of a language that the model doesn't know are no better than its sentence vectors.
-        if settings.mode != "lexical" and _is_known(release, query.text, tools):
+        if settings.mode != "lexical" and is_known:
             scores = late_scores(tools.late, release.index, query.question, top)
     elif settings.rerank != "none" and tools.rerankers:
         texts = [chunk.embedded_text for chunk in release.chunks(top)]

@@ -11,6 +11,7 @@ import aiohttp
 from fastapi import FastAPI
 
 from ingestion.embed import Embedder, load_embedder
+from ingestion.language import guess_language
 from ingestion.release import collection_folder
 from ingestion.rerank import Reranker, load_reranker
 from ingestion.scrub import Scrubber
@@ -98,6 +99,8 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     loop = asyncio.get_running_loop()
     # The first question waits behind this in the same thread; nothing else does.
     loop.run_in_executor(model_threads, embedder.warm)
+    for config in scope.collections.values():
+        loop.run_in_executor(model_threads, guess_language, "Which language is this?", config.languages)
     scrubbers = _scrubbers(scope, settings)
     for scrubber in scrubbers["input"].values():
         # Presidio takes seconds to import; until then a question that may hold personal data waits.
