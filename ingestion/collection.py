@@ -181,7 +181,7 @@ class IndexConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["auto", "exact", "ivf"] = Field(
-        "auto", description="How vectors are searched; `auto` is exact up to 100,000 passages."
+        "auto", description="How vectors are searched; `auto` is exact up to 50,000 passages."
     )
     milvus: str | None = Field(
         None,

@@ -39,6 +39,7 @@ from service.middleware import KeepLocal, LimitBody, Observe
 from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
+from service.threads import one_thread_each
 
 _SWITCH_S = 0.0005
 
@@ -87,7 +88,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     scope = load_scope(settings.scope_file)
     engine = keys.engine
     stack.callback(engine.dispose)
-    model_threads = ThreadPoolExecutor(1, "model")
+    model_threads = ThreadPoolExecutor(1, "model", initializer=one_thread_each)
     database_threads = ThreadPoolExecutor(2, "database")
     for executor in (model_threads, database_threads):
         stack.callback(executor.shutdown)

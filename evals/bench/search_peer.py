@@ -30,14 +30,10 @@ def main() -> None:
     settings = {"method": "external", "transform": known, "content": True, "hybrid": True}
     embeddings = Embeddings(settings)
     embeddings.index((number, text, None) for number, text in enumerate(texts))
-    embeddings.save(str(FOLDER / "index"))
     # From now on questions are embedded by the model itself.
-    path = FOLDER / "index" / "config.json"
-    path = path if path.is_file() else FOLDER / "index" / "config"
-    saved = json.loads(path.read_text())
-    saved.pop("transform", None)
-    saved |= {"method": "transformers", "path": model}
-    path.write_text(json.dumps(saved))
+    embeddings.config.pop("transform")
+    embeddings.config |= {"method": "transformers", "path": model}
+    embeddings.save(str(FOLDER / "index"))
     (FOLDER / "txtai.yml").write_text(
         f"path: {FOLDER / 'index'}\nwritable: false\nembeddings:\n  path: {model}\n"
     )

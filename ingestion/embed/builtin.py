@@ -30,7 +30,7 @@ _WIDTH_STEP = 16
 RUNTIME_CACHE = 128
 # A lone question is padded to one of these lengths, for which a graph of fixed shape is compiled: 1.0 ms
 # where the graph of free shape takes 2.2 ms (two cores, 12 tokens).
-_QUERY_TOKENS = (16, 32)
+_QUERY_TOKENS = (16, 32, 48)
 
 
 class OpenVinoEmbedder:
