@@ -16,7 +16,7 @@ from service.answer.evidence import EvidenceFinder
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.pipeline import AnswerPipeline, Parts
 from service.answer.sentences import SentenceScorer
-from service.scope import Assistant, Scope, Variant
+from service.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,6 @@ class Answered:
     reply: Reply
     hits: tuple[Hit, ...]
     relevance: Relevance
-
-
-def variant_of(scope: Scope, name: str) -> tuple[Assistant, Variant]:
-    """An assistant and its default variant."""
-    assistant = scope.assistants[name]
-    return assistant, scope.variants[assistant.variant]
 
 
 def rank(

@@ -223,7 +223,3 @@ def compact(around: Surroundings) -> Done:
         everything = (entry for i in sorted(base.texts.ids()) if (entry := base.texts.entry(i)) is not None)
         release = publish(around, None, Change(everything), Retention(keep=0, grace_s=0.0, only_active=True))
     return Done(release.manifest.id, "removed", release.manifest.documents, release.manifest.chunks)
-
-
-def _publish(around: Surroundings, base: Release | None, change: Change) -> Release:
-    return publish(around, base, change)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ingestion.corpus import Chunk
 from ingestion.durable import write_atomically
 from ingestion.errors import ReleaseError
+from ingestion.index.gpu import on_gpu
 from ingestion.index.ivf import IvfIndex, open_coarse
 from ingestion.search import LocalIndex, Searcher
 from ingestion.segment import Rows, Segment, file_digests, read_segment_manifest
@@ -75,7 +76,11 @@ class Release:
         )
         self.dead = _read_dead(place)
         self.texts = Texts(self.segments, self.dead)
-        self.coarse: IvfIndex | None = open_coarse(place, like.coarse if like else None)
+        before = like.coarse if like else None
+        self.coarse: IvfIndex | None = open_coarse(place, before)
+        if self.coarse is not None:
+            covered = [segment.dense for segment in self.segments[: self.coarse.segments]]
+            self.coarse = on_gpu(self.coarse, covered, before)
         self.index = LocalIndex(
             self.segments, self.dead, self.manifest.languages, self.manifest.dimension, self.coarse
         )

@@ -21,11 +21,6 @@ class View:
     filter: Filter | None = None
     include_superseded: bool = False
 
-    @property
-    def unfiltered(self) -> "View":
-        """All that the caller may see."""
-        return View(self.groups, None, include_superseded=True)
-
 
 EVERYTHING = View()
 

@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from evals.bench.load import ask_json, request_bytes
-from evals.bench.search_http import SCOPE
-from evals.bench.servers import free_port, serving
+from evals.bench.servers import gateway
 from evals.metrics import Figure
 from ingestion.build import Change, build_release
 from ingestion.collection import CollectionConfig
@@ -32,7 +29,6 @@ def measure(*, is_quick: bool) -> dict[str, Figure]:
     count = 20 if is_quick else _ACTIVATIONS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "scope.yaml").write_text(SCOPE)
         config = CollectionConfig.model_validate({"languages": ["en"]})
         around = Surroundings("c", config, load_embedder("builtin"), folder / "var")
         around.folder.mkdir(parents=True)
@@ -44,14 +40,7 @@ def measure(*, is_quick: bool) -> dict[str, Figure]:
         ]
         marks = dict(zip(ids, ("amber", "birch"), strict=True))
         point_to(around.folder, ids[0])
-        port = free_port()
-        env = {
-            "TOUCHSTONE_SCOPE_FILE": str(folder / "scope.yaml"),
-            "TOUCHSTONE_DATA_DIR": str(folder / "var"),
-        }
-        command = [sys.executable, "-m", "service", "serve", "--port", str(port)]
-        base = f"http://127.0.0.1:{port}"
-        with serving(command, f"{base}/readyz", log=folder / "log", env={**os.environ, **env}) as pid:  # noqa: TID251
+        with gateway(folder) as (base, pid):
             asyncio.run(_swap(base, around.folder, ids, marks, _WARM))
             before = _memory_bytes(pid)
             failed, mixed, asked, served = asyncio.run(_swap(base, around.folder, ids, marks, count))

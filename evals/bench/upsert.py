@@ -5,9 +5,7 @@ process, scrubbed, screened, embedded, released, searched.
 """
 
 import json
-import os
 import statistics
-import sys
 import tempfile
 import time
 import urllib.request
@@ -17,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from evals.bench.servers import free_port, serving
+from evals.bench.servers import gateway
 from evals.metrics import Figure
 from ingestion.build import Change, build_release
 from ingestion.collection import CollectionConfig
@@ -30,16 +28,6 @@ from ingestion.surroundings import Surroundings
 _SIZES = (20_000, 200_000)
 _CHANGES = 25
 _CHUNKS_A_DOCUMENT = 10
-_SCOPE = """
-version: 1
-use_case: A benchmark.
-collections:
-  c:
-    languages: [en]
-    clearance: {supplier: benchmark, licence: none, legal_basis: no_personal_data}
-variants: {v: {}}
-assistants: {a: {collection: c, variant: v}}
-"""
 
 
 def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
@@ -66,16 +54,8 @@ def _changes(size: int, rounds: int) -> tuple[list[float], list[float]]:
     """Seconds from the call until a search shows it, for additions and deletions."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "scope.yaml").write_text(_SCOPE)
         fill(folder / "var", size)
-        port = free_port()
-        env = {
-            "TOUCHSTONE_SCOPE_FILE": str(folder / "scope.yaml"),
-            "TOUCHSTONE_DATA_DIR": str(folder / "var"),
-        }
-        command = [sys.executable, "-m", "service", "serve", "--port", str(port)]
-        base = f"http://127.0.0.1:{port}"
-        with serving(command, f"{base}/readyz", log=folder / "log", env={**os.environ, **env}):  # noqa: TID251
+        with gateway(folder) as (base, _):
             for warm in range(3):
                 _add(base, f"warm{warm}")
             added = [_add(base, f"n{number}") for number in range(rounds)]

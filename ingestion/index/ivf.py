@@ -1,7 +1,7 @@
 """A coarse index over many segments: inverted lists with small codes propose, exact vectors decide.
 
 Inverted files with product-quantised codes of four bits, scanned in registers (Jégou et al. 2011; André et
-al. 2017). Codes are 96 bytes' worth of 4-bit numbers at 384 dimensions, an eighth of the half-precision
+al. 2017). Codes are 96 numbers of four bits at 384 dimensions, a sixteenth of the half-precision
 vectors, so more lists can be probed in the same time; what is lost is lost in the choice of lists.
 """
 
@@ -39,7 +39,6 @@ class Plan:
 
     rows_a_list: int = 244
     training_rows_a_list: int = 40
-    bytes_divisor: int = 8
     probes: int = 256
 
 
@@ -58,8 +57,8 @@ class IvfIndex:
     """Proposes places. Safe to use from several threads."""
 
     def __init__(self, index: Any, facts: CoarseFacts, key: tuple[int, int]) -> None:
-        self._index = index
-        self._ids = facts
+        self.index = index
+        self.facts = facts
         self.key = key
         self.segments = len(facts.segments)
         self.rows = facts.rows
@@ -72,12 +71,12 @@ class IvfIndex:
         `allowed` has a bit for each place; `share` of all is allowed, and the fewer, the more lists are probed.
         """
         bindings: Any = faiss
-        probes = min(self._ids.lists, int(PLAN.probes * min(_MOST_MORE, share**-0.6)))
+        probes = min(self.facts.lists, int(PLAN.probes * min(_MOST_MORE, share**-0.6)))
         chosen = bindings.SearchParametersIVF(
             nprobe=probes, **({"sel": bindings.IDSelectorBitmap(allowed)} if allowed is not None else {})
         )
         proposals = max(_FEWEST_PROPOSALS, 2 * limit)
-        _, places = self._index.search(vector[None, :], proposals, params=chosen)
+        _, places = self.index.search(vector[None, :], proposals, params=chosen)
         found: npt.NDArray[np.int64] = places[0][places[0] >= 0]
         return found
 
@@ -117,7 +116,7 @@ def make_coarse(
     if rows < lists:
         return False
     index = train(_sample(stores, lists * PLAN.training_rows_a_list), lists)
-    for batch in _batches(stores):
+    for batch in batches(stores):
         index.add(batch)
     faiss.write_index(index, str(place / _FILE))
     sync(place / _FILE)
@@ -160,7 +159,8 @@ def _sample(stores: Sequence[DenseIndex], count: int) -> Vectors:
     return np.concatenate(parts)
 
 
-def _batches(stores: Sequence[DenseIndex]) -> Iterator[Vectors]:
+def batches(stores: Sequence[DenseIndex]) -> Iterator[Vectors]:
+    """All vectors in order, some at a time."""
     for store in stores:
         for begin in range(0, store.rows, _BATCH_ROWS):
             yield store.take(np.arange(begin, min(store.rows, begin + _BATCH_ROWS)))

@@ -5,6 +5,7 @@ from collections import Counter
 from math import log
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from ingestion.corpus import Hit
 from ingestion.filter import Compare
+from ingestion.index.gpu import GpuIndex
 from ingestion.index.lexical import terms
 from ingestion.release import Release
 from ingestion.retrieve import Query, RetrievalSettings, retrieve
@@ -155,6 +157,29 @@ def test_a_coarse_index_stays_while_documents_come_and_go(
     assert third.coarse is not None
     assert third.coarse.rows > first.coarse.rows  # type: ignore[union-attr]
     assert nearest(third, "a text that came later", EVERYTHING, 1) == ["new-0"]
+
+
+def test_a_gpus_index_answers_in_the_place_of_the_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAISS' flat index on the CPU has the interface of that on a GPU; only the memory differs."""
+    monkeypatch.setattr("ingestion.search._EXACT_BELOW", 0)
+    monkeypatch.setattr("ingestion.index.gpu.faiss.get_num_gpus", lambda: 1)
+    monkeypatch.setattr("ingestion.index.gpu._flat", faiss.IndexFlatIP)
+    first = release_of(tmp_path, clustered(1_500), kind="ivf")
+    new = Page("new", ("a text that came later",))
+    release = release_of(tmp_path, [new], base=first, removed=["d0003"], kind="ivf", origin="upload")
+    assert isinstance(first.coarse, GpuIndex)
+    assert release.coarse is first.coarse, "not copied again for one document"
+    for view in (EVERYTHING, View(filter=Compare("bucket", "lt", 10))):
+        for number in range(10):
+            vector = vector_of(f"question {number}")
+            exact, _ = release.index.near_exactly(vector, 10, view)
+            assert release.index.near(vector, 10, view)[0].tolist() == exact.tolist()
+    monkeypatch.setattr("ingestion.index.gpu._MOST", 10)
+    few = View(filter=Compare("bucket", "eq", 7))
+    found, _ = release.index.near(vector_of("question"), 10, few)
+    assert len(found) == 10, "where the filter hides what the GPU proposes, the lists answer"
 
 
 def test_a_small_collection_is_searched_exactly_whatever_its_kind_could_be(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""Exact search on a GPU in the place of inverted lists, where FAISS was built for one (extra `gpu`).
+
+The vectors lie in the GPU's memory in half precision. FAISS knows no filters there: more are asked for than
+wanted, and where too few of them may be seen, the lists answer.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.index.dense import Bitmap, DenseIndex, Vectors
+from ingestion.index.ivf import IvfIndex, batches
+
+# FAISS gives no more on a GPU.
+_MOST = 2_048
+_MARGIN = 4
+
+
+class GpuIndex(IvfIndex):
+    """Proposes places by comparing with every vector. Safe to use from several threads, one at a time."""
+
+    def __init__(self, lists: IvfIndex, flat: Any) -> None:
+        super().__init__(lists.index, lists.facts, lists.key)
+        self._flat = flat
+        self._lock = threading.Lock()
+
+    def search(
+        self, vector: Vectors, limit: int, allowed: Bitmap | None, share: float
+    ) -> npt.NDArray[np.int64]:
+        """Places of the nearest `limit` at least; see `IvfIndex.search`."""
+        wanted = limit if allowed is None else int(_MARGIN * limit / max(share, 1e-6))
+        wanted = min(wanted, _MOST, self.rows)
+        with self._lock:
+            places: npt.NDArray[np.int64] = self._flat.search(vector[None, :], wanted)[1][0]
+        if allowed is None:
+            return places
+        seen = np.unpackbits(allowed, bitorder="little")[places].astype(bool)
+        if int(seen.sum()) < limit and wanted < self.rows:
+            return super().search(vector, limit, allowed, share)
+        shown: npt.NDArray[np.int64] = places[seen]
+        return shown
+
+
+def on_gpu(lists: IvfIndex, stores: Sequence[DenseIndex], like: IvfIndex | None) -> IvfIndex:
+    """The same on a GPU if there is one, `like` when that is of the same vectors; else the lists."""
+    if isinstance(like, GpuIndex) and like.key == lists.key:
+        return like
+    if faiss.get_num_gpus() == 0:
+        return lists
+    return GpuIndex(lists, filled(_flat(stores[0].dimension), stores))
+
+
+def filled(flat: Any, stores: Sequence[DenseIndex]) -> Any:
+    """An index with the vectors of all stores, in order."""
+    for batch in batches(stores):
+        flat.add(batch)
+    return flat
+
+
+def _flat(dimension: int) -> Any:
+    bindings: Any = faiss  # built for GPUs, it has more names
+    config = bindings.GpuIndexFlatConfig()
+    config.useFloat16 = True
+    return bindings.GpuIndexFlatIP(bindings.StandardGpuResources(), dimension, config)
