@@ -14,15 +14,24 @@ from pathlib import Path
 from evals.calibrate import calibrate
 from evals.corpora import MissingDataError
 from evals.metrics import Figure
-from evals.suites import abstention, answers, pii, retrieval
+from evals.suites import abstention, answers, grounding, guards, marking, pii, poisoning, retrieval
 from evals.suites.context import Context
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError
 from service.scope import load_scope
 from service.settings import Settings
 
-SUITES = {"retrieval": retrieval, "answers": answers, "abstention": abstention, "pii": pii}
-BENCHMARKS = ("embed", "gateway", "ingest", "search", "upsert")
+SUITES = {
+    "retrieval": retrieval,
+    "answers": answers,
+    "abstention": abstention,
+    "pii": pii,
+    "guards": guards,
+    "grounding": grounding,
+    "poisoning": poisoning,
+    "marking": marking,
+}
+BENCHMARKS = ("embed", "gateway", "guards", "ingest", "search", "upsert")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
     commands = main_parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure quality")
     run.add_argument("suites", nargs="+", choices=sorted(SUITES))
+    run.add_argument("--sample", type=int, help="measure on so many texts of each set, evenly spread")
+    run.add_argument("--model", help="base URL of an OpenAI-compatible server, for `marking`")
     fit = commands.add_parser("calibrate", help="fit the weights of the abstention judge")
     bench = commands.add_parser("bench", help="measure speed beside a peer")
     bench.add_argument("name", choices=BENCHMARKS)
@@ -67,6 +78,8 @@ def _context(args: argparse.Namespace) -> Context:
         embedder=load_embedder(first.embedder, threads=settings.embed_threads),
         data_dir=settings.data_dir,
         data=args.data,
+        sample=getattr(args, "sample", None),
+        model=getattr(args, "model", None),
     )
 
 

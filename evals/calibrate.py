@@ -1,6 +1,6 @@
 """Fit the probability that passages answer: `python -m evals calibrate --data FOLDER` prints the weights.
 
-Logistic regression (iteratively reweighted least squares) on the demo's cases, CLAPNQ's and XQuAD's English
+Logistic regression (iteratively reweighted least squares) on the demo's cases, half of CLAPNQ's and XQuAD's English
 ones, which all have an answer. Both classes of a set weigh the same. Run it again when retrieval or the scores
 of sentences change, and copy the weights into `service/answer/abstain.py`.
 """
@@ -15,6 +15,7 @@ from evals.corpora import built_release, clapnq, xquad
 from evals.harness import Answered, answer_all
 from evals.metrics import Figure
 from evals.suites.context import Context
+from ingestion.detect.heads import is_held_out
 from service.answer.abstain import FEATURES, Relevance
 
 Floats = npt.NDArray[np.float64]
@@ -77,7 +78,8 @@ def logistic(features: Floats, labels: Floats, weights: Floats) -> Floats:
 def _samples(context: Context) -> list[Sample]:
     found = [Sample("demo", case.answerable, answered.relevance) for case, answered in context.demo_answers]
     if context.data is not None:
-        documents, questions = clapnq(context.data)
+        documents, every = clapnq(context.data)
+        questions = [(question, can) for question, can in every if not is_held_out(question)]
         release = built_release("clapnq", documents, context.embedder, context.data_dir)
         answered_all: Sequence[Answered] = answer_all(
             context.scope, context.assistant, release, context.embedder, [q for q, _ in questions]

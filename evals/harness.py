@@ -4,18 +4,25 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
+from ingestion.collection import PiiPolicy
 from ingestion.corpus import Hit
+from ingestion.detect.pairs import PairJudge
 from ingestion.embed import Embedder, load_embedder
 from ingestion.release import Release
 from ingestion.retrieve import Query, RetrievalSettings, Tools, retrieve
+from ingestion.scrub import Scrubber
 from service.answer.abstain import Relevance
 from service.answer.answering import Answering, Ask, Reply
 from service.answer.embedders import Embedders
 from service.answer.evidence import EvidenceFinder
+from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.pipeline import AnswerPipeline, Parts
 from service.answer.sentences import SentenceScorer
+from service.guard.build import AssistantGuards
+from service.guard.chain import Digests
 from service.scope import Scope
 
 
@@ -67,26 +74,60 @@ def search_all(
     ]
 
 
+def off(scope: Scope, assistant: str) -> AssistantGuards:
+    """No guards but those of the retrieved zone, as the scope has them: what is measured is what is found."""
+    policy = scope.policy_of(assistant)
+    scrubber = Scrubber(PiiPolicy(entities=[]), with_names=False)
+    nothing = {name: rule.model_copy(update={"action": "off"}) for name, rule in policy.output.items()}
+    return AssistantGuards(
+        policy.model_copy(update={"output": nothing}),
+        input_scrubber=scrubber,
+        output_scrubber=scrubber,
+        models=None,
+        executor=None,
+        digests=Digests(b""),
+        rules="",
+        canary="",
+    )
+
+
+@lru_cache(maxsize=1)
+def _pair_judge() -> PairJudge:
+    return PairJudge(threads=2)
+
+
 def answer_all(
-    scope: Scope, assistant: str, release: Release, embedder: Embedder, questions: Sequence[str]
+    scope: Scope,
+    assistant: str,
+    release: Release,
+    embedder: Embedder,
+    questions: Sequence[str],
+    *,
+    guards: AssistantGuards | None = None,
+    generator: Generator | None = None,
 ) -> list[Answered]:
-    """Every question through the pipeline, one after the other."""
-    return asyncio.run(_answer_all(scope, assistant, release, embedder, questions))
+    """Every question through the pipeline, one after the other; without `guards`, with those of `off`."""
+    return asyncio.run(_answer_all(scope, assistant, release, embedder, questions, guards, generator))
 
 
 async def _answer_all(
-    scope: Scope, assistant: str, release: Release, embedder: Embedder, questions: Sequence[str]
+    scope: Scope,
+    assistant: str,
+    release: Release,
+    embedder: Embedder,
+    questions: Sequence[str],
+    guards: AssistantGuards | None,
+    generator: Generator | None,
 ) -> list[Answered]:
     with ThreadPoolExecutor(1) as executor:
         models = Embedders({"builtin": embedder}, load_embedder)
-        finder = EvidenceFinder(models, SentenceScorer(), executor)
+        finder = EvidenceFinder(models, SentenceScorer(), _pair_judge(), executor)
         parts = Parts(
             scope=scope,
             live=Fixed(release),
             finder=finder,
-            generators={"extractive": ExtractiveGenerator(embedder)},
-            input_guards={assistant: []},
-            output_guards={assistant: []},
+            generators={"extractive": generator or ExtractiveGenerator(embedder)},
+            guards={assistant: guards or off(scope, assistant)},
             record=lambda row: None,
             sign=lambda answer_id: "",
             max_question_chars=8_000,

@@ -48,3 +48,19 @@ def ndcg(ranked: Sequence[str], gains: Mapping[str, int], k: int = 10) -> float:
     ideal = sorted(gains.values(), reverse=True)[:k]
     best = sum(gain / math.log2(r + 2) for r, gain in enumerate(ideal))
     return got / best if best else 0.0
+
+
+def auroc(scores: Sequence[float], labels: Sequence[bool]) -> Figure:
+    """Area under the ROC curve: the chance that a positive scores above a negative, ties half.
+
+    The interval is DeLong's (DeLong et al. 1988).
+    """
+    positive = np.array([s for s, is_positive in zip(scores, labels, strict=True) if is_positive])
+    negative = np.array([s for s, is_positive in zip(scores, labels, strict=True) if not is_positive])
+    if not len(positive) or not len(negative):
+        raise ValueError("both labels are needed")
+    wins = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
+    value = float(wins.mean())
+    variance = wins.mean(axis=1).var() / len(positive) + wins.mean(axis=0).var() / len(negative)
+    half = _Z95 * math.sqrt(float(variance))
+    return Figure(value, max(0.0, value - half), min(1.0, value + half), len(scores))

@@ -52,6 +52,10 @@ class Admission:
         if document.flags and decision != "approved":
             self._hold(prepared, document.flags)
             return None
+        if decision == "approved":
+            prepared = replace(
+                prepared, chunks=tuple(replace(chunk, verdict="pass") for chunk in prepared.chunks)
+            )
         prepared = self._versioned(prepared)
         start = beginning(document.text) if len(prepared.chunks) <= _SHORT_CHUNKS else None
         self._ledger.stage(entry_of(prepared), start or "")

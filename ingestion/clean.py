@@ -9,11 +9,11 @@ from ingestion.corpus import Block
 
 # Soft hyphen, zero-width and bidi characters, variation selectors, BOM, and the tag block,
 # which can carry invisible text.
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
-_TAGS = re.compile("[\U000e0020-\U000e007e]+")
+TAGS = re.compile("[\U000e0020-\U000e007e]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SPACES = re.compile(r"[^\S\n]+")
 # Characters whose compatibility form says the same: ligatures, wide and narrow forms, presentation forms,
@@ -38,7 +38,7 @@ def clean_text(text: str) -> str:
     """NFC text without invisible or control characters and with plain spaces. Idempotent."""
     text = _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     text = unicodedata.normalize("NFC", text)
-    text = _CONTROL.sub(" ", _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    text = _CONTROL.sub(" ", INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n"))
     return unicodedata.normalize("NFC", "\n".join(line for line in lines if line))
 
@@ -46,7 +46,7 @@ def clean_text(text: str) -> str:
 def clean_block(block: Block) -> Block:
     """The block with clean text; code keeps its indentation and only loses invisible characters."""
     if block.kind == "code":
-        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", block.text)).strip("\n")
+        text = INVISIBLE.sub("", unicodedata.normalize("NFC", block.text)).strip("\n")
         return replace(block, text=_CONTROL.sub(" ", text))
     text = clean_text(block.text)
     if block.kind in ("paragraph", "heading"):
@@ -67,8 +67,8 @@ def clean(blocks: Iterable[Block]) -> Cleaned:
     for block in blocks:
         # Most of a corpus is ASCII, where nothing is invisible.
         if not block.text.isascii():
-            hidden += [tagged_text(found[0]) for found in _TAGS.finditer(block.text)]
-            invisible += len(_INVISIBLE.findall(block.text))
+            hidden += [tagged_text(found[0]) for found in TAGS.finditer(block.text)]
+            invisible += len(INVISIBLE.findall(block.text))
         block = clean_block(block)
         if block.text.strip():
             kept.append(block)

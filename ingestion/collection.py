@@ -114,6 +114,11 @@ class Clearance(BaseModel):
     ] = Field(description="Ground of the processing, after article 6 (1) GDPR.")
     consent: str | None = Field(None, description="Where the consent is recorded, if that is the ground.")
     purposes: list[Purpose] = Field(["retrieve"], description="What it may be used for.")
+    trust: Literal["high", "normal", "low"] = Field(
+        "normal",
+        description="How far the source is believed: its passages are preferred when trusted `high`, and can't be"
+        " outvoted by copies; `low` ones come after others.",
+    )
     expires: date | None = Field(None, description="The last day on which it may be used.")
 
     @model_validator(mode="after")
@@ -165,6 +170,13 @@ class ScreenPolicy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = Field(True, description="Whether documents are screened at all.")
+    model: bool = Field(True, description="Whether a model looks for planted sentences too.")
+    flag_above: float = Field(
+        0.9, ge=0, le=1, description="Score of a sentence from which its passages are flagged, and come last."
+    )
+    quarantine_above: float = Field(
+        0.98, ge=0, le=1, description="Score of a sentence from which its document waits for a person."
+    )
     new_sources: Literal["allow", "quarantine"] = Field(
         "allow", description="What happens to documents of a place the collection has not seen before."
     )

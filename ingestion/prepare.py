@@ -15,18 +15,20 @@ from ingestion.clean import Cleaned, clean, clean_text
 from ingestion.collection import CollectionConfig
 from ingestion.corpus import Block, Chunk, Document, Flag, Reading, Source, Span
 from ingestion.dedup import bands_of
+from ingestion.detect.heads import read_manifest
+from ingestion.detect.injection import Finding, InjectionModel, load_injection_model
 from ingestion.embed import Embedder, load_embedder
 from ingestion.errors import SourceError
 from ingestion.language import guess_language
 from ingestion.load import read
 from ingestion.load.fetch import fetch
-from ingestion.screen import screen_text
+from ingestion.screen import model_flags, screen_text
 from ingestion.scrub import Scrubbed, Scrubber
 from ingestion.scrub.names import load_names
 from ingestion.scrub.pseudonyms import pseudonyms_of
 
 # Raise it when a stage changes what it makes of the same bytes: all documents are then made anew.
-PIPELINE_VERSION = 3
+PIPELINE_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,14 @@ def recipe_of(config: CollectionConfig, place: str, embedder_digest: str) -> str
     clearance = config.clearance_of(place)
     parts = {
         "pipeline": PIPELINE_VERSION,
-        "chunks": [config.chunk_tokens, config.contextual_header, config.languages, config.screen.enabled],
+        "chunks": [config.chunk_tokens, config.contextual_header, config.languages],
+        "screen": [
+            config.screen.enabled,
+            config.screen.model,
+            config.screen.flag_above,
+            config.screen.quarantine_above,
+        ],
+        "heads": read_manifest()["digest"] if config.screen.model else "",
         "pii": policy.model_dump(mode="json"),
         "names": load_names(policy.names).digest if policy.names != "none" else "",
         "clearance": clearance.model_dump(mode="json") if clearance else None,
@@ -83,6 +92,7 @@ class Preparer:
         self._scrubbers: dict[str, Scrubber] = {}
         self._recipes: dict[str, str] = {}
         self._timings: dict[str, float] = {}
+        self._injection: InjectionModel | None = None
 
     def prepare(self, source: Source) -> Prepared:
         """Everything up to the vectors. Raises `SourceError`."""
@@ -97,9 +107,10 @@ class Preparer:
             blocks, title, metadata, scrubbed = self._scrub(source, reading, cleaned)
         document = self._document(source, reading, blocks, title, metadata, scrubbed)
         with self._timed("screen"):
-            document = replace(document, flags=self._flags(document, reading, cleaned))
+            planted = self._planted(document)
+            document = replace(document, flags=self._flags(document, reading, cleaned, planted))
         with self._timed("chunk"):
-            chunks = self._chunks(document)
+            chunks = _marked(self._chunks(document), planted)
         with self._timed("dedup"):
             bands = bands_of(document.text) if self._plan.config.deduplicate else ()
         if not chunks:
@@ -193,10 +204,24 @@ class Preparer:
         groups = self._plan.config.groups_of(source.place) if said is None else str(said).split(",")
         return tuple(sorted({group.strip() for group in groups if group.strip()}))
 
-    def _flags(self, document: Document, reading: Reading, cleaned: Cleaned) -> tuple[Flag, ...]:
-        if not self._plan.config.screen.enabled:
+    def _planted(self, document: Document) -> list[Finding]:
+        """Sentences that somebody may have planted, the worst first."""
+        policy = self._plan.config.screen
+        if not policy.enabled or not policy.model:
+            return []
+        if self._injection is None:
+            self._injection = load_injection_model()
+        found = self._injection.judge_documents([document.text], document.language)[0]
+        return [finding for finding in found if finding.score >= policy.flag_above]
+
+    def _flags(
+        self, document: Document, reading: Reading, cleaned: Cleaned, planted: Sequence[Finding]
+    ) -> tuple[Flag, ...]:
+        policy = self._plan.config.screen
+        if not policy.enabled:
             return ()
-        return tuple(screen_text(document.text, [*reading.hidden, *cleaned.hidden], cleaned.invisible))
+        found = list(screen_text(document.text, [*reading.hidden, *cleaned.hidden], cleaned.invisible))
+        return (*found, *model_flags([one for one in planted if one.score >= policy.quarantine_above]))
 
     def _chunks(self, document: Document) -> list[Chunk]:
         config = self._plan.config
@@ -204,6 +229,16 @@ class Preparer:
         return chunk_document(
             document, max_tokens=config.chunk_tokens, count=count, header=config.contextual_header
         )
+
+
+def _marked(chunks: list[Chunk], planted: Sequence[Finding]) -> list[Chunk]:
+    """Chunks in which a suspicious sentence stands, flagged; once a person has approved the document, only that counts."""
+    return [
+        replace(chunk, verdict="flag")
+        if any(f.start < chunk.end and chunk.start < f.end for f in planted)
+        else chunk
+        for chunk in chunks
+    ]
 
 
 def _read(source: Source) -> Reading:

@@ -1,7 +1,7 @@
 """Screens for poisoned documents: what looks like an attack waits for a person. Each finding says why and where.
 
-Deterministic rules over every view of a text: as written, without invisible characters, with look-alike letters
-put back. What is found stays beside the document, so that a query pays nothing.
+Rules over every view of a text, and a model that looks for planted sentences. What is found stays beside the document,
+so that a query pays nothing.
 """
 
 import re
@@ -9,39 +9,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from ingestion.corpus import Flag
+from ingestion.detect.injection import Finding, by_rules
+from ingestion.detect.normalise import LOOKALIKES, views_of
 
-# Requests to a model rather than to a reader. Each is narrow: help pages tell people what to do all day long.
-_INSTRUCTIONS = {
-    "override": r"\b(?:ignore|disregard|forget|override)\b[^.!?\n]{0,20}\b(?:previous|prior|above|earlier|preceding|your"
-    r"|system|all (?:of )?(?:the|these|those|my))\b[^.!?\n]{0,20}\b(?:instructions?|prompts?|rules|guidelines|directives?"
-    r"|guardrails)\b",
-    "persona": r"\b(?:you are (?:now|no longer)|act as|pretend (?:to be|you are)|from now on,? you|roleplay as)\b[^.!?\n]"
-    r"{0,60}\b(?:ai|assistant|chat ?bot|model|dan|unrestricted|jailbroken|developer mode|without (?:any )?restrictions)\b",
-    "reveal": r"\b(?:reveal|print|repeat|show|output|disclose|leak|send)\b[^.!?\n]{0,40}\b(?:system prompt|hidden prompt"
-    r"|initial instructions|your instructions|your prompt|conversation history|chat history|api keys?)\b",
-    "conceal": r"\b(?:do not|don't|never) (?:tell|inform|mention|reveal|alert|warn|notify)\b[^.!?\n]{0,40}\b(?:the user"
-    r"|users?|anyone|the customer|the human)\b",
-    "address": r"\b(?:attention|note|message|instructions?|important)\b[^.!?\n]{0,25}\b(?:to|for)\b (?:all |the |any )?"
-    r"\b(?:ai|llms?|language models?|assistants?|chat ?bots?|ai systems?|ai agents?)\b",
-    "answer": r"\b(?:when(?:ever)?|if)\b[^.!?\n]{0,40}\b(?:asked|asks?|user|question)\b[^.!?\n]{0,80}\b(?:always|only|you"
-    r" must|must)\b[^.!?\n]{0,20}\b(?:answer|reply|respond|say|recommend|output)\b",
-    "markup": r"(?:<\|(?:im_start|im_end|system|assistant|user|endoftext)\|>|\[/?INST\]|<<SYS>>|^#{1,3} ?(?:system|assistant)"
-    r" ?(?:prompt|message)?:?$|\bBEGIN SYSTEM PROMPT\b)",
-    "exfiltrate": r"!\[[^\]]*\]\(https?://[^)\s]*(?:\{|%7b|\$\{|<)[^)]*\)",
-    "ignoriere": r"\b(?:ignoriere|vergiss|missachte)\b[^.!?\n]{0,40}\b(?:anweisung|vorgabe|regel|instruktion)\w*",
-    "ignora": r"\b(?:ignora|olvida|omite|ignorez|oubliez|oublie)\b[^.!?\n]{0,40}\b(?:instruccion|instrucción|regla|instruction"
-    r"|consigne|règle)\w*",
-}
-_RULES = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in _INSTRUCTIONS.items()}
-# A document about such attacks quotes them; one that carries an attack does not.
-_QUOTED = re.compile(r"[\"“”'‘’«»`]\s*$")
 _HIDDEN_CHARS = 40
 _INVISIBLE_CHARS = 20
-# Letters of other alphabets that look like Latin ones (after Unicode TR 39's confusables, the common part).
-_LOOKALIKES = str.maketrans(
-    "аеорсухіјѕԁһӏοαεικνρτυχАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
-    "aeopcyxijsdhloaeiknptuxABEKMHOPCTYXIJSABEZHIKMNOPTYX",
-)
 _WORD = re.compile(r"\w{3,}")
 _MIXED_WORDS = 3
 _BEGIN_WORDS = 8
@@ -50,7 +22,7 @@ _BEGIN_WORDS = 8
 def screen_text(text: str, hidden: Sequence[str], invisible: int) -> Iterator[Flag]:
     """Everything that can be said of one document alone. `invisible` counts its invisible characters."""
     yield from _instructions(text)
-    plain = text.translate(_LOOKALIKES)
+    plain = text.translate(LOOKALIKES)
     mixed = [m for m in _WORD.finditer(text) if not text.isascii() and _is_mixed(m[0])]
     if len(mixed) >= _MIXED_WORDS or (mixed and next(_instructions(plain), None) is not None):
         words = mixed[0]
@@ -66,17 +38,31 @@ def screen_text(text: str, hidden: Sequence[str], invisible: int) -> Iterator[Fl
 
 
 def _instructions(text: str) -> Iterator[Flag]:
-    for name, rule in _RULES.items():
-        for found in rule.finditer(text):
-            if not _QUOTED.search(text[max(0, found.start() - 3) : found.start()]):
-                reason = "it reads like an instruction to a model"
-                yield Flag(f"instruction_{name}", reason, found.start(), found.end())
-                break
+    for found in by_rules(text, views_of(text), is_document=True):
+        yield Flag(
+            f"instruction_{found.rule}", "it reads like an instruction to a model", found.start, found.end
+        )
+
+
+def model_flags(found: Sequence[Finding]) -> Iterator[Flag]:
+    """What the model tier found, as flags: the worst sentence alone, since one is enough to wait for a person."""
+    for finding in found[:1]:
+        reason = (
+            f"a sentence has nothing to do with the rest and asks something of a model ({finding.score:.2f})"
+        )
+        yield Flag("instruction_model", reason, finding.start, finding.end)
 
 
 def _is_mixed(word: str) -> bool:
-    scripts = {unicodedata.name(c, "").split(" ")[0] for c in word if c.isalpha()}
-    return "LATIN" in scripts and bool(scripts & {"CYRILLIC", "GREEK"})
+    scripts = [unicodedata.name(c, "").split(" ")[0] for c in word if c.isalpha()]
+    if "LATIN" not in scripts:
+        return False
+    # Science writes TNFα and β2: only between Latin letters is a Greek one in disguise.
+    inside = any(
+        script == "GREEK" and "LATIN" in scripts[:i] and "LATIN" in scripts[i + 1 :]
+        for i, script in enumerate(scripts)
+    )
+    return "CYRILLIC" in scripts or inside
 
 
 def _is_prose(text: str) -> bool:

@@ -47,6 +47,14 @@ class Texts:
         digest, recipe, place = segment.texts.query(query, (document_id,)).fetchone()
         return digest, recipe, place
 
+    def trust(self, document_id: str) -> tuple[str, str]:
+        """Where a document came from, and how far that is trusted: `high`, `normal` or `low`."""
+        segment = self.holder(document_id)
+        document = segment.texts.document(document_id) if segment else None
+        if document is None:
+            return "", "low"
+        return document.place, str(document.clearance.get("trust", "normal"))
+
     def entry(self, document_id: str) -> Entry | None:
         """All that is known of a document."""
         segment = self.holder(document_id)

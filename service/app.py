@@ -5,11 +5,13 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from fastapi import FastAPI
 
+from ingestion.detect.pairs import PairJudge
 from ingestion.embed import Embedder, load_embedder
 from ingestion.language import guess_language
 from ingestion.release import collection_folder
@@ -24,6 +26,7 @@ from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.generate.openai import OpenAIGenerator, Upstream
 from service.answer.live import LiveReleases
 from service.answer.pipeline import AnswerPipeline, Parts
+from service.answer.prompts import RULES
 from service.answer.record import AnswerLog
 from service.answer.sentences import SentenceScorer
 from service.auth import KeyRing
@@ -31,16 +34,23 @@ from service.database import migrate, open_database
 from service.deps import State
 from service.documents import Library
 from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_in
-from service.guard.chain import Guard
-from service.guard.pii import PiiGuard, Seeker
+from service.guard.build import AssistantGuards
+from service.guard.chain import Digests
+from service.guard.leak import canary_of
+from service.guard.marking import read_measured
+from service.guard.models import Models
+from service.guard.pii import Seeker
+from service.guard.selftest import SelfTest
 from service.handlers import add_error_handlers
-from service.logs import configure_logs
+from service.logs import configure_logs, get_logger
+from service.metrics import GUARD_MARKING
 from service.middleware import KeepLocal, LimitBody, Observe
 from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
 from service.threads import one_thread_each
 
+log = get_logger()
 _SWITCH_S = 0.0005
 
 
@@ -114,7 +124,9 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     live = LiveReleases(settings.data_dir, scope.collections, models)
     stack.callback(live.close)
     live.refresh()
-    finder = EvidenceFinder(models, SentenceScorer(), model_threads)
+    pairs = await loop.run_in_executor(model_threads, lambda: PairJudge(threads=settings.embed_threads))
+    loop.run_in_executor(model_threads, pairs.answers, "Is it warm?", ["It is warm now."])
+    finder = EvidenceFinder(models, SentenceScorer(), pairs, model_threads)
     session = await stack.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60))
     )
@@ -130,21 +142,29 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     seekers = {n: Seeker(s, scrubbers["output"][n]) for n, s in scrubbers["input"].items()}
     library = Library(scope, settings, embedders, live)
     stack.callback(library.close)
+    guard_threads = ThreadPoolExecutor(1, "guards", initializer=one_thread_each)
+    stack.callback(guard_threads.shutdown)
+    guard_models = await loop.run_in_executor(guard_threads, _guard_models, scope, settings, embedders, pairs)
+    warm = loop.run_in_executor(guard_threads, guard_models.warm)
+    guards = _guards(scope, scrubbers, guard_models, guard_threads, secret, warm)
+    self_test = SelfTest()
+    _show_marking(settings.data_dir)
     parts = Parts(
         scope=scope,
         live=live,
         finder=finder,
         generators=generators,
-        input_guards=_guards(scope, scrubbers["input"]),
-        output_guards=_guards(scope, scrubbers["output"]),
+        guards=guards,
         record=answers.add,
         sign=signer.sign,
         sought=_sought(scope, seekers),
         completer=server,
+        canary=canary_of(secret),
         max_question_chars=settings.max_question_chars,
     )
     for watch in (
         live.watch(database_threads, settings.release_poll_s),
+        self_test.run(guards),
         keys.watch(database_threads),
     ):
         stack.callback(asyncio.create_task(watch).cancel)
@@ -162,6 +182,8 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         database_threads=database_threads,
         library=library,
         seekers=seekers,
+        guards=guards,
+        self_test=self_test,
     )
 
 
@@ -190,10 +212,49 @@ def _scrubbers(scope: Scope, settings: Settings) -> dict[str, dict[str, Scrubber
     return by_zone
 
 
-def _guards(scope: Scope, scrubbers: Mapping[str, Scrubber]) -> dict[str, list[Guard]]:
-    """The guards of each assistant that need no more than its collection's policy."""
+def _show_marking(data_dir: Path) -> None:
+    """What marking passages did for the model that is served, where it was measured."""
+    measured = read_measured(data_dir)
+    if measured is None:
+        return
+    GUARD_MARKING.labels("on").set(measured.success_on)
+    GUARD_MARKING.labels("off").set(measured.success_off)
+    log.info("marking_measured", model=measured.model, helps=measured.helps, cases=measured.cases)
+
+
+def _guard_models(
+    scope: Scope, settings: Settings, embedders: Mapping[str, Embedder], pairs: PairJudge
+) -> Models:
+    """The heads, on the built-in embedder whichever one the collections use, and the classifiers that policies name."""
+    shared = [embedders[name] for name, config in scope.collections.items() if config.embedder == "builtin"]
+    embedder = shared[0] if shared else load_embedder("builtin", threads=settings.embed_threads)
+    models = Models(embedder, pairs)
+    for name in scope.assistants:
+        models.preload(scope.policy_of(name))
+    return models
+
+
+def _guards(
+    scope: Scope,
+    scrubbers: Mapping[str, Mapping[str, Scrubber]],
+    models: Models,
+    executor: ThreadPoolExecutor,
+    secret: bytes,
+    ready: asyncio.Future[None],
+) -> dict[str, AssistantGuards]:
+    """The guards of each assistant."""
     return {
-        name: [PiiGuard(scrubbers[assistant.collection])] if "pii" in assistant.guards else []
+        name: AssistantGuards(
+            scope.policy_of(name),
+            input_scrubber=scrubbers["input"][assistant.collection],
+            output_scrubber=scrubbers["output"][assistant.collection],
+            models=models,
+            executor=executor,
+            digests=Digests(secret),
+            rules=RULES,
+            canary=canary_of(secret),
+            ready=ready,
+        )
         for name, assistant in scope.assistants.items()
     }
 
@@ -203,7 +264,7 @@ def _sought(scope: Scope, seekers: Mapping[str, Seeker]) -> dict[str, Callable[[
     return {
         name: _as_sought(seekers[assistant.collection])
         for name, assistant in scope.assistants.items()
-        if "pii" in assistant.guards
+        if scope.policy_of(name).input["pii"].changes_text
     }
 
 

@@ -19,7 +19,9 @@ from service.auth import Caller, KeyRing, KeyScope
 from service.documents import Library
 from service.errors import InvalidRequestError
 from service.feedback.tokens import FeedbackSigner, Pseudonyms
+from service.guard.build import AssistantGuards
 from service.guard.pii import Seeker
+from service.guard.selftest import SelfTest
 from service.scope import Scope
 from service.settings import Settings
 
@@ -41,6 +43,8 @@ class State:
     database_threads: Executor
     library: Library
     seekers: Mapping[str, Seeker]
+    guards: Mapping[str, AssistantGuards]
+    self_test: SelfTest
 
 
 @dataclass(frozen=True, slots=True)

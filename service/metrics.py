@@ -26,6 +26,26 @@ ANSWERS = Counter("touchstone_answers_total", "Answers by outcome.", ["assistant
 ABSTENTIONS = Counter("touchstone_abstentions_total", "Abstentions by reason.", ["assistant", "reason"])
 DEGRADED = Counter("touchstone_degraded_answers_total", "Answers without the generator.", ["assistant"])
 GUARD_VERDICTS = Counter("touchstone_guard_verdicts_total", "Verdicts.", ["guard", "zone", "verdict"])
+GUARD_ERRORS = Counter(
+    "touchstone_guard_errors_total", "Guards that failed or were late.", ["guard", "zone", "reason"]
+)
+GUARD_SECONDS = Histogram(
+    "touchstone_guard_seconds",
+    "Time that guards took for a question or an answer.",
+    ["zone", "tier"],
+    buckets=_SECONDS,
+)
+GUARD_SELF_TEST = Gauge(
+    "touchstone_guard_self_test",
+    "1 when the canaries of the last self-test were caught.",
+    multiprocess_mode="livemin",
+)
+GUARD_MARKING = Gauge(
+    "touchstone_guard_marking_success",
+    "Attack success measured on the served model, with passages marked as data and without.",
+    ["marking"],
+    multiprocess_mode="livemax",
+)
 GENERATOR_ERRORS = Counter("touchstone_generator_errors_total", "Failed tries.", ["reason"])
 FEEDBACK = Counter("touchstone_feedback_total", "Feedback events.", ["kind"])
 LOG_QUEUE = Gauge(

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingestion.collection import CollectionConfig, explain, read_scope
 from ingestion.errors import ScopeError
 from ingestion.retrieve import RetrievalSettings
+from service.policy import GuardPolicy, policy_of
 
 
 class Strict(BaseModel):
@@ -41,6 +42,11 @@ class Variant(Strict):
         1.5, description="Longest wait for the server's rewriting; then rules do it."
     )
     prompt: Literal["cited"] = "cited"
+    marking: Literal["fence", "none"] = Field(
+        "fence",
+        description="Whether passages are fenced as data with a word that is new for every request; measure what it"
+        " does for your model with `python -m evals run marking --model URL`.",
+    )
     generator: Literal["auto", "extractive", "openai"] = Field(
         "auto",
         description="`auto`: the server of TOUCHSTONE_GENERATOR_URL when set, else extractive.",
@@ -55,7 +61,13 @@ class Assistant(Strict):
     collection: str
     variant: str
     description: str = ""
-    guards: list[Literal["pii", "numbers"]] = ["pii", "numbers"]
+    guards: dict[str, Any] = Field(
+        {}, description="What its guards do otherwise than the scope's: zone, guard, action or rule."
+    )
+    refuse_message: str = Field(
+        "I can't help with that. Ask me about something in the documents.",
+        description="Reply to a question that a guard refuses, and the end of an answer that one stops.",
+    )
     abstain_message: str = (
         "I couldn't find an answer to that in the documents. Try other words, or ask about "
         "something more specific."
@@ -75,6 +87,9 @@ class Scope(Strict):
     collections: dict[str, CollectionConfig] = Field(min_length=1)
     variants: dict[str, Variant] = Field(min_length=1)
     assistants: dict[str, Assistant] = Field(min_length=1)
+    guards: dict[str, Any] = Field(
+        {}, description="What guards do otherwise than by default, by zone and guard."
+    )
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -83,7 +98,17 @@ class Scope(Strict):
                 raise ValueError(f"assistant {name!r} names the unknown collection {assistant.collection!r}")
             if assistant.variant not in self.variants:
                 raise ValueError(f"assistant {name!r} names the unknown variant {assistant.variant!r}")
+            self.policy_of(name)
         return self
+
+    def policy_of(self, assistant: str) -> GuardPolicy:
+        """What the guards of an assistant do."""
+        return policy_of(self.guards, self.assistants[assistant].guards)
+
+    def policy_of_collection(self, collection: str) -> GuardPolicy:
+        """What guards do for a search without an assistant: as for the collection's first assistant."""
+        own = [a.guards for a in self.assistants.values() if a.collection == collection]
+        return policy_of(self.guards, *own[:1])
 
     def retrieval_of(self, collection: str) -> RetrievalSettings:
         """How passages of a collection are found: as its first assistant's variant does it."""

@@ -23,6 +23,7 @@ class ScriptedUpstream:
         self.break_after: int | None = None  # tokens after which the connection breaks
         self.bodies: list[dict[str, Any]] = []
         self.cancelled = 0
+        self.forwarded = "forwarded"
         self.requests = 0
 
     async def __call__(
@@ -47,10 +48,14 @@ class ScriptedUpstream:
             await _json(send, status, self.error_text.encode())
             return
         if not self.bodies[-1].get("stream"):
-            reply = {"text": "forwarded", "message": {"role": "assistant", "content": self.whole}}
+            reply = {
+                "text": self.forwarded,
+                "logprobs": {"tokens": [self.forwarded]},
+                "message": {"role": "assistant", "content": self.whole},
+            }
             await _json(send, 200, orjson.dumps({"object": "text_completion", "choices": [reply]}))
             return
-        answer = asyncio.ensure_future(self._stream(send))
+        answer = asyncio.ensure_future(self._stream(send, is_chat="/chat/" in scope["path"]))
         gone = asyncio.ensure_future(_disconnect(receive))
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
@@ -61,14 +66,15 @@ class ScriptedUpstream:
         if isinstance(results[0], ConnectionResetError):
             raise results[0]
 
-    async def _stream(self, send: Callable[[Message], Awaitable[None]]) -> None:
+    async def _stream(self, send: Callable[[Message], Awaitable[None]], *, is_chat: bool) -> None:
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await asyncio.sleep(self.first_pause_s)
         for index, token in enumerate(self.tokens):
             if index == self.break_after:
                 raise ConnectionResetError("told to break")
-            await _event(send, {"choices": [{"index": 0, "delta": {"content": token}}]})
+            piece = {"delta": {"content": token}} if is_chat else {"text": token}
+            await _event(send, {"choices": [{"index": 0, **piece}]})
             await asyncio.sleep(self.pause_s)
         await _event(send, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         usage = {"prompt_tokens": 321, "completion_tokens": len(self.tokens)}

@@ -4,6 +4,9 @@ from evals.corpora import built_release, clapnq
 from evals.harness import answer_all
 from evals.metrics import Figure, share
 from evals.suites.context import Context
+from ingestion.detect.heads import is_held_out
+from ingestion.retrieve import RetrievalSettings
+from service.scope import Scope
 
 
 def measure(context: Context) -> dict[str, Figure]:
@@ -14,10 +17,17 @@ def measure(context: Context) -> dict[str, Figure]:
     ]
     figures = _figures("demo", outcomes)
     if context.data is not None:
-        documents, questions = clapnq(context.data)
+        documents, every = clapnq(context.data)
+        # The judge of pairs has learned from the other half.
+        questions = [(question, can) for question, can in every if is_held_out(question)]
         release = built_release("clapnq", documents, context.embedder, context.data_dir)
+        # The demo's scope has a floor of its own, chosen on its cases; other documents are judged by the default one.
         answered_all = answer_all(
-            context.scope, context.assistant, release, context.embedder, [q for q, _ in questions]
+            _with_default_floor(context),
+            context.assistant,
+            release,
+            context.embedder,
+            [q for q, _ in questions],
         )
         outcomes = [
             (answerable, answered.reply.rag["outcome"] == "abstained")
@@ -25,6 +35,15 @@ def measure(context: Context) -> dict[str, Figure]:
         ]
         figures |= _figures("clapnq", outcomes)
     return figures
+
+
+def _with_default_floor(context: Context) -> Scope:
+    floor = RetrievalSettings().relevance_floor
+    name = context.scope.assistants[context.assistant].variant
+    variant = context.scope.variants[name]
+    retrieval = variant.retrieval.model_copy(update={"relevance_floor": floor})
+    variants = {**context.scope.variants, name: variant.model_copy(update={"retrieval": retrieval})}
+    return context.scope.model_copy(update={"variants": variants})
 
 
 def _figures(name: str, outcomes: list[tuple[bool, bool]]) -> dict[str, Figure]:

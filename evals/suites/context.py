@@ -1,8 +1,10 @@
 """What every suite gets: the scope, an embedder, and where data lies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from evals.case import Case, load_cases
 from evals.corpora import demo_release
@@ -10,6 +12,8 @@ from evals.harness import Answered, answer_all
 from ingestion.embed import Embedder
 from ingestion.release import Release
 from service.scope import Scope
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,14 @@ class Context:
     embedder: Embedder
     data_dir: Path
     data: Path | None
+    sample: int | None = None
+    model: str | None = None
+
+    def sampled(self, items: Sequence[Item]) -> Sequence[Item]:
+        """All items, or evenly spread ones of them when the run is on samples."""
+        if self.sample is None or len(items) <= self.sample:
+            return items
+        return [items[i * len(items) // self.sample] for i in range(self.sample)]
 
     @property
     def assistant(self) -> str:

@@ -12,6 +12,7 @@ from service.answer.cite import Citation, CitedSentence
 from service.answer.evidence import Evidence
 from service.answer.prompts import DIGEST, Message
 from service.guard.chain import Verdict
+from service.guard.output import Notice
 from service.scope import Assistant, Variant
 
 
@@ -32,6 +33,7 @@ class Ask:
     max_tokens: int | None = None
     dry_run: bool = False
     is_streamed: bool = False
+    groups: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ class Answering:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     verdicts: list[Verdict] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    originals: dict[str, set[str]] = field(default_factory=dict)
+    is_extractive: bool = False
     timings: dict[str, float] = field(default_factory=dict)
     citations: list[Citation] = field(default_factory=list)
     sentences: list[CitedSentence] = field(default_factory=list)
@@ -87,7 +92,7 @@ class Answering:
         return time.perf_counter() - self.started
 
 
-def as_dict(value: Citation | CitedSentence | Verdict) -> dict[str, Any]:
+def as_dict(value: Citation | CitedSentence | Verdict | Notice) -> dict[str, Any]:
     """A flat value as a mapping; `dataclasses.asdict` copies deeply, ten times slower."""
     return {name: getattr(value, name) for name in value.__slots__}
 
@@ -105,7 +110,8 @@ def reply_of(answer: Answering, scope_digest: str, feedback_token: str | None) -
         "degraded": answer.degraded,
         "citations": [as_dict(citation) for citation in answer.citations],
         "sentences": [as_dict(sentence) for sentence in answer.sentences],
-        "guards": [as_dict(verdict) for verdict in answer.verdicts],
+        "guards": [_shown(verdict) for verdict in answer.verdicts],
+        "notices": [as_dict(notice) for notice in answer.notices],
         "timings": {name: round(value, 6) for name, value in answer.timings.items()},
         "usage": {
             "prompt_tokens": answer.prompt_tokens,
@@ -117,6 +123,13 @@ def reply_of(answer: Answering, scope_digest: str, feedback_token: str | None) -
         "scope_digest": scope_digest,
     }
     return Reply(answer.text, answer.finish_reason, rag, answer.prompt_tokens, answer.completion_tokens)
+
+
+def _shown(verdict: Verdict) -> dict[str, Any]:
+    """A verdict for the client: without the digest, which is for the record."""
+    shown = as_dict(verdict)
+    del shown["digest"]
+    return shown
 
 
 def count(answer: Answering) -> None:

@@ -7,9 +7,8 @@ from functools import lru_cache
 
 from ingestion.corpus import Hit
 from ingestion.sentences import sentence_spans
-from service.guard.chain import Verdict, Zone
+from service.guard.citations import MARKER
 
-MARKER = re.compile(r"\s?\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _WORD = re.compile(r"\w+")
 # Share of a sentence's words that a passage must hold to be named as its source without a marker.
 _SUPPORT = 0.6
@@ -40,29 +39,6 @@ class CitedSentence:
     end: int
     citations: tuple[int, ...]
     supported: bool
-
-
-class CitationGuard:
-    """Markers of passages that were not retrieved are removed; `[1, 2]` becomes `[1][2]`."""
-
-    name = "citations"
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def apply(self, text: str, zone: Zone) -> tuple[str, list[Verdict]]:
-        """Text with valid markers alone, and a verdict for each invalid one."""
-        verdicts: list[Verdict] = []
-
-        def check(match: re.Match[str]) -> str:
-            numbers = [int(number) for number in match[1].split(",")]
-            valid = [number for number in numbers if 1 <= number <= self._count]
-            for _ in range(len(numbers) - len(valid)):
-                verdicts.append(Verdict(self.name, zone, "redact", "NOT_RETRIEVED", 1.0))
-            space = match[0][0] if match[0][0].isspace() and valid else ""
-            return space + "".join(f"[{number}]" for number in valid)
-
-        return (MARKER.sub(check, text), verdicts) if "[" in text else (text, verdicts)
 
 
 def cite(answer: str, hits: Sequence[Hit], language: str) -> tuple[list[Citation], list[CitedSentence]]:

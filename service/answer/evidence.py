@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ingestion.corpus import Hit
+from ingestion.detect.pairs import PairJudge
 from ingestion.embed import Question
 from ingestion.release import Release
 from ingestion.retrieve import Query, RetrievalSettings, retrieve
@@ -17,6 +18,9 @@ from ingestion.view import EVERYTHING, View
 from service.answer.abstain import Relevance, judge
 from service.answer.embedders import Embedders
 from service.answer.sentences import Sentence, SentenceScorer
+from service.guard.chain import Verdict
+from service.guard.retrieved import vet
+from service.policy import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Found:
     hits: tuple[Hit, ...]
     release: Release
     timings: dict[str, float]
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Evidence:
     relevance: Relevance
     release: Release
     timings: dict[str, float]
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(slots=True)
@@ -46,6 +52,7 @@ class _Waiting:
     release: Release
     view: View
     settings: RetrievalSettings
+    rules: dict[str, Rule] | None
     is_weighed: bool
     future: asyncio.Future[Found | Evidence]
 
@@ -60,12 +67,14 @@ class EvidenceFinder:
         self,
         embedders: Embedders,
         scorer: SentenceScorer,
+        pairs: PairJudge,
         executor: Executor,
         *,
         max_batch: int = 32,
     ) -> None:
         self._embedders = embedders
         self._scorer = scorer
+        self._pairs = pairs
         self._executor = executor
         self._max_batch = max_batch
         self._waiting: list[_Waiting] = []
@@ -78,9 +87,11 @@ class EvidenceFinder:
         settings: RetrievalSettings,
         hints: str = "",
         view: View = EVERYTHING,
+        rules: dict[str, Rule] | None = None,
     ) -> Found:
-        """The hits of a query within a view. `hints` are words for the lexical index alone."""
-        found = await self._ask(release, query, settings, hints, view, is_weighed=False)
+        """The hits of a query within a view. `hints` are words for the lexical index alone; `rules` are the guards of
+        the retrieved zone."""
+        found = await self._ask(release, query, settings, hints, view, rules, is_weighed=False)
         assert isinstance(found, Found)
         return found
 
@@ -91,9 +102,10 @@ class EvidenceFinder:
         settings: RetrievalSettings,
         hints: str = "",
         view: View = EVERYTHING,
+        rules: dict[str, Rule] | None = None,
     ) -> Evidence:
         """The evidence for a question within a view."""
-        evidence = await self._ask(release, question, settings, hints, view, is_weighed=True)
+        evidence = await self._ask(release, question, settings, hints, view, rules, is_weighed=True)
         assert isinstance(evidence, Evidence)
         return evidence
 
@@ -104,12 +116,13 @@ class EvidenceFinder:
         settings: RetrievalSettings,
         hints: str,
         view: View,
+        rules: dict[str, Rule] | None,
         *,
         is_weighed: bool,
     ) -> Found | Evidence:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Found | Evidence] = loop.create_future()
-        self._waiting.append(_Waiting(query, hints, release, view, settings, is_weighed, future))
+        self._waiting.append(_Waiting(query, hints, release, view, settings, rules, is_weighed, future))
         if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._drain())
         return await future
@@ -148,13 +161,30 @@ class EvidenceFinder:
         begun = time.perf_counter()
         release, view = waiting.release, waiting.view
         query = Query(waiting.query, question, waiting.hints)
-        hits = tuple(retrieve(release, query, waiting.settings, view, self._embedders.tools(release)))
+        hits, verdicts = self._vetted(waiting, query)
         searched = time.perf_counter()
         timings = {"embed": embed_s, "search": searched - begun}
         if not waiting.is_weighed:
-            return Found(hits, release, timings)
+            return Found(hits, release, timings, verdicts)
         embedder = self._embedders.of(release)
         scored = self._scorer.score(waiting.query, question.vector, hits, release, view, embedder)
-        relevance = judge(hits, scored)
+        # The question as it was asked, beside the best passage; most of the time of a second look.
+        answers = self._pairs.answers(waiting.query, [hits[0].chunk.embedded_text]) if hits else 0.0
+        relevance = judge(hits, scored, answers)
         timings["weigh"] = time.perf_counter() - searched
-        return Evidence(hits, scored.sentences, relevance, release, timings)
+        return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
+
+    def _vetted(self, waiting: _Waiting, query: Query) -> tuple[tuple[Hit, ...], tuple[Verdict, ...]]:
+        """The hits that the guards let through; others move up into the place of those that they don't."""
+        release, settings = waiting.release, waiting.settings
+        tools = self._embedders.tools(release)
+        hits = retrieve(release, query, settings, waiting.view, tools)
+        if not waiting.rules or not hits:
+            return tuple(hits), ()
+        vetted = vet(hits, waiting.rules, release.texts.trust)
+        lost = len(hits) - len(vetted.hits)
+        if not lost:
+            return vetted.hits, vetted.verdicts
+        more = settings.model_copy(update={"top_k": min(settings.top_k + 2 * lost, 50)})
+        again = vet(retrieve(release, query, more, waiting.view, tools), waiting.rules, release.texts.trust)
+        return again.hits[: settings.top_k], again.verdicts

@@ -3,7 +3,7 @@ knows the order."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,10 +11,10 @@ from typing import Any, Protocol
 from ingestion.release import Release
 from service import metrics
 from service.answer.answering import Answering, Ask, Reply, Sought, count, record_of, reply_of
-from service.answer.cite import CitationGuard, cite
+from service.answer.cite import cite
 from service.answer.evidence import Evidence, EvidenceFinder
 from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
-from service.answer.prompts import NO_ANSWER, Message
+from service.answer.prompts import NO_ANSWER, Marking, Message, new_nonce
 from service.answer.rewrite import Completer, by_generator, is_follow_up, standalone, without_masks
 from service.answer.small_talk import is_small_talk
 from service.errors import (
@@ -22,9 +22,10 @@ from service.errors import (
     InvalidRequestError,
     UnknownModelError,
 )
-from service.guard.chain import Guard, Verdict, apply_all
-from service.guard.numbers import NumberGuard
-from service.guard.stream import StreamGuard
+from service.guard.build import AssistantGuards, Told
+from service.guard.chain import Verdict
+from service.guard.input import unblocked
+from service.guard.output import Notice, OutputGuards, Released
 from service.ids import uuid7
 from service.logs import get_logger
 from service.scope import Sampling, Scope
@@ -51,13 +52,13 @@ class Parts:
     live: Releases
     finder: EvidenceFinder
     generators: Mapping[str, Generator]
-    input_guards: Mapping[str, Sequence[Guard]]
-    output_guards: Mapping[str, Sequence[Guard]]
+    guards: Mapping[str, AssistantGuards]
     record: Callable[[dict[str, Any]], None]
     sign: Callable[[str], str]
     max_question_chars: int
     sought: Mapping[str, Callable[[str], Sought]] = field(default_factory=dict)
     completer: Completer | None = None
+    canary: str = ""
 
 
 class AnswerPipeline:
@@ -85,10 +86,12 @@ class AnswerPipeline:
             )
         question = self._question(ask)
         size = sum(len(message["content"]) for message in ask.messages)
+        originals: dict[str, set[str]] = {}
         if size > _INLINE_CHARS:
-            safe_question, history, verdicts = await asyncio.to_thread(self._guard, ask, question)
+            screened = await asyncio.to_thread(self._screen, ask, question, originals)
         else:
-            safe_question, history, verdicts = self._guard(ask, question)
+            screened = self._screen(ask, question, originals)
+        safe_question, history, verdicts = screened
         answer = Answering(
             id=uuid7(),
             ask=ask,
@@ -101,7 +104,9 @@ class AnswerPipeline:
             release=self._parts.live.current(assistant.collection, variant.release),
             started=started,
             verdicts=verdicts,
+            originals=originals,
         )
+        await self._judge(answer, question)
         answer.timings["guard_input_s"] = answer.since()
         return answer
 
@@ -109,16 +114,51 @@ class AnswerPipeline:
         seek = self._parts.sought.get(assistant)
         return seek(question) if seek else Sought(safe_question)
 
-    def _guard(self, ask: Ask, question: str) -> tuple[str, tuple[Message, ...], list[Verdict]]:
-        """The question and the conversation before it, as they may be used, and what was found."""
-        guards = self._parts.input_guards[ask.assistant]
-        safe_question, verdicts = apply_all(guards, question, "input")
-        history = tuple(
-            {"role": m["role"], "content": apply_all(guards, m["content"], "input")[0]}
-            for m in ask.messages[:-1]
-            if m["role"] in ("user", "assistant")
-        )
-        return safe_question, history, verdicts
+    def _screen(
+        self, ask: Ask, question: str, originals: dict[str, set[str]]
+    ) -> tuple[str, tuple[Message, ...], list[Verdict]]:
+        """The question and the conversation before it, as they may be used, and what was found.
+
+        An attack in an earlier turn blocks nothing now, but the turn itself is left out.
+        """
+        guards = self._parts.guards[ask.assistant].input
+        if guards is None:
+            earlier = [m for m in ask.messages[:-1] if m["role"] in ("user", "assistant")]
+            return question, tuple(earlier), []
+        screened = guards.screen(question, originals)
+        verdicts = list(screened.verdicts)
+        history: list[Message] = []
+        for message in ask.messages[:-1]:
+            if message["role"] not in ("user", "assistant"):
+                continue
+            one = guards.screen(message["content"], originals)
+            if one.is_blocked:
+                verdicts += unblocked(one.verdicts)
+                continue
+            history.append({"role": message["role"], "content": one.text})
+        return screened.text, tuple(history), verdicts
+
+    async def _judge(self, answer: Answering, question: str) -> None:
+        """What the models say of the question; nothing is asked of them when the rules have refused it."""
+        if any(verdict.verdict == "block" for verdict in answer.verdicts):
+            self._refuse(answer)
+            return
+        guards = self._parts.guards[answer.ask.assistant].input
+        if guards is None:
+            return
+        earlier = [m["content"] for m in answer.history if m["role"] == "user"]
+        judged = await guards.judge([question, *earlier])
+        answer.verdicts += judged.verdicts
+        answer.is_extractive = judged.stand == "degrade"
+        if judged.stand == "block":
+            self._refuse(answer)
+
+    @staticmethod
+    def _refuse(answer: Answering) -> None:
+        """The reply to what a guard blocks; the guard is named, and what it saw is in its verdict."""
+        guard = next((v.guard for v in answer.verdicts if v.verdict == "block"), "guards")
+        answer.outcome, answer.reason, answer.finish_reason = "refused", f"guard:{guard}", "stop"
+        answer.generator = answer.generator or "none"
 
     def _question(self, ask: Ask) -> str:
         if not ask.messages or ask.messages[-1]["role"] != "user":
@@ -136,8 +176,8 @@ class AnswerPipeline:
             )
         return question
 
-    async def stream(self, answer: Answering) -> AsyncGenerator[str | KeepAlive | Reply, None]:
-        """Text that is safe to send, piece by piece, and at last the `Reply`.
+    async def stream(self, answer: Answering) -> AsyncGenerator[str | KeepAlive | Notice | Reply, None]:
+        """Text that is safe to send, piece by piece, notices of what was taken out, and at last the `Reply`.
 
         Raises `GeneratorError` when text had been sent and can't be continued. Whatever
         the end, the answer is recorded.
@@ -156,8 +196,11 @@ class AnswerPipeline:
             if not answer.ask.dry_run:
                 self._parts.record(record_of(answer, self._scope_digest))
 
-    async def _pieces(self, answer: Answering) -> AsyncGenerator[str | KeepAlive, None]:
+    async def _pieces(self, answer: Answering) -> AsyncGenerator[str | KeepAlive | Notice, None]:
         """The text of the answer: a fixed reply, an abstention, or what the generator makes of the evidence."""
+        if answer.outcome == "refused":
+            yield self._say(answer, answer.assistant.refuse_message)
+            return
         if self._is_small_talk(answer):
             yield self._chat(answer)
             return
@@ -168,19 +211,21 @@ class AnswerPipeline:
         async with aclosing(self._generate(answer, answer.evidence)) as pieces:
             async for piece in pieces:
                 yield piece
-        if answer.outcome == "abstained":
-            yield answer.text
 
     @staticmethod
     def _is_small_talk(answer: Answering) -> bool:
         return bool(answer.assistant.small_talk_message) and is_small_talk(answer.question)
 
-    @staticmethod
-    def _chat(answer: Answering) -> str:
+    def _chat(self, answer: Answering) -> str:
         answer.reason, answer.finish_reason, answer.generator = "small_talk", "stop", "none"
-        answer.text = answer.assistant.small_talk_message or ""
-        answer.timings["first_token_s"] = answer.since()
-        return answer.text
+        return self._say(answer, answer.assistant.small_talk_message or "")
+
+    @staticmethod
+    def _say(answer: Answering, text: str) -> str:
+        """A fixed reply."""
+        answer.text = text
+        answer.timings.setdefault("first_token_s", answer.since())
+        return text
 
     async def _query(self, answer: Answering) -> str:
         """What is searched for: the question, made to stand alone where it leans on the conversation."""
@@ -204,9 +249,11 @@ class AnswerPipeline:
         if answer.ask.top_k is not None:
             settings = settings.model_copy(update={"top_k": answer.ask.top_k})
         begun = answer.since()
+        rules = self._parts.guards[answer.ask.assistant].policy.retrieved
         answer.evidence = await self._parts.finder.find(
-            answer.release, query, settings, answer.sought.hints, answer.ask.view
+            answer.release, query, settings, answer.sought.hints, answer.ask.view, rules
         )
+        answer.verdicts += answer.evidence.verdicts
         answer.timings["retrieve_s"] = answer.since() - begun
         for stage, seconds in answer.evidence.timings.items():
             metrics.STAGE_SECONDS.labels(stage).observe(seconds)
@@ -218,14 +265,14 @@ class AnswerPipeline:
     @staticmethod
     def _abstain(answer: Answering, reason: str) -> str:
         answer.outcome, answer.reason, answer.finish_reason = "abstained", reason, "stop"
-        answer.text = answer.assistant.abstain_message
         answer.generator = answer.generator or "none"
-        answer.timings.setdefault("first_token_s", answer.since())
-        return answer.text
+        return AnswerPipeline._say(answer, answer.assistant.abstain_message)
 
-    async def _generate(self, answer: Answering, evidence: Evidence) -> AsyncGenerator[str | KeepAlive, None]:
-        """Guarded text; an answer without one becomes an abstention."""
-        guard = self._output_guard(answer, evidence)
+    async def _generate(
+        self, answer: Answering, evidence: Evidence
+    ) -> AsyncGenerator[str | KeepAlive | Notice, None]:
+        """Guarded text; an answer without one becomes an abstention, one that a guard stops ends with a refusal."""
+        guard = self._output_guards(answer, evidence)
         begun = answer.since()
         begins = _Beginning()
         async with aclosing(self._events(answer, self._task(answer, evidence))) as events:
@@ -233,22 +280,52 @@ class AnswerPipeline:
                 if isinstance(event, KeepAlive):
                     yield event
                 elif isinstance(event, StartOver):
-                    guard, begins, answer.text = self._output_guard(answer, evidence), _Beginning(), ""
+                    guard, begins, answer.text = self._output_guards(answer, evidence), _Beginning(), ""
                 elif isinstance(event, Finished):
                     answer.finish_reason = event.reason
                     answer.prompt_tokens = event.prompt_tokens
                     answer.completion_tokens = event.completion_tokens
                 else:
-                    piece = guard.feed(begins.take(event.text))
-                    if piece:
-                        yield self._sent(answer, piece)
-        piece = guard.feed(begins.rest()) + guard.close()
-        if piece.strip():
-            yield self._sent(answer, piece)
+                    for piece in self._told(answer, await guard.feed(begins.take(event.text))):
+                        yield piece
+                    if guard.stopped:
+                        break
+        for piece in self._told(answer, await guard.end(begins.rest())):
+            yield piece
         answer.verdicts += guard.verdicts
         answer.timings["generate_s"] = answer.since() - begun
+        for piece in self._ended(answer, guard):
+            yield piece
+
+    def _ended(self, answer: Answering, guard: OutputGuards) -> list[str]:
+        """What is said when guards ended the answer or left nothing of it."""
+        if guard.stopped == "block":
+            self._refuse(answer)
+            answer.finish_reason = "content_filter"
+            parting = ("\n\n" if answer.text.strip() else "") + answer.assistant.refuse_message
+            return [self._sent(answer, parting)]
+        if guard.stopped == "abstain" and answer.text.strip():
+            parting = "\n\n" + answer.assistant.abstain_message
+            answer.outcome, answer.reason, answer.finish_reason = (
+                "abstained",
+                "not_grounded",
+                "content_filter",
+            )
+            return [self._sent(answer, parting)]
         if not answer.text.strip():
-            self._abstain(answer, "generator_found_no_answer")
+            is_guarded = guard.has_dropped_all or guard.stopped
+            self._abstain(answer, "not_grounded" if is_guarded else "generator_found_no_answer")
+            return [answer.text]
+        return []
+
+    def _told(self, answer: Answering, released: Released) -> list[str | Notice]:
+        """Text to send and notices, in this order."""
+        pieces: list[str | Notice] = []
+        # White space alone begins no answer.
+        if released.text and (answer.text or released.text.strip()):
+            pieces.append(self._sent(answer, released.text))
+        answer.notices += released.notices
+        return [*pieces, *released.notices]
 
     @staticmethod
     def _sent(answer: Answering, piece: str) -> str:
@@ -264,22 +341,23 @@ class AnswerPipeline:
             temperature=sampling.temperature if ask.temperature is None else ask.temperature,
             max_tokens=sampling.max_tokens if ask.max_tokens is None else ask.max_tokens,
         )
-        return Task(answer.question, answer.history, evidence, chosen, answer.variant.adapter)
+        nonce = new_nonce() if answer.variant.marking == "fence" else None
+        marking = Marking(nonce, self._parts.canary)
+        return Task(answer.question, answer.history, evidence, chosen, answer.variant.adapter, marking)
 
-    def _output_guard(self, answer: Answering, evidence: Evidence) -> StreamGuard:
-        guards: list[Guard] = [CitationGuard(len(evidence.hits))]
-        guards += self._parts.output_guards[answer.ask.assistant]
-        if "numbers" in answer.assistant.guards:
-            sources = [hit.chunk.embedded_text for hit in evidence.hits]
-            sources += [answer.question, *(m["content"] for m in answer.history)]
-            guards.append(NumberGuard(sources))
-        return StreamGuard(guards)
+    def _output_guards(self, answer: Answering, evidence: Evidence) -> OutputGuards:
+        conversation = (answer.question, *(m["content"] for m in answer.history))
+        told = Told(evidence.hits, conversation, answer.ask.groups, answer.originals)
+        return self._parts.guards[answer.ask.assistant].output(told)
 
     async def _events(self, answer: Answering, task: Task) -> AsyncGenerator[Event, None]:
         """The generator's events; the extractive generator's when the server fails before it began."""
         wanted = answer.variant.generator
         if wanted == "auto":
             wanted = "openai" if "openai" in self._parts.generators else "extractive"
+        is_held_back = answer.is_extractive and wanted != "extractive"
+        if is_held_back:
+            wanted = "extractive"
         fallback = self._parts.generators["extractive"]
         generator = self._parts.generators.get(wanted)
         if generator is not None and generator is not fallback:
@@ -294,7 +372,7 @@ class AnswerPipeline:
                 if answer.text and answer.ask.is_streamed:
                     raise  # the client has read a part of it
                 yield StartOver()
-        answer.degraded = generator is not fallback
+        answer.degraded = generator is not fallback or is_held_back
         answer.generator = fallback.name
         async for event in fallback.generate(task):
             yield event

@@ -1,21 +1,32 @@
-"""The guards of an assistant, in order. A guard changes the text or lets it pass, and says so."""
+"""Guards of text: each changes it or lets it pass, and says so. Knows no policy but `flag`."""
 
+import hashlib
+import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-Zone = Literal["input", "retrieved", "output"]
+from service.policy import Zone
+
+Outcome = Literal["pass", "flag", "redact", "drop", "block", "abstain"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a guard found. `rule` names it; the value itself is never kept."""
+    """What a guard found: the rule, its score, and where in the text it judged (characters `start:end`).
+
+    `digest` is a keyed hash of what was taken out, so that a record can be matched with a value and never read back;
+    the value itself is never kept.
+    """
 
     guard: str
     zone: Zone
-    verdict: Literal["pass", "flag", "redact", "block"]
+    verdict: Outcome
     rule: str
     score: float
+    start: int | None = None
+    end: int | None = None
+    digest: str = ""
 
 
 class Guard(Protocol):
@@ -28,6 +39,40 @@ class Guard(Protocol):
         ...
 
 
+class SentenceGuard(Protocol):
+    """A check of whole sentences. What becomes of one is the policy's to say."""
+
+    name: str
+
+    def judge(self, sentence: str) -> list[Verdict]:
+        """Findings in a sentence, each with the consequence that the policy wants."""
+        ...
+
+
+class Digests:
+    """Keyed hashes of removed text."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, value: str) -> str:
+        """Sixteen hexadecimal digits; the same value has the same."""
+        return hmac.new(self._key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+
+
+class Flagging:
+    """A guard that only says what it would have done: how a new guard is tried before it bites."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self.name = guard.name
+
+    def apply(self, text: str, zone: Zone) -> tuple[str, list[Verdict]]:
+        """The text as it was, and flags."""
+        _, verdicts = self._guard.apply(text, zone)
+        return text, [replace(verdict, verdict="flag", digest="") for verdict in verdicts]
+
+
 def apply_all(guards: Sequence[Guard], text: str, zone: Zone) -> tuple[str, list[Verdict]]:
     """Each guard sees what the one before it left."""
     verdicts: list[Verdict] = []
@@ -35,3 +80,25 @@ def apply_all(guards: Sequence[Guard], text: str, zone: Zone) -> tuple[str, list
         text, found = guard.apply(text, zone)
         verdicts += found
     return text, verdicts
+
+
+def apply_to_json(guards: Sequence[Guard], value: object, zone: Zone) -> tuple[object, list[Verdict]]:
+    """The same for every string of a JSON value, keys too: arguments of tools, structured replies."""
+    if isinstance(value, str):
+        return apply_all(guards, value, zone)
+    verdicts: list[Verdict] = []
+
+    def inner(one: object) -> object:
+        changed, found = apply_to_json(guards, one, zone)
+        verdicts.extend(found)
+        return changed
+
+    if isinstance(value, dict):
+        return {str(inner(key)): inner(one) for key, one in value.items()}, verdicts
+    if isinstance(value, list):
+        return [inner(one) for one in value], verdicts
+    if isinstance(value, int) and not isinstance(value, bool) and len(str(value)) > 6:
+        # A card number is no less one without quotation marks.
+        changed, found = apply_all(guards, str(value), zone)
+        return (changed, found) if found else (value, [])
+    return value, verdicts

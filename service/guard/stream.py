@@ -13,7 +13,7 @@ from service.guard.chain import Guard, Verdict, apply_all
 MAX_HELD_CHARS = 96
 # A word that holds one of these, or a country code (two capitals, as of an IBAN), may belong together
 # with the next one.
-_JOINS = re.compile(r"[\d(+<\[]|^[A-Z]{2}$")
+_JOINS = re.compile(r"[\d(+<\[]|^[A-Z]{2}$|-----(?:BEGIN|END)|^(?:RSA|EC|DSA|OPENSSH|PGP|ENCRYPTED|PRIVATE)$")
 
 
 class StreamGuard:

@@ -60,6 +60,7 @@ def _ask_of(ask: ChatRequest, call: Call) -> Ask:
         max_tokens=ask.max_completion_tokens or ask.max_tokens,
         dry_run=ask.rag.dry_run,
         is_streamed=ask.stream,
+        groups=call.view().groups,
     )
 
 

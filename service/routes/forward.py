@@ -1,6 +1,6 @@
-"""What goes to the generator as it is: text completions and tokens, for evaluation harnesses.
+"""What goes to the generator without documents: text completions and tokens, for evaluation harnesses.
 
-The server's reply is passed on byte for byte; nothing of it is parsed.
+The guards of the assistant hold here too.
 """
 
 from collections.abc import AsyncIterator
@@ -11,8 +11,10 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
+from service.answer.forwarded import guard_prompt, guard_reply, guard_stream
 from service.deps import AnswerCall, State
 from service.errors import GeneratorError, InvalidRequestError, UnknownModelError
+from service.guard.build import AssistantGuards
 from service.logs import get_logger
 from service.routes.sse import STREAM_HEADERS
 
@@ -23,13 +25,28 @@ log = get_logger()
 @router.post("/v1/completions", response_model=None)
 async def completions(request: Request, call: AnswerCall) -> Response:
     """Text completion by the generator itself, without documents."""
-    return await _forward(call.state, "/completions", await _body(request, call.state))
+    body = await _body(request, call.state)
+    guards = _guards_of(body, call.state)
+    reply = await _sent(call.state, "/completions", await guard_prompt(body, guards))
+    kind = reply.headers.get("content-type", "application/json")
+    if kind.startswith("text/event-stream"):
+        relayed = guard_stream(_relay(reply), guards)
+        return StreamingResponse(relayed, reply.status, media_type=kind, headers=STREAM_HEADERS)
+    async with reply:
+        data = await reply.read()
+    if reply.status != 200:
+        return Response(data, reply.status, media_type=kind)
+    return Response(orjson.dumps(guard_reply(orjson.loads(data), guards)), 200, media_type=kind)
 
 
 @router.post("/tokenize", response_model=None)
 async def tokenize(request: Request, call: AnswerCall) -> Response:
     """The generator's tokens of a text; vLLM has this route beside `/v1`, not below it."""
-    return await _forward(call.state, "/../tokenize", await _body(request, call.state))
+    body = await _body(request, call.state)
+    reply = await _sent(call.state, "/../tokenize", await guard_prompt(body, _guards_of(body, call.state)))
+    async with reply:
+        kind = reply.headers.get("content-type", "application/json")
+        return Response(await reply.read(), reply.status, media_type=kind)
 
 
 async def _body(request: Request, state: State) -> dict[str, Any]:
@@ -46,15 +63,15 @@ async def _body(request: Request, state: State) -> dict[str, Any]:
     return body
 
 
-async def _forward(state: State, path: str, body: dict[str, Any]) -> Response:
+def _guards_of(body: dict[str, Any], state: State) -> AssistantGuards:
+    """The guards of the assistant that was named, or of the first."""
+    return state.guards[str(body.get("model") or next(iter(state.scope.assistants)))]
+
+
+async def _sent(state: State, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
     if state.generator is None:
         raise GeneratorError("No generator is configured. Set TOUCHSTONE_GENERATOR_URL.")
-    reply = await state.generator.forward(path, body)
-    kind = reply.headers.get("content-type", "application/json")
-    if kind.startswith("text/event-stream"):
-        return StreamingResponse(_relay(reply), reply.status, media_type=kind, headers=STREAM_HEADERS)
-    async with reply:
-        return Response(await reply.read(), reply.status, media_type=kind)
+    return await state.generator.forward(path, body)
 
 
 async def _relay(reply: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -32,12 +32,15 @@ async def readyz(state: AppState) -> JSONResponse:
     loop = asyncio.get_running_loop()
     database = await loop.run_in_executor(state.database_threads, _database, state.engine)
     missing = state.live.missing()
+    leaks = state.self_test.leaks
     checks = {
         "database": database,
+        "guards": "ok" if leaks == [] else "self-test has not ended" if leaks is None else "; ".join(leaks),
         "index": "ok" if not missing else f"no active release: {', '.join(missing)}",
     }
-    # The answer log waits for the database, so answers go on without it; without an index none do.
-    status = 200 if not missing else 503
+    # The answer log waits for the database, so answers go on without it; without an index none do, and none may
+    # with guards that let a canary through.
+    status = 200 if not missing and leaks == [] else 503
     return JSONResponse({"status": "ok" if status == 200 else "not ready", "checks": checks}, status)
 
 

@@ -21,7 +21,8 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     settings = state.scope.retrieval_of(collection).model_copy(update=changes)
     view = call.view(ask.filter)
     query, hints = state.seekers[collection].seek(ask.query)
-    found = await state.finder.search(state.live.current(collection), query, settings, hints, view)
+    rules = state.scope.policy_of_collection(collection).retrieved
+    found = await state.finder.search(state.live.current(collection), query, settings, hints, view, rules)
     return _reply(collection, found)
 
 

@@ -6,14 +6,15 @@ from contextlib import aclosing
 
 import orjson
 
-from service.answer.answering import Reply
+from service.answer.answering import Reply, as_dict
 from service.answer.generate import KeepAlive
 from service.errors import InternalError, TouchstoneError
+from service.guard.output import Notice
 from service.logs import get_logger, place_of
 from service.schemas import Json
 
 log = get_logger()
-Piece = str | KeepAlive | Reply
+Piece = str | KeepAlive | Notice | Reply
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 DONE = b"data: [DONE]\n\n"
 _KEEP_ALIVE = b": keep-alive\n\n"
@@ -57,6 +58,8 @@ def _event(head: bytes, piece: Piece, include_usage: bool) -> bytes:
         return _chunk(head, {"content": piece}, None)
     if isinstance(piece, KeepAlive):
         return _KEEP_ALIVE
+    if isinstance(piece, Notice):
+        return _chunk(head, {}, None, {"notice": {"type": "guard", **as_dict(piece)}})
     extra: Json = {"rag": piece.rag}
     last = _chunk(head, {}, piece.finish_reason, extra)
     if include_usage:

@@ -120,13 +120,15 @@ def test_text_of_answers_is_never_markup(
 
 
 def test_a_stream_can_be_stopped(browser, start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:  # type: ignore[no-untyped-def]
-    upstream.tokens, upstream.pause_s = ["word "] * 300, 0.1
+    # A sentence is held back until the next begins, and one that comes again and again ends the answer.
+    upstream.tokens = ["Express costs €9.90 [1]. ", *["and then some "] * 300]
+    upstream.pause_s = 0.1
     with start_gateway(generator_url=upstream.url) as gateway:
         page = browser.new_page()
         page.goto(gateway.url)
         page.get_by_label("Your question").fill("What does express delivery cost?")
         page.keyboard.press("Enter")
-        page.get_by_text("word word").wait_for()
+        page.get_by_text("Express costs").wait_for()
         page.get_by_role("button", name="Stop").click()
         page.get_by_text("Stopped.").wait_for()
         wait_until(lambda: upstream.cancelled == 1)

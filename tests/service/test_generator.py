@@ -110,7 +110,10 @@ def test_a_slow_server_gives_a_degraded_answer_in_time(
 def test_broken_off_in_the_middle_the_stream_ends_with_a_typed_error(
     start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
-    upstream.tokens, upstream.break_after = ["Express ", "costs ", "nothing ", "more "], 2
+    upstream.tokens, upstream.break_after = (
+        ["Express costs €9.90 [1]. ", "It ", "costs ", "nothing ", "more "],
+        3,
+    )
     upstream.pause_s = 0.05
     with start(start_gateway, upstream) as gateway:
         events = stream_of(gateway.ask(QUESTION, stream=True))
@@ -126,7 +129,7 @@ def test_broken_off_in_the_middle_the_stream_ends_with_a_typed_error(
 def test_silence_in_the_middle_ends_with_a_typed_error(
     start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
-    upstream.tokens, upstream.pause_s = ["Express ", "costs "], 30
+    upstream.tokens, upstream.pause_s = ["Express costs €9.90 [1]. It ", "costs "], 30
     with start(start_gateway, upstream, generator_idle_timeout_s=0.4, keep_alive_s=0.1) as gateway:
         reply = gateway.ask(QUESTION, stream=True)
     assert stream_of(reply)[-1]["error"]["code"] == "generator_interrupted"  # type: ignore[index]
@@ -173,7 +176,7 @@ def test_too_long_a_prompt_is_shortened_then_refused(
     with start(start_gateway, upstream) as gateway:
         upstream.statuses = [400]
         assert gateway.ask(QUESTION).json()["rag"]["degraded"] is False
-        first, second = (body["messages"][-1]["content"].count("<passage ") for body in upstream.bodies)
+        first, second = (body["messages"][-1]["content"].count("</passage-") for body in upstream.bodies)
         assert (first, second) == (5, 2)
         upstream.statuses = [400] * 9
         reply = gateway.ask(QUESTION)

@@ -20,6 +20,7 @@ import pytest
 
 from tests.conftest import ROOT, StartGateway
 from tests.service.test_api import stream_of, text_of, wait_until
+from tests.service.test_guarded_api import scope_with
 
 pytestmark = pytest.mark.vllm
 VENV = Path(os.environ.get("TOUCHSTONE_VLLM_VENV", ROOT / ".venv-vllm"))  # noqa: TID251
@@ -79,8 +80,19 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vllm]:
     server.kill()
 
 
-def test_answers_are_generated_streamed_and_counted(start_gateway: StartGateway, vllm: Vllm) -> None:
-    with start_gateway(generator_url=vllm.url) as gateway:
+@pytest.fixture
+def scope(tmp_path: Path) -> Path:
+    """Guards of what is said are off: a random model says nothing that any of them would let pass."""
+    off = dict.fromkeys(("leak", "exact", "grounding", "toxicity", "repetition", "length"), "off")
+    return scope_with(
+        tmp_path, input={"injection": "off", "injection_model": "off", "length": "off"}, output=off
+    )
+
+
+def test_answers_are_generated_streamed_and_counted(
+    start_gateway: StartGateway, vllm: Vllm, scope: Path
+) -> None:
+    with start_gateway(generator_url=vllm.url, scope_file=scope) as gateway:
         whole = gateway.ask(QUESTION, max_tokens=40, temperature=1).json()
         reply = gateway.ask(
             QUESTION, max_tokens=40, temperature=1, stream=True, stream_options={"include_usage": True}
@@ -97,15 +109,17 @@ def test_answers_are_generated_streamed_and_counted(start_gateway: StartGateway,
     assert ids <= {1, 2, 3, 4, 5}
 
 
-def test_completions_and_tokens_pass_through(start_gateway: StartGateway, vllm: Vllm) -> None:
-    with start_gateway(generator_url=vllm.url) as gateway, gateway.client() as client:
+def test_completions_and_tokens_pass_through(start_gateway: StartGateway, vllm: Vllm, scope: Path) -> None:
+    with start_gateway(generator_url=vllm.url, scope_file=scope) as gateway, gateway.client() as client:
         tokens = client.post("/tokenize", json={"model": "support", "prompt": "Where is my parcel?"}).json()
         text = client.post("/v1/completions", json={"model": "support", "prompt": "Where", "max_tokens": 4})
     assert tokens["count"] == len(tokens["tokens"]) > 2
     assert text.json()["usage"]["completion_tokens"] == 4
 
 
-def test_a_client_that_hangs_up_frees_the_server(start_gateway: StartGateway, vllm: Vllm) -> None:
+def test_a_client_that_hangs_up_frees_the_server(
+    start_gateway: StartGateway, vllm: Vllm, scope: Path
+) -> None:
     body = {
         "model": "support",
         "stream": True,
@@ -121,26 +135,30 @@ def test_a_client_that_hangs_up_frees_the_server(start_gateway: StartGateway, vl
         ):
             await asyncio.to_thread(wait_until, lambda: vllm.running() >= 1, seconds=10)
 
-    with start_gateway(generator_url=vllm.url) as gateway:
+    with start_gateway(generator_url=vllm.url, scope_file=scope) as gateway:
         asyncio.run(hang_up(gateway.url))
         wait_until(lambda: vllm.running() == 0, seconds=5)
 
 
-def test_a_question_beyond_the_context_is_refused_by_type(start_gateway: StartGateway, vllm: Vllm) -> None:
+def test_a_question_beyond_the_context_is_refused_by_type(
+    start_gateway: StartGateway, vllm: Vllm, scope: Path
+) -> None:
     long = "What does express delivery cost? " + "x7Q# " * 3_000
-    with start_gateway(generator_url=vllm.url, max_question_chars=60_000) as gateway:
+    with start_gateway(generator_url=vllm.url, scope_file=scope, max_question_chars=60_000) as gateway:
         reply = gateway.ask(long, max_tokens=50)
     if reply.status_code == 200:
         assert reply.json()["rag"]["outcome"] == "abstained", "the floor may refuse it first"
     else:
         assert (reply.status_code, reply.json()["error"]["code"]) == (400, "context_length_exceeded")
     history = [{"role": "user", "content": "word " * 2_000}, {"role": "assistant", "content": "ok"}]
-    with start_gateway(generator_url=vllm.url) as gateway:
+    with start_gateway(generator_url=vllm.url, scope_file=scope) as gateway:
         shortened = gateway.ask("", max_tokens=20, messages=[*history, {"role": "user", "content": QUESTION}])
     assert shortened.json()["rag"]["degraded"] is False, "history gives way before the answer does"
 
 
-def test_killed_in_the_middle_the_client_hears_of_it(start_gateway: StartGateway, vllm: Vllm) -> None:
+def test_killed_in_the_middle_the_client_hears_of_it(
+    start_gateway: StartGateway, vllm: Vllm, scope: Path
+) -> None:
     body = {
         "model": "support",
         "stream": True,
@@ -148,7 +166,7 @@ def test_killed_in_the_middle_the_client_hears_of_it(start_gateway: StartGateway
         "temperature": 1,  # the likeliest words of a random model may be white space for ever
         "messages": [{"role": "user", "content": QUESTION}],
     }
-    with start_gateway(generator_url=vllm.url) as gateway, gateway.client() as client:
+    with start_gateway(generator_url=vllm.url, scope_file=scope) as gateway, gateway.client() as client:
         gateway.ask(QUESTION, max_tokens=1)  # what is loaded at the first question is loaded now
         # Three thousand tokens take longer than this on any processor; on a busy one the server may
         # have sent nothing of them yet.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.answer.evidence import Evidence
-from service.answer.prompts import Message
+from service.answer.prompts import Marking, Message
 from service.scope import Sampling
 
 
@@ -18,6 +18,7 @@ class Task:
     evidence: Evidence
     sampling: Sampling
     adapter: str | None = None
+    marking: Marking = Marking()
 
 
 @dataclass(frozen=True, slots=True)

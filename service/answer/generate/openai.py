@@ -132,7 +132,7 @@ class OpenAIGenerator:
     def _body(self, task: Task, hits: Sequence[Hit], history: Sequence[dict[str, str]]) -> dict[str, Any]:
         return {
             "model": task.adapter or self._model,
-            "messages": render(task.question, history, hits),
+            "messages": render(task.question, history, hits, task.marking),
             "temperature": task.sampling.temperature,
             "max_tokens": task.sampling.max_tokens,
             "stream": True,

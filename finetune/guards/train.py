@@ -1,0 +1,91 @@
+"""Trains the heads for injection and toxicity: rows of features, labels, weights."""
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+
+from finetune.guards import hate
+from finetune.guards import material as texts
+from finetune.guards.material import Material
+from finetune.guards.network import Floats, Recipe, Weights, train
+from ingestion.detect.injection import document_rows, prompt_rows, units_of, windows_of
+from ingestion.detect.sentences import Embeds, pieces_of
+from ingestion.detect.toxicity import toxicity_rows
+
+_ATTACKED = 7_000
+_WEIGHT_OF_ATTACK = 3.0
+_SENTENCES_OF_DOCUMENTS = 4_000
+
+
+class Remembering:
+    """An embedder that embeds each text once: templates and documents come again and again."""
+
+    def __init__(self, embedder: Embeds) -> None:
+        self._embedder = embedder
+        self._known: dict[str, Floats] = {}
+
+    def embed(self, texts: list[str]) -> Floats:
+        """Unit vectors, shape `(len(texts), dimension)`."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if missing:
+            self._known.update(zip(missing, self._embedder.embed(missing), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+
+def train_document(embedder: Embeds, material: Material, seed: int = 7) -> Weights:
+    """The head that finds planted sentences in documents."""
+    rng = random.Random(seed)
+    planted = texts.planted(rng, material)
+    clean = texts.documents(rng, material)
+    cases: list[tuple[str, str]] = [(document, "") for document in clean]
+    for _ in range(_ATTACKED):
+        attack = rng.choice(planted)
+        place = rng.choice(("start", "middle", "end"))
+        cases.append((texts.plant(rng.choice(clean), attack, place), attack))
+    for attack in material.attacks:
+        for place in ("start", "middle", "end") * 2:
+            cases.append((texts.plant(rng.choice(material.mails), attack, place), attack))
+    rows, labels = _document_cases(cases, embedder)
+    weights = np.where(labels > 0, _WEIGHT_OF_ATTACK, 1.0).astype(np.float32)
+    return train(rows, labels, weights, Recipe(epochs=8))
+
+
+def _document_cases(cases: Sequence[tuple[str, str]], embedder: Embeds) -> tuple[Floats, Floats]:
+    windows = [
+        ([piece.text for piece in chosen], frozenset(piece.text for piece in pieces_of(attack)))
+        for document, attack in cases
+        for chosen in windows_of(pieces_of(document))
+    ]
+    embedder.embed([text for sentences, _ in windows for text in sentences])
+    rows = [document_rows(sentences, embedder.embed(sentences)) for sentences, _ in windows]
+    labels = [float(text in attack) for sentences, attack in windows for text in sentences]
+    return np.concatenate(rows), np.array(labels, np.float32)
+
+
+def train_prompt(embedder: Embeds, material: Material, seed: int = 7) -> Weights:
+    """The head that tells hostile prompts from honest ones."""
+    rng = random.Random(seed)
+    hostile = texts.hostile_prompts(rng)
+    honest = texts.honest_prompts(rng, material)
+    pool = [
+        piece.text
+        for page in (*material.help_pages, *material.guidelines, *material.passages[:300])
+        for piece in pieces_of(page)
+    ]
+    honest += rng.sample(pool, min(_SENTENCES_OF_DOCUMENTS, len(pool)))
+    honest += [unit.text for question in honest[::4] for unit in units_of(question)]
+    rows = prompt_rows(hostile + honest, embedder)
+    labels = np.array([1.0] * len(hostile) + [0.0] * len(honest), np.float32)
+    return train(rows, labels, np.ones(len(labels), np.float32), Recipe(epochs=10))
+
+
+def train_toxicity(embedder: Embeds, material: Material, seed: int = 7) -> Weights:
+    """The head that finds hate against groups, from templates of our own and customers' questions."""
+    rng = random.Random(seed)
+    hateful = hate.hateful(rng, 6_000)
+    customers = [text for questions in material.questions for text in questions]
+    harmless = hate.harmless(rng, 8_000) + customers[::4]
+    rows = toxicity_rows(hateful + harmless, embedder)
+    labels = np.array([1.0] * len(hateful) + [0.0] * len(harmless), np.float32)
+    return train(rows, labels, np.ones(len(labels), np.float32), Recipe(epochs=10))

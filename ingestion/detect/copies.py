@@ -1,0 +1,49 @@
+"""Passages that look like variations on one theme: ROUGE-L between pairs (Lin 2004)."""
+
+import re
+from collections.abc import Sequence
+
+_WORD = re.compile(r"\w+")
+# Longer passages have much in common with others of their document, and poison is short.
+_MOST_WORDS = 120
+_LEAST_WORDS = 8
+
+
+def rouge_l(one: Sequence[str], other: Sequence[str]) -> float:
+    """F1 of the longest common subsequence of two lists of words, between 0 and 1."""
+    if not one or not other:
+        return 0.0
+    places: dict[str, int] = {}
+    for i, word in enumerate(one):
+        places[word] = places.get(word, 0) | (1 << i)
+    # Bit-parallel longest common subsequence (Hyyrö 2004): one word of the other text is one step.
+    full = (1 << len(one)) - 1
+    state = full
+    for word in other:
+        hits = state & places.get(word, 0)
+        state = ((state + hits) | (state - hits)) & full
+    common = len(one) - state.bit_count()
+    return 2 * common / (len(one) + len(other))
+
+
+def alike(texts: Sequence[str], owners: Sequence[str], threshold: float) -> list[list[int]]:
+    """Groups of short texts of different owners, each of which has a ROUGE-L above the threshold with another."""
+    words = [[word.casefold() for word in _WORD.findall(text)] for text in texts]
+    parent = list(range(len(texts)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            i = parent[i]
+        return i
+
+    for i in range(len(texts)):
+        for j in range(i):
+            sizes = len(words[i]), len(words[j])
+            if owners[i] == owners[j] or max(sizes) > _MOST_WORDS or min(sizes) < _LEAST_WORDS:
+                continue
+            if rouge_l(words[i], words[j]) > threshold:
+                parent[root(i)] = root(j)
+    groups: dict[int, list[int]] = {}
+    for i in range(len(texts)):
+        groups.setdefault(root(i), []).append(i)
+    return [group for group in groups.values() if len(group) > 1]

@@ -1,0 +1,151 @@
+"""Does a text speak to a model? Rules and heads over prompts and documents, with a span and a score for every finding.
+
+A prompt is judged sentence by sentence, in runs of three sentences and as a whole. A document is judged by its
+sentences and how foreign each is to the others: a request that somebody planted has nothing to do with its
+surroundings. Source of the idea of sentence-wise judging: the figures in the brief on guards; the features are ours.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingestion.detect.heads import Floats, Head, load_heads
+from ingestion.detect.normalise import View, views_of
+from ingestion.detect.rules import matches_in
+from ingestion.detect.sentences import (
+    Embeds,
+    Piece,
+    context_features,
+    cue_features,
+    is_request,
+    pieces_of,
+)
+from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
+
+PROMPT, DOCUMENT = "prompt", "document"
+_TAG = re.compile(r"<!--|-->|</?[a-zA-Z][^<>]{0,300}>|[{}]|(?m:^\s*(?:#|//|\*)+)")
+# What a user pastes: marked-up text, code, or a long quotation.
+_PASTED = re.compile(r"<[a-z!/][^<>]{0,200}>|```|[:,] ?['\"“{][^'\"”]{60,}|^>", re.IGNORECASE | re.MULTILINE)
+_WINDOW, _STEP = 40, 32
+_CONTEXT_SENTENCES = 6
+_RUN = 3
+_WHOLE_CHARS = 1_000
+_INPUT, _PASTE, _RETRIEVED = frozenset({"input"}), frozenset({"input", "pasted"}), frozenset({"retrieved"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What speaks to a model at `start:end` of the text as written; `rule` is a rule's id or `model`."""
+
+    rule: str
+    start: int
+    end: int
+    score: float
+
+
+def by_rules(text: str, views: Sequence[View], *, is_document: bool) -> list[Finding]:
+    """What the rules find, deterministically and without a model."""
+    zones = _RETRIEVED if is_document else _PASTE if _PASTED.search(text) else _INPUT
+    return [Finding(m.rule, m.start, m.end, 1.0) for m in matches_in(views, zones)]
+
+
+class InjectionModel:
+    """The model tier. `embedder` must be the one that the heads were trained on."""
+
+    def __init__(self, embedder: Embeds, heads: dict[str, Head]) -> None:
+        self._embedder = embedder
+        self._prompt, self._document = heads[PROMPT], heads[DOCUMENT]
+
+    def judge_prompt(self, text: str, views: Sequence[View] | None = None) -> Finding | None:
+        """The part of a prompt that looks most like an attack, whatever its score; None for an empty one."""
+        found: list[Finding] = []
+        for view in views or views_of(text):
+            if view.kind == "plain" and len(view.text) == len(text):
+                continue
+            units = units_of(view.text)
+            if units:
+                scores = self._prompt.scores(prompt_rows([u.text for u in units], self._embedder))
+                best = int(scores.argmax())
+                span = view.span(units[best].start, units[best].end)
+                found.append(Finding("model", *span, float(scores[best])))
+        if _PASTED.search(text):
+            found += self.judge_documents([_unmarked(text)])[0][:1]
+        return max(found, key=lambda finding: finding.score, default=None)
+
+    def judge_documents(self, texts: Sequence[str], language: str = "en") -> list[list[Finding]]:
+        """For each text its suspicious sentences above the lowest threshold, the worst first."""
+        windows = [
+            (number, chosen)
+            for number, text in enumerate(texts)
+            for chosen in windows_of(pieces_of(text, language))
+        ]
+        wanted = [piece.text for _, chosen in windows for piece in chosen]
+        unique = list(dict.fromkeys(wanted))
+        rows = dict(zip(unique, self._embedder.embed(unique), strict=True)) if unique else {}
+        least = min(self._document.thresholds.values(), default=0.5)
+        found: list[dict[tuple[int, int], Finding]] = [{} for _ in texts]
+        for number, chosen in windows:
+            vectors = np.stack([rows[piece.text] for piece in chosen])
+            scores = self._document.scores(document_rows([p.text for p in chosen], vectors))
+            for piece, score in zip(chosen, scores.tolist(), strict=True):
+                if score >= least and is_request(piece.text):
+                    known = found[number].get((piece.start, piece.end))
+                    if known is None or known.score < score:
+                        found[number][piece.start, piece.end] = Finding(
+                            "model", piece.start, piece.end, score
+                        )
+        return [sorted(one.values(), key=lambda finding: -finding.score) for one in found]
+
+
+def load_injection_model(*, threads: int = 1) -> InjectionModel:
+    """The model tier on an embedder of its own. Raises `EmbedderError`."""
+    return InjectionModel(load_builtin(BUILTIN_DIR, threads=threads, with_late=False), load_heads())
+
+
+def units_of(text: str) -> list[Piece]:
+    """What of a prompt is judged: its sentences, runs of three, and its beginning as a whole."""
+    sentences = pieces_of(text)
+    units = list(sentences)
+    for i in range(0, len(sentences) - _RUN + 1, 2):
+        start, end = sentences[i].start, sentences[i + _RUN - 1].end
+        units.append(Piece(text[start:end], start, end))
+    if len(sentences) != 1 and text.strip():
+        units.append(Piece(text[:_WHOLE_CHARS], 0, min(len(text), _WHOLE_CHARS)))
+    return units
+
+
+def prompt_rows(texts: list[str], embedder: Embeds) -> Floats:
+    """Features of parts of prompts."""
+    return np.concatenate([embedder.embed(texts), cue_features(texts)], axis=1)
+
+
+def document_rows(texts: Sequence[str], vectors: Floats) -> Floats:
+    """Features of sentences that stand in one window of a document."""
+    return np.concatenate([vectors, context_features(texts, vectors)], axis=1)
+
+
+def windows_of(sentences: Sequence[Piece]) -> list[list[Piece]]:
+    """The sentences worth a look with some of their surroundings, in windows of a document.
+
+    Most sentences ask nothing of anybody. Those that do are looked at, beside their neighbours and a few others
+    from which the matter of the window can be told.
+    """
+    found: list[list[Piece]] = []
+    for begin in range(0, max(len(sentences) - (_WINDOW - _STEP), 1), _STEP):
+        window = sentences[begin : begin + _WINDOW]
+        asking = [i for i, piece in enumerate(window) if is_request(piece.text)]
+        if not asking:
+            continue
+        chosen = {j for i in asking for j in (i - 1, i, i + 1) if 0 <= j < len(window)}
+        others = [i for i in range(len(window)) if i not in chosen]
+        step = max(1, -(-len(others) // _CONTEXT_SENTENCES))
+        chosen.update(others[::step])
+        found.append([window[i] for i in sorted(chosen)])
+    return found
+
+
+def _unmarked(text: str) -> str:
+    """The text with markup replaced by line ends: same offsets, and what stands in a comment is a line of its own."""
+    return _TAG.sub(lambda found: "\n" * len(found[0]), text)

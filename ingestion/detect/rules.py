@@ -1,0 +1,234 @@
+"""Rules that name what they found: phrases that speak to a model, in many languages, and tricks of form.
+
+Each rule has words one of which must occur, so that most texts are read once and no more. `zones` says where it holds:
+a help page may say what no user needs to say to an assistant, and the other way round.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ingestion.detect.normalise import View
+
+_GAP = r"[^.!?\n]{0,40}?"
+_WORDS = re.compile(r"\w+")
+# A document about such attacks quotes them; one that carries an attack does not.
+_QUOTED = re.compile(r"[\"“”'‘’«»`]\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A pattern; `words` are lower-case words of which a text must have one, none for a pattern that is always tried."""
+
+    id: str
+    pattern: re.Pattern[str]
+    words: frozenset[str]
+    zones: frozenset[str]
+    is_exact: bool = True  # whether `words` are whole words; parts of words in scripts without spaces
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule that matched, and where in the text as written."""
+
+    rule: str
+    start: int
+    end: int
+
+
+def _rule(
+    name: str,
+    pattern: str,
+    words: str | frozenset[str],
+    zones: str = "input retrieved",
+    *,
+    is_exact: bool = True,
+) -> Rule:
+    compiled = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    known = frozenset(words.split()) if isinstance(words, str) else words
+    return Rule(name, compiled, known, frozenset(zones.split()), is_exact)
+
+
+def _stems(alternatives: str) -> frozenset[str]:
+    """What any text must hold that one of the alternatives matches: each up to its first special character."""
+    found = (re.sub(r"\[.*", "", one.replace("\\b", "")).strip() for one in alternatives.split("|"))
+    return frozenset(stem.casefold() for stem in found)
+
+
+# Verbs and nouns of "ignore the previous instructions", by language. Where the verb may come last, both orders hold.
+_OVERRIDES = {
+    "de": (r"\bignorieren?\b|\bignorier\b|\bvergiss|\bvergessen sie|\bmissacht|\bübergeh", r"\banweisung|\bvorgaben\b|\bregeln\b|\binstruktion|\bbefehle?\b|\brichtlinie"),
+    "es": (r"\bignora|\bolvid|\bomit[ae]|\bdescarta", r"\binstruccion|\binstrucción|\breglas?\b|\b[óo]rdenes|\bindicacion|\bnormas\b|\bdirectri|\bp[áa]gina web"),
+    "fr": (r"\bignorez|\bignore les\b|\bignore toutes\b|\bignore tes\b|\boubli|\bnéglige", r"\binstructions?\b|\bconsigne|\brègles?\b|\bordres\b|\bdirectives\b|\bfonction\b"),
+    "it": (r"\bignora|\bdimentic|\btrascura", r"\bistruzion|\bregole\b|\bordini\b|\bindicazion|\bdirettiv"),
+    "pt": (r"\bignor[ae]\b|\bignorar\b|\besque[çc]a|\bdesconsider", r"\binstruções|\binstrucoes|\bregras\b|\bordens\b|\bdiretriz"),
+    "nl": (r"\bnegeer|\bvergeet|\bnegeren", r"\binstructies|\bregels\b|\bopdracht|\brichtlijn|\baanwijzing"),
+    "pl": ("zignoruj|ignoruj|zapomnij|pomiń", "instrukcj|poleceni|zasad|reguł|wytyczn"),
+    "sv": ("ignorera|glöm|bortse", "instruktion|regel|regler|anvisning"),
+    "tr": ("yok say|unut|görmezden", "talimat|kural|yönerge|komut"),
+    "id": ("abaikan|lupakan", "instruksi|perintah|aturan"),
+    "vi": ("bỏ qua|quên", "hướng dẫn|chỉ dẫn|quy tắc|lệnh"),
+    "ru": ("игнорир|забуд|не обращай", "инструкц|указани|правил|команд"),
+    "uk": ("ігнору|забуд", "інструкц|вказів|правил"),
+    "el": ("αγνο|ξέχν|ξεχά", "οδηγ|εντολ|κανόν"),
+    "hi": ("अनदेख|नज़रअंदाज़|भूल|उपेक्ष", "निर्देश|आदेश|नियम"),
+    "ar": ("تجاهل|انس", "تعليمات|أوامر|قواعد|إرشادات"),
+    "zh": ("忽略|无视|無視|忘记|忘掉", "指示|指令|说明|規則|规则|提示|要求"),
+    "ja": ("無視|忘れ", "指示|命令|ルール|述べ|規則"),
+    "ko": ("무시|잊어", "지시|명령|규칙|지침"),
+}  # fmt: skip
+_SECRET_WORDS = "contraseña|mot de passe|passwort|kennwort|senha|wachtwoord|hasło|parola d'ordine|şifre|пароль|κωδικός|पासवर्ड|كلمة المرور|密码|密碼|パスワード|비밀번호|kata sandi|lösenord"
+_YOURS = r"\b(?:deine?|ihre?|ihr|tu|tus|su|vuestra|votre|ton|tua|sua|il tuo|la tua|teu|je|jouw|uw|twoje|twój|твой|ваш|सरल)\b|你的|您的|あなたの|너의|당신의"
+_NOT_MINE = r"(?!.{0,30}\b(?:mein\w*|mi|mis|mon|ma|mio|mia|meu|minha|mijn|moje|мой)\b)"
+
+RULES: tuple[Rule, ...] = (
+    _rule(
+        "override",
+        r"\b(?:ignore|disregard|forget|override|bypass|discard|stop following|do not follow|pay no attention to)\b"
+        r"[^.!?\n]{0,20}\b(?:previous|prior|above|earlier|preceding|your|system|former|original|existing|all (?:of )?(?:the|these"
+        r"|those|my)|those)\b[^.!?\n]{0,20}\b(?:instructions?|prompts?|rules|guidelines|directives?|guardrails|tasks?|commands?"
+        r"|restrictions)\b",
+        "ignore disregard forget override bypass discard stop follow attention",
+    ),
+    _rule(
+        "instead_say",
+        r"\b(?:ignor(?:e|ing)|disregard|forget|skip)\b[^.!?\n]{0,50}\b(?:and|then|just|instead)\b[^.!?\n]{0,12}\b(?:state|say|output|print|write"
+        r"|answer|reply|respond|claim|tell|report|pretend)\b",
+        "ignore ignoring disregard forget skip",
+    ),
+    _rule(
+        "forget_that",
+        r"^\W*(?:actually,? |ok,? |now,? )?(?:forget|never ?mind|disregard|ignore) (?:about )?(?:that|all that|all this|everything|what (?:i|you|they)|all those"
+        r"|the (?:rules|above|previous))\b[^\n]{0,60}\b(?:can you|tell me|give me|what|where|who|how|you are|from now)\b",
+        "forget nevermind never disregard ignore", "input",
+    ),
+    _rule(
+        "planted_saying",
+        r"\b(?:let's|let us|we (?:might|could|should|must|will)|please|you must|and|must|imagine a (?:scenario|world) where we)\b[^.!?\n]{0,30}?\b"
+        r"(?:state|say|assume|admit|output|print)\b[^.!?\n]{0,12}(?:\bthat\b|\bthe (?:sum|answer|conclusion|output|capital|result|following)\b|: ?[\"'A-Z])",
+        "state say assume admit output print", "pasted",
+    ),
+    _rule(
+        "persona",
+        r"\b(?:you are (?:now|no longer)|you're now|act as|act like|pretend (?:to be|you are|that you are)|from now on,? you|roleplay as|role-play as"
+        r"|take on the role of|simulate)\b[^.!?\n]{0,60}\b(?:ai|assistant|chat ?bot|model|dan|unrestricted|jailbroken|developer mode|god|admin"
+        r"|without (?:any )?(?:restrictions|rules|limits|filters?)|uncensored|unfiltered|no (?:rules|restrictions|limits|filters?))\b",
+        "you act pretend now roleplay role simulate",
+    ),
+    _rule(
+        "mode",
+        r"[<\[{(*]+ ?/?\\?(?:now )?(?:entering |begin )?(?:system|developer|debug|admin|god|override|security override|maintenance|root)[ _-](?:mode|override|prompt"
+        r"|message)\b|\b(?:developer|debug|god|dan|jailbreak|override|system|admin\w*|maintenance|sudo|unrestricted|opposite) mode\b[^.!?\n]{0,30}\b"
+        r"(?:on|enabled|activated|active|engaged|entered|is|output)\b|\b(?:enter|enable|activate|switch to|entering)\b[^.!?\n]{0,20}\b(?:developer|debug|god|dan|jailbreak"
+        r"|admin\w*|override|system|maintenance|unrestricted)[ _]mode\b|\b(?:system|developer|security|data|training)\b[^.!?\n]{0,16} override\b",
+        "mode override system_mode prompt message",
+    ),
+    _rule(
+        "reveal",
+        r"\b(?:reveal|print|repeat|show|output|disclose|leak|send|tell|give|share|what (?:is|are|was|were)|write)\b[^.!?\n]{0,40}\b(?:system prompt"
+        r"|hidden (?:prompt|instructions)|initial (?:prompt|instructions)|(?:your|secret) (?:instructions|prompt|rules|guidelines)|conversation history|chat history|api keys?"
+        r"|(?:words|text|everything) above|your (?:\w+ )?(?:password|passcode|passphrase|secret|database)|secret (?:key|word|code|phrase))\b",
+        "prompt instructions history key keys above password passcode passphrase secret database rules guidelines",
+    ),
+    _rule(
+        "user_data",
+        r"\b(?:where|how old|when|what|which|who|tell me|give me|share|encode|translate|write|describe|the user's)\b[^.!?\n]{0,50}\bthe (?:current )?user(?:'s|s')?\b[^.!?\n]{0,30}"
+        r"\b(?:live|lives|living|born|age|name|address|city|birth|e-?mail|phone|salary|residence|job|colou?r|password|balance|located|from)\b",
+        "user user's", "input",
+    ),
+    _rule(
+        "conceal",
+        r"\b(?:do not|don't|never|without) (?:tell|inform|mention|reveal|alert|warn|notify|telling|informing|alerting)(?:ing)?\b[^.!?\n]{0,40}\b(?:the user"
+        r"|users?|anyone|the customer|the human)\b",
+        "tell inform mention reveal alert warn notify telling informing alerting", "retrieved pasted",
+    ),
+    _rule(
+        "address",
+        r"\b(?:attention|note|message|instructions?|important)\b[^.!?\n]{0,25}\b(?:to|for)\b (?:all |the |any )?"
+        r"\b(?:ai|llms?|language models?|assistants?|chat ?bots?|ai systems?|ai agents?)\b",
+        "attention note message instruction instructions important", "retrieved pasted",
+    ),
+    _rule(
+        "dictated",
+        r"\b(?:when(?:ever)?|if)\b[^.!?\n]{0,40}\b(?:asked|asks?|user|question)\b[^.!?\n]{0,80}\b(?:always|only|you"
+        r" must|must)\b[^.!?\n]{0,20}\b(?:answer|reply|respond|say|recommend|output)\b",
+        "answer reply respond say recommend output", "retrieved pasted",
+    ),
+    _rule(
+        "markup",
+        r"<\|(?:im_start|im_end|system|assistant|user|endoftext)\|>|\[/?INST\]|<<SYS>>|^#{1,3} ?(?:system|assistant|instruction)s?"
+        r" ?(?:prompt|message)?:|\bBEGIN SYSTEM PROMPT\b|^\W{0,3}(?:system|assistant)(?: message| prompt)?\s?:\s",
+        "im_start im_end system assistant user endoftext inst sys instruction instructions",
+    ),
+    _rule(
+        "fake_turns",
+        r"(?:^|\s)(?:Q|User|Human|Question) ?: [^\n]{3,400}?\s(?:A|Assistant|AI|Answer|Bot) ?: [^\n]{1,900}?\s(?:Q|User|Human|Question) ?: ",
+        "q user human question", "input",
+    ),
+    _rule(
+        "splitting",
+        r"\b\w ?= ?(?P<q>[\"'])[^\"']{3,}(?P=q)[\s\S]{0,200}?\b\w ?= ?[\"'][^\"']{2,}[\"']|\bpart (?:1|one|a)\b[^\n]{1,120}\bpart (?:2|two|b)\b",
+        "a b c x y z part", "input",
+    ),
+    _rule(
+        "decode_request",
+        r"\b(?:decode|decipher|decrypt|rot13|unscramble|interlace|translate this (?:binary|hex|base64))\b[^.!?\n]{0,80}['\":]",
+        "decode decipher decrypt rot13 unscramble interlace binary hex base64", "input",
+    ),
+    _rule("repeated_token", r"\b(\w{2,20})\b(?:[\s,]+\1\b){5,}", "", "input"),
+    _rule(
+        "reply_order",
+        r"\b(?:add|include|insert|append|mention|integrate|embed|put)\b[^.!?\n]{0,90}\b(?:to|in|into|at the end of|at the beginning of)\b (?:your|each|every) "
+        r"(?:\w+ )?(?:answer|reply|replies|response|output|summary|message)s?\b|\b(?:in|within|at the end of) your (?:\w+ )?(?:response|reply|output|answer), ",
+        "answer reply replies response output summary message answers responses", "retrieved pasted",
+    ),
+    _rule(
+        "exfiltrate",
+        r"!\[[^\]]*\]\(https?://[^)\s]*(?:\{|%7b|\$\{|<)[^)]*\)|\b(?:send|forward|post|upload|e-?mail|transmit)\b[^.!?\n]{0,60}\b(?:conversation|chat"
+        r"|password|credentials|api key|user's|customer data|employee data|credit card)\w*[^.!?\n]{0,40}\b(?:to|at)\b \S*(?:@|://|www\.)",
+        "send forward post upload mail email e transmit http https",
+    ),
+    *(
+        _rule(
+            f"override_{language}",
+            rf"(?:{verbs})\w*{_GAP}(?:{nouns})|(?:{nouns})\w*{_GAP}(?:{verbs})",
+            _stems(verbs),
+            is_exact=False,
+        )
+        for language, (verbs, nouns) in _OVERRIDES.items()
+    ),
+    _rule(
+        "secret_foreign",
+        rf"(?:{_YOURS}).{{0,12}}(?:{_SECRET_WORDS})|^{_NOT_MINE}.{{0,60}}(?:{_SECRET_WORDS})\w{{0,3}}(?:은 무엇입니까|는 무엇입니까|は何ですか|は何|是什么|是什麼|क्या है)?\s?[?？]*$",
+        _SECRET_WORDS.replace("mot de passe", "passe").replace("parola d'ordine", "parola").replace("كلمة المرور", "المرور").replace("kata sandi", "sandi").replace("|", " "),
+        "input", is_exact=False,
+    ),
+)  # fmt: skip
+
+
+def matches_in(views: Sequence[View], zones: frozenset[str]) -> Iterator[Match]:
+    """Every rule of the zones that matches a view, once."""
+    seen: set[str] = set()
+    for view in views:
+        folded = view.text.casefold()
+        words = set(_WORDS.findall(folded))
+        for rule in RULES:
+            if rule.id in seen or not rule.zones & zones or not _may_match(rule, words, folded):
+                continue
+            for found in rule.pattern.finditer(view.text):
+                if "input" in zones or not _is_quoted(view, found.start()):
+                    seen.add(rule.id)
+                    yield Match(rule.id, *view.span(found.start(), found.end()))
+                    break
+
+
+def _may_match(rule: Rule, words: set[str], folded: str) -> bool:
+    if not rule.words:
+        return True
+    if rule.is_exact:
+        return not words.isdisjoint(rule.words)
+    return any(word in folded for word in rule.words)
+
+
+def _is_quoted(view: View, start: int) -> bool:
+    return bool(_QUOTED.search(view.text[max(0, start - 3) : start]))

@@ -1,0 +1,121 @@
+"""Sentences as the heads see them: their vectors, and how they stand in their document. Knows nothing of verdicts."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.sentences import sentence_spans
+
+Floats = npt.NDArray[np.float32]
+# Longer pieces are cut at spaces, so that the model's window drops nothing.
+_MOST_CHARS = 600
+_LEAST_CHARS = 3
+_CLOSING = " \"'”’)"
+
+_REPLY = re.compile(
+    r"\b(?:your|the|every|each|any|final|next)\s+(?:\w+\s+)?(?:answer|reply|replies|response|output|message|summary|explanation)s?\b"
+    r"|\b(?:respond|reply|answer)\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"^\W*(?:please\s+|kindly\s+|now\s+|can you\s+|could you\s+|would you\s+)?(?:write|give|tell|explain|describe|list|show|provide|create|compose|draft"
+    r"|recommend|suggest|summari[sz]e|translate|analy[sz]e|compare|help|define|discuss|outline|name|generate|develop|design|classify|determine|rate"
+    r"|identify|convert|encode|encrypt|reverse|replace|use|render|modify|change|add|include|insert|append|integrate|enhance|embed|mention|repeat|print"
+    r"|ignore|disregard|forget|override|pretend|imagine|act|say|answer|reply|respond|send|forward|call|delete|make|break down|calculate|find|plan|put)\b",
+    re.IGNORECASE,
+)
+_QUESTION = re.compile(
+    r"^\W*(?:what|who|when|where|why|how|which|whose|is|are|was|were|does|do|did|can|could|would|should|will|has|have)\b",
+    re.IGNORECASE,
+)
+_SECOND = re.compile(r"\byou(?:r|rs|rself)?\b", re.IGNORECASE)
+_FIRST = re.compile(r"\b(?:i|we|me|us|my|our|i'm|we're|i've|we've)\b", re.IGNORECASE)
+_MODEL = re.compile(
+    r"\b(?:assistant|chat ?bot|ai|language model|llm|user|users|prompt|system)\b", re.IGNORECASE
+)
+_LINK = re.compile(r"https?://|www\.|\b\w+\.(?:com|org|net|io|xyz|info|example)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“'‘][^\"”'’]{3,}[\"”'’]")
+_CUES = (_REPLY, _ASKS, _QUESTION, _SECOND, _FIRST, _MODEL, _LINK, _QUOTED)
+_ASKING = (_REPLY, _ASKS, _QUESTION, _MODEL)
+_MOST_LENGTH = 400
+_LEAST_REQUEST = 12
+
+
+class Embeds(Protocol):
+    """The part of an embedder that is needed here."""
+
+    def embed(self, texts: list[str]) -> Floats:
+        """Unit vectors, shape `(len(texts), dimension)`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A sentence: `text[start:end]` of what it was taken from."""
+
+    text: str
+    start: int
+    end: int
+
+
+def pieces_of(text: str, language: str = "en") -> list[Piece]:
+    """Every sentence, long ones cut; nothing is left out but scraps of two characters."""
+    found: list[Piece] = []
+    for start, end in sentence_spans(text, language):
+        while end - start > _MOST_CHARS:
+            space = text.rfind(" ", start + _MOST_CHARS // 2, start + _MOST_CHARS)
+            cut = space if space > start else start + _MOST_CHARS
+            found.append(Piece(text[start:cut], start, cut))
+            start = cut
+        if end - start >= _LEAST_CHARS:
+            found.append(Piece(text[start:end], start, end))
+    return found
+
+
+def is_request(text: str) -> bool:
+    """Whether a sentence may ask something of somebody: it asks, orders, or speaks of a reply or of a model."""
+    if len(text) < _LEAST_REQUEST or text.count(" ") < 2:
+        return False
+    return text.rstrip(_CLOSING).endswith("?") or any(cue.search(text) for cue in _ASKING)
+
+
+def cue_features(texts: Sequence[str]) -> Floats:
+    """How texts are worded, shape `(len(texts), 10)`."""
+    rows = [
+        [
+            *(bool(cue.search(text)) for cue in _CUES),
+            text.rstrip(_CLOSING).endswith("?"),
+            min(len(text), _MOST_LENGTH) / _MOST_LENGTH,
+        ]
+        for text in texts
+    ]
+    return np.array(rows, np.float32).reshape(len(texts), len(_CUES) + 2)
+
+
+def context_features(texts: Sequence[str], vectors: Floats) -> Floats:
+    """How each sentence of a document is worded, and how foreign it is to the others.
+
+    Shape `(len(texts), 17)`. An instruction that somebody planted is a request, and its matter is not
+    that of its surroundings.
+    """
+    count = len(texts)
+    cues = cue_features(texts)
+    similar = vectors @ vectors.T
+    np.fill_diagonal(similar, 0.0)
+    others = max(count - 1, 1)
+    total = vectors.sum(axis=0)
+    rest = total - vectors
+    norms = np.maximum(np.linalg.norm(rest, axis=1), 1e-6)
+    centre = np.einsum("ij,ij->i", vectors, rest) / norms
+    nearest = similar.max(axis=1) if count > 1 else np.zeros(1, np.float32)
+    before = np.concatenate([[0.0], np.diagonal(similar, 1)]) if count > 1 else np.zeros(1)
+    after = np.concatenate([np.diagonal(similar, 1), [0.0]]) if count > 1 else np.zeros(1)
+    size = np.full(count, min(np.log1p(count) / 4, 1.0))
+    mean_rest = similar.sum(axis=1) / others
+    alone = np.full(count, count == 1)
+    rest_of = np.stack([centre, nearest, before, after, mean_rest, size, alone], axis=1)
+    return np.concatenate([cues, rest_of.astype(np.float32)], axis=1)

@@ -1,0 +1,112 @@
+"""Guards for what is forwarded to the generator as it is: prompts and texts of completions, streamed or not.
+
+Without passages there is nothing to ground an answer on, so only what holds for any text is guarded.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+
+from service.errors import BusyError, InvalidRequestError
+from service.guard.build import AssistantGuards
+from service.guard.chain import Guard, apply_to_json
+from service.guard.stream import StreamGuard
+
+# What repeats a text beside itself, token by token.
+_ECHOES = ("logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids")
+
+
+async def guard_prompt(body: dict[str, Any], guards: AssistantGuards) -> dict[str, Any]:
+    """The body with its prompts as they may be sent on. Raises `InvalidRequestError` for one that is refused."""
+    checked = dict(body)
+    for key in ("prompt", "suffix", "messages"):
+        if key not in body:
+            continue
+        texts = list(_strings(body[key]))
+        if guards.input is not None:
+            for text in texts:
+                screened = guards.input.screen(text)
+                if screened.is_blocked:
+                    raise _refused(next(v.guard for v in screened.verdicts if v.verdict == "block"), key)
+            judged = await guards.input.judge(texts)
+            if judged.stand == "block":
+                raise _refused(judged.verdicts[-1].guard, key)
+            if judged.stand == "degrade":
+                # Nothing but the generator could answer here.
+                raise BusyError("The guards are busy and this text may not pass without them. Try again.")
+        checked[key], _ = apply_to_json(guards.input_redactors(), body[key], "input")
+    return checked
+
+
+def _refused(guard: str, param: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"The guard {guard!r} refuses this text. Rephrase it without instructions to the model.", param=param
+    )
+
+
+def guard_reply(reply: dict[str, Any], guards: AssistantGuards) -> dict[str, Any]:
+    """A whole reply with its texts as they may leave."""
+    changed, verdicts = apply_to_json(_words(guards), reply.get("choices", []), "output")
+    choices = changed if isinstance(changed, list) else []
+    if verdicts:
+        choices = [_without_echoes(choice) for choice in choices]
+    return {**reply, "choices": choices}
+
+
+async def guard_stream(lines: AsyncIterator[bytes], guards: AssistantGuards) -> AsyncIterator[bytes]:
+    """Server-sent events with the text of each choice guarded; what is held back comes before the end."""
+    streams: dict[int, StreamGuard] = {}
+    last: dict[str, Any] = {}
+    async for line in _lines(lines):
+        payload = line.removeprefix(b"data:").strip()
+        if not line.startswith(b"data:") or not payload:
+            continue
+        if payload == b"[DONE]":
+            break
+        event = orjson.loads(payload)
+        for choice in event.get("choices", []):
+            guard = streams.setdefault(int(choice.get("index", 0)), StreamGuard(_words(guards)))
+            choice["text"] = guard.feed(str(choice.get("text") or ""))
+            if choice.get("finish_reason"):
+                choice["text"] += guard.close()
+            for echo in _ECHOES:
+                choice.pop(echo, None)
+        last = event
+        yield b"data: " + orjson.dumps(event) + b"\n\n"
+    rest = [
+        {"index": number, "text": text, "finish_reason": None}
+        for number, guard in streams.items()
+        if (text := guard.close())
+    ]
+    if rest:
+        yield b"data: " + orjson.dumps({**last, "choices": rest}) + b"\n\n"
+    yield b"data: [DONE]\n\n"
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    held = b""
+    async for chunk in chunks:
+        *lines, held = (held + chunk).split(b"\n")
+        for line in lines:
+            yield line
+    if held:
+        yield held
+
+
+def _words(guards: AssistantGuards) -> list[Guard]:
+    return guards.masks()
+
+
+def _without_echoes(choice: object) -> object:
+    return {k: v for k, v in choice.items() if k not in _ECHOES} if isinstance(choice, dict) else choice
+
+
+def _strings(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for key, inner in value.items() if key != "role" for text in _strings(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in _strings(inner)]
+    return []

@@ -1,0 +1,163 @@
+"""The guards of each assistant, put together from its policy: the one place that knows them all."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from ingestion.corpus import Hit
+from ingestion.scrub import Scrubber
+from service.guard.chain import Digests, Flagging, Guard, SentenceGuard
+from service.guard.citations import CitationGuard
+from service.guard.egress import EgressGuard
+from service.guard.exact import ExactGuard, NumberGuard
+from service.guard.input import InputGuards
+from service.guard.judges import GroundingGuard, RepetitionGuard, ToxicityGuard
+from service.guard.leak import LeakGuard
+from service.guard.models import Models, Scores
+from service.guard.output import OutputGuards, SafeJudge
+from service.guard.pii import PiiGuard, RestoreGuard
+from service.guard.secrets import SecretGuard
+from service.policy import GuardPolicy, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer may say: the passages it rests on and what was said in the conversation."""
+
+    hits: tuple[Hit, ...]
+    conversation: tuple[str, ...]
+    groups: frozenset[str] | None = frozenset()
+    originals: Mapping[str, set[str]] | None = None
+
+
+class AssistantGuards:
+    """The guards of one assistant. Safe to share: what remembers is made anew for each answer."""
+
+    def __init__(
+        self,
+        policy: GuardPolicy,
+        *,
+        input_scrubber: Scrubber,
+        output_scrubber: Scrubber,
+        models: Models | None,
+        executor: Executor | None,
+        digests: Digests,
+        rules: str,
+        canary: str,
+        ready: asyncio.Future[None] | None = None,
+    ) -> None:
+        self.policy = policy
+        self._scrubbers = (input_scrubber, output_scrubber)
+        self._models = models
+        self._executor = executor
+        self._digests = digests
+        self._rules = rules
+        self._canary = canary
+        self._output_toxicity = self._judge("output", "toxicity")
+        self._support = models.support(policy.output["grounding"].model) if models else None
+        judges: dict[str, Scores] = {}
+        for name in ("injection_model", "toxicity"):
+            judge = self._judge("input", name)
+            if judge is not None:
+                judges[name] = judge
+        self.input: InputGuards | None = (
+            InputGuards(policy, self.input_redactors, judges, executor, ready)
+            if executor is not None
+            else None
+        )
+
+    def _judge(self, zone: str, name: str) -> Scores | None:
+        rule = (self.policy.input if zone == "input" else self.policy.output)[name]
+        if not rule.is_on or self._models is None:
+            return None
+        return self._models.toxicity(rule.model) if name == "toxicity" else self._models.injection(rule.model)
+
+    def input_redactors(self, originals: dict[str, set[str]] | None = None) -> list[Guard]:
+        """Guards that mask what was said."""
+        rules = self.policy.input
+        kept = originals if rules["pii"].restore else None
+        found: list[tuple[Rule, Guard]] = [
+            (rules["secrets"], SecretGuard(self._digests, tuple(rules["secrets"].allow))),
+            (rules["pii"], PiiGuard(self._scrubbers[0], self._digests, originals=kept)),
+        ]
+        return _switched(found)
+
+    def masks(self) -> list[Guard]:
+        """Guards that mask what leaves, whatever it rests on."""
+        rules = self.policy.output
+        return _switched(
+            [
+                (rules["secrets"], SecretGuard(self._digests, tuple(rules["secrets"].allow))),
+                (rules["pii"], PiiGuard(self._scrubbers[1], self._digests)),
+            ]
+        )
+
+    def output(self, told: Told) -> OutputGuards:
+        """The guards of one answer."""
+        rules = self.policy.output
+        passages = [hit.chunk.embedded_text for hit in told.hits]
+        sources = [*passages, *(hit.chunk.source for hit in told.hits)]
+        words: list[tuple[Rule, Guard]] = [
+            (rules["citations"], CitationGuard(len(told.hits))),
+            (rules["secrets"], SecretGuard(self._digests, tuple(rules["secrets"].allow))),
+            (rules["pii"], self._pii(told, passages)),
+            (rules["egress"], EgressGuard(sources, rules["egress"].allow, self._digests)),
+            (rules["numbers"], NumberGuard([*passages, *told.conversation])),
+        ]
+        last: Sequence[Guard] = (
+            [RestoreGuard(told.originals)] if told.originals and self.policy.input["pii"].restore else []
+        )
+        return OutputGuards(
+            _switched(words), self._sentence_guards(told, passages), last, self.policy, self._executor
+        )
+
+    def _pii(self, told: Told, passages: Sequence[str]) -> PiiGuard:
+        """Who is entitled sees personal data that stands in a passage; everybody else sees none."""
+        allowed = frozenset(self.policy.output["pii"].groups)
+        is_entitled = bool(allowed) and (told.groups is None or not allowed.isdisjoint(told.groups))
+        joined = "\n".join(passages)
+        return PiiGuard(
+            self._scrubbers[1],
+            self._digests,
+            is_entitled=(lambda value: value in joined) if is_entitled else None,
+        )
+
+    def _sentence_guards(self, told: Told, passages: Sequence[str]) -> list[SentenceGuard]:
+        rules = self.policy.output
+        language = told.hits[0].chunk.language if told.hits else "en"
+        found: list[tuple[Rule, SentenceGuard | None]] = [
+            (
+                rules["leak"],
+                LeakGuard(
+                    self._rules,
+                    self._canary,
+                    rules["leak"].action,
+                    "\n".join([*passages, *told.conversation]),
+                ),
+            ),
+            (rules["repetition"], RepetitionGuard(rules["repetition"])),
+            (rules["exact"], ExactGuard(passages, told.conversation, _outcome_of(rules["exact"]), language)),
+            (
+                rules["toxicity"],
+                ToxicityGuard(self._output_toxicity, rules["toxicity"]) if self._output_toxicity else None,
+            ),
+            (
+                rules["grounding"],
+                GroundingGuard(self._support, passages, rules["grounding"]) if self._support else None,
+            ),
+        ]
+        return [SafeJudge(guard, rule) for rule, guard in found if rule.is_on and guard is not None]
+
+
+def _switched(guards: Sequence[tuple[Rule, Guard]]) -> list[Guard]:
+    """Those that are on; those that only flag leave the text alone."""
+    return [guard if rule.changes_text else Flagging(guard) for rule, guard in guards if rule.is_on]
+
+
+def _outcome_of(rule: Rule) -> Any:
+    return rule.action
+
+
+__all__ = ["AssistantGuards", "Told"]

@@ -1,0 +1,158 @@
+"""What a caller sends, before anything is searched, generated from or recorded: rules at once, models within a deadline."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ingestion.detect.injection import by_rules
+from ingestion.detect.normalise import views_of
+from service.guard.chain import Guard, Outcome, Verdict, apply_all
+from service.guard.models import Scores
+from service.logs import get_logger
+from service.metrics import GUARD_ERRORS, GUARD_SECONDS
+from service.policy import GuardPolicy, Rule
+
+log = get_logger()
+Stand = Literal["pass", "degrade", "block"]
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """A text as it may be used, and what was found in it."""
+
+    text: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the question is refused."""
+        return any(verdict.verdict == "block" for verdict in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the models said, and how it goes on: `degrade` leaves the answer to the documents' own sentences."""
+
+    verdicts: tuple[Verdict, ...]
+    stand: Stand
+
+
+class InputGuards:
+    """The guards of the input zone for one assistant. `redactors` makes those that mask, anew for each text."""
+
+    def __init__(
+        self,
+        policy: GuardPolicy,
+        redactors: Callable[[dict[str, set[str]] | None], Sequence[Guard]],
+        judges: Mapping[str, Scores],
+        executor: Executor,
+        ready: asyncio.Future[None] | None = None,
+    ) -> None:
+        self._policy = policy
+        self._redactors = redactors
+        self._judges = dict(judges)
+        self._executor = executor
+        self._ready = ready
+
+    def screen(self, text: str, originals: dict[str, set[str]] | None = None) -> Screened:
+        """The deterministic tier: length, injection, secrets, personal data. Pure CPU work."""
+        begun = time.perf_counter()
+        verdicts: list[Verdict] = []
+        try:
+            verdicts += self._by_length(text)
+            verdicts += self._by_rules(text)
+        except Exception as exc:  # noqa: BLE001 - a guard that fails must not fail open
+            verdicts.append(self._failed("injection", self._policy.input["injection"], exc))
+        # What masks personal data must not fail in silence: its errors end the request.
+        safe, found = apply_all(self._redactors(originals), text, "input")
+        GUARD_SECONDS.labels("input", "rules").observe(time.perf_counter() - begun)
+        return Screened(safe, (*verdicts, *found))
+
+    def _by_length(self, text: str) -> list[Verdict]:
+        rule = self._policy.input["length"]
+        if not rule.is_on or not rule.limit or len(text) <= rule.limit:
+            return []
+        return [Verdict("length", "input", _outcome(rule), "TOO_LONG", 1.0, rule.limit, len(text))]
+
+    def _by_rules(self, text: str) -> list[Verdict]:
+        rule = self._policy.input["injection"]
+        if not rule.is_on:
+            return []
+        return [
+            Verdict("injection", "input", _outcome(rule), f.rule.upper(), f.score, f.start, f.end)
+            for f in by_rules(text, views_of(text), is_document=False)
+            if not _is_allowed(f.rule, rule)
+        ]
+
+    async def judge(self, texts: Sequence[str]) -> Judged:
+        """The model tier on what the user said in this conversation, within the deadlines.
+
+        The first questions wait until the models are there: a deadline is for those that are.
+        """
+        if self._ready is not None and not self._ready.done():
+            await asyncio.shield(self._ready)
+        begun = time.perf_counter()
+        verdicts: list[Verdict] = []
+        stand: Stand = "pass"
+        for name, score in self._judges.items():
+            rule = self._policy.input[name]
+            left = self._policy.deadline_s - (time.perf_counter() - begun)
+            try:
+                value, text = await self._worst(score, texts, min(rule.deadline_s, left))
+            except TimeoutError as exc:
+                verdicts.append(self._failed(name, rule, exc))
+                stand = _worse(stand, rule)
+                continue
+            except Exception as exc:  # noqa: BLE001 - any failure of a model is the policy's to answer
+                verdicts.append(self._failed(name, rule, exc))
+                stand = _worse(stand, rule)
+                continue
+            if value >= rule.threshold:
+                verdicts.append(
+                    Verdict(name, "input", _outcome(rule), "MODEL", round(value, 4), 0, len(text))
+                )
+                stand = "block" if rule.action == "block" else stand
+        GUARD_SECONDS.labels("input", "models").observe(time.perf_counter() - begun)
+        return Judged(tuple(verdicts), stand)
+
+    async def _worst(self, score: Scores, texts: Sequence[str], deadline_s: float) -> tuple[float, str]:
+        if deadline_s <= 0:
+            raise TimeoutError
+        loop = asyncio.get_running_loop()
+
+        def work() -> tuple[float, str]:
+            return max(((score(text), text) for text in texts), default=(0.0, ""))
+
+        return await asyncio.wait_for(loop.run_in_executor(self._executor, work), deadline_s)
+
+    @staticmethod
+    def _failed(name: str, rule: Rule, exc: Exception) -> Verdict:
+        reason = "deadline" if isinstance(exc, TimeoutError) else type(exc).__name__
+        GUARD_ERRORS.labels(name, "input", reason).inc()
+        log.warning("guard_failed", guard=name, zone="input", reason=reason, fail=rule.fail)
+        outcome: Outcome = "block" if rule.fail == "closed" else "flag"
+        return Verdict(name, "input", outcome, "LATE" if reason == "deadline" else "FAILED", 1.0)
+
+
+def _worse(stand: Stand, rule: Rule) -> Stand:
+    if rule.fail == "closed" or stand == "block":
+        return "block"
+    return "degrade" if rule.fail == "degrade" or stand == "degrade" else "pass"
+
+
+def _outcome(rule: Rule) -> Outcome:
+    return "block" if rule.action == "block" else "redact" if rule.action == "redact" else "flag"
+
+
+def _is_allowed(name: str, rule: Rule) -> bool:
+    return name.casefold() in {pattern.casefold() for pattern in rule.allow}
+
+
+def unblocked(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Verdicts on earlier turns: they were answered for then, and are only told of now."""
+    return [
+        replace(verdict, verdict="flag") if verdict.verdict == "block" else verdict for verdict in verdicts
+    ]

@@ -1,0 +1,156 @@
+"""What leaves: words through the masks, then sentences through the judges, in a stream as in a whole reply."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from service.guard.chain import Guard, SentenceGuard, Verdict, apply_all
+from service.guard.sentence import Decision, SentenceStream, end_of_sentence
+from service.guard.stream import StreamGuard
+from service.logs import get_logger
+from service.metrics import GUARD_ERRORS, GUARD_SECONDS
+from service.policy import GuardPolicy, Rule
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a client of a stream is told: something was taken out, or the answer ends here."""
+
+    guard: str
+    action: str
+    rule: str
+
+
+@dataclass(slots=True)
+class Released:
+    """Text that may be sent, and what the client is to be told of the rest."""
+
+    text: str
+    notices: list[Notice] = field(default_factory=list)
+
+
+class SafeJudge:
+    """A sentence guard whose failure has the consequence that the policy wants, and is counted."""
+
+    def __init__(self, guard: SentenceGuard, rule: Rule) -> None:
+        self.name = guard.name
+        self._guard = guard
+        self._rule = rule
+
+    def judge(self, sentence: str) -> list[Verdict]:
+        """The guard's verdicts; when it fails `closed`, the sentence goes."""
+        try:
+            return self._guard.judge(sentence)
+        except Exception as exc:  # noqa: BLE001 - any failure of a guard is the policy's to answer
+            GUARD_ERRORS.labels(self.name, "output", type(exc).__name__).inc()
+            log.warning(
+                "guard_failed",
+                guard=self.name,
+                zone="output",
+                reason=type(exc).__name__,
+                fail=self._rule.fail,
+            )
+            return [
+                Verdict(self.name, "output", "flag" if self._rule.fail == "open" else "drop", "FAILED", 1.0)
+            ]
+
+
+class OutputGuards:
+    """One answer's guards. Feed pieces as they come; `released` text may be sent at once."""
+
+    def __init__(
+        self,
+        words: Sequence[Guard],
+        sentences: Sequence[SentenceGuard],
+        last: Sequence[Guard],
+        policy: GuardPolicy,
+        executor: Executor | None,
+    ) -> None:
+        self._words = StreamGuard(words)
+        self._sentences = SentenceStream(sentences)
+        self._holds_sentences = bool(sentences)
+        self._last = last
+        self._length = policy.output["length"]
+        self._executor = executor
+        self._sent_chars = 0
+        self._waiting = ""
+        self._told: set[int] = set()
+        self._extra: list[Verdict] = []
+        self._seconds = 0.0
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Everything that was found so far."""
+        return [*self._words.verdicts, *self._sentences.verdicts, *self._extra]
+
+    @property
+    def stopped(self) -> Decision | None:
+        """Why nothing more comes: `block`, `abstain`, or None."""
+        return self._sentences.stopped
+
+    @property
+    def has_dropped_all(self) -> bool:
+        """Whether sentences were dropped and none was left."""
+        return bool(self._sentences.dropped) and not self._sentences.sent
+
+    async def feed(self, text: str) -> Released:
+        """What can be sent now."""
+        begun = time.perf_counter()
+        released = self._words.feed(text)
+        out = await self._judge(released, is_last=False) if self._holds_sentences else released
+        return self._release(out, begun)
+
+    async def end(self, text: str) -> Released:
+        """The last piece and all that was held back."""
+        first, rest = await self.feed(text), await self.close()
+        return Released(first.text + rest.text, [*first.notices, *rest.notices])
+
+    async def close(self) -> Released:
+        """The rest."""
+        begun = time.perf_counter()
+        released = self._words.close()
+        out = await self._judge(released, is_last=True) if self._holds_sentences else released
+        result = self._release(out, begun)
+        GUARD_SECONDS.labels("output", "all").observe(self._seconds)
+        return result
+
+    async def _judge(self, text: str, *, is_last: bool) -> str:
+        """Sentences are judged in a thread, since models may be asked; text without an end waits here."""
+        self._waiting += text
+        if not is_last and not end_of_sentence(self._sentences.held + self._waiting):
+            return ""
+        waiting, self._waiting = self._waiting, ""
+
+        def work() -> str:
+            out = self._sentences.feed(waiting)
+            return out + self._sentences.close() if is_last else out
+
+        if self._executor is None:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def _release(self, text: str, begun: float) -> Released:
+        if self._length.is_on and self._length.limit and not self._sentences.stopped:
+            left = self._length.limit - self._sent_chars
+            if len(text) > left:
+                self._extra.append(
+                    Verdict(
+                        "length", "output", "block" if self._length.changes_text else "flag", "TOO_LONG", 1.0
+                    )
+                )
+                if self._length.changes_text:
+                    text = text[: max(left, 0)]
+                    self._sentences.stopped = "block"
+        self._sent_chars += len(text)
+        text, found = apply_all(self._last, text, "output")
+        self._extra += found
+        # By identity: what words and sentences found comes in turns, and each is told once.
+        fresh = [v for v in self.verdicts if v.verdict not in ("pass", "flag") and id(v) not in self._told]
+        notices = [Notice(v.guard, v.verdict, v.rule) for v in fresh]
+        self._told.update(map(id, fresh))
+        self._seconds += time.perf_counter() - begun
+        return Released(text, notices)

@@ -1,0 +1,89 @@
+"""Passages before they are believed: verdicts of ingestion, near copies that outvote the rest, and turns for sources.
+
+Poisoned passages for one question look alike (any pair with ROUGE-L above .25 appears in 297 of 300 sets of PoisonedRAG
+and in 5 of 120 honest ones), and an attacker can't forge who supplied them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ingestion.corpus import Hit
+from ingestion.detect.copies import alike
+from service.guard.chain import Outcome, Verdict
+from service.policy import Rule
+
+Trust = Callable[[str], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Vetted:
+    """The passages that may be used, and what was said of the others."""
+
+    hits: tuple[Hit, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def vet(hits: Sequence[Hit], rules: dict[str, Rule], trust: Trust) -> Vetted:
+    """Judge the passages of a question. `trust` gives a document's place and trust: `high`, `normal` or `low`."""
+    kept = list(hits)
+    verdicts: list[Verdict] = []
+    for name, judge in (("verdicts", _flagged), ("near_copies", _copies), ("per_source", _crowding)):
+        rule = rules[name]
+        if not rule.is_on:
+            continue
+        suspicious = judge(kept, rule, trust)
+        outcome: Outcome = "drop" if rule.action == "drop" else "flag"
+        verdicts += [Verdict(name, "retrieved", outcome, reason, 1.0) for _, reason in suspicious]
+        if rule.action == "drop":
+            out = {number for number, _ in suspicious}
+            kept = [hit for number, hit in enumerate(kept) if number not in out]
+    return Vetted(tuple(_by_trust(kept, trust)), tuple(verdicts))
+
+
+def _flagged(hits: Sequence[Hit], rule: Rule, trust: Trust) -> list[tuple[int, str]]:
+    return [
+        (i, "INGESTION_" + hit.chunk.verdict.upper())
+        for i, hit in enumerate(hits)
+        if hit.chunk.verdict != "pass"
+    ]
+
+
+def _copies(hits: Sequence[Hit], rule: Rule, trust: Trust) -> list[tuple[int, str]]:
+    """Short passages of at least `limit` documents that say nearly the same, but for those of a trusted source.
+
+    Two honest pages may share a sentence (one question of the demo in ten has such a pair, none has three).
+    """
+    groups = alike([hit.chunk.text for hit in hits], [hit.chunk.document_id for hit in hits], rule.threshold)
+    crowded = [g for g in groups if len({hits[i].chunk.document_id for i in g}) >= max(rule.limit, 2)]
+    return [
+        (i, "NEAR_COPY") for group in crowded for i in group if trust(hits[i].chunk.document_id)[1] != "high"
+    ]
+
+
+def _crowding(hits: Sequence[Hit], rule: Rule, trust: Trust) -> list[tuple[int, str]]:
+    """Passages of one place beyond its share, where other places have something to say too."""
+    places = [trust(hit.chunk.document_id) for hit in hits]
+    if len({place for place, _ in places}) < 2:
+        return []
+    counts: Counter[str] = Counter()
+    found = []
+    for i, (place, level) in enumerate(places):
+        counts[place] += 1
+        if level != "high" and counts[place] > max(rule.limit, 1):
+            found.append((i, "SOURCE_CROWDS"))
+    return found
+
+
+_WEIGHT = {"high": 1.1, "normal": 1.0, "low": 0.8}
+
+
+def _by_trust(hits: Sequence[Hit], trust: Trust) -> list[Hit]:
+    """Best first, with scores weighed by how far their source is trusted."""
+    weights = [
+        _WEIGHT[trust(hit.chunk.document_id)[1] if hit.chunk.verdict == "pass" else "low"] for hit in hits
+    ]
+    if len(set(weights)) < 2:
+        return list(hits)
+    order = sorted(range(len(hits)), key=lambda i: -hits[i].score * weights[i])
+    return [hits[i] for i in order]

@@ -1,0 +1,168 @@
+"""What guards do: the `guards` section of the scope file, typed and checked. Knows no guard.
+
+Every guard of every zone has a default, so that a scope says only what it wants otherwise. An assistant's own `guards`
+are laid over the scope's.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Zone = Literal["input", "retrieved", "output"]
+Action = Literal["off", "flag", "redact", "drop", "block", "abstain"]
+Fail = Literal["open", "closed", "degrade"]
+
+
+class Rule(BaseModel):
+    """What becomes of a finding of one guard in one zone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    action: Action = Field(
+        description="`off`; `flag` only says so, in the reply, the record and the metrics; `redact` takes the finding out;"
+        " `drop` the sentence or passage; `block` refuses, in a stream from there on; `abstain` says that the documents"
+        " don't answer."
+    )
+    threshold: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="Least score of a finding that counts. Rules that are right or wrong score 1."
+    )
+    deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
+        0.25, description="Longest wait for a model; rules need none."
+    )
+    fail: Fail = Field(
+        "open",
+        description="When a guard fails or is late: `open` goes on and says so, `closed` refuses, `degrade` answers with"
+        " sentences of the documents alone, which no prompt can talk into anything.",
+    )
+    allow: list[str] = Field(
+        [], description="Shell patterns of what is never a finding, e.g. hosts or values; in any case."
+    )
+    model: str | None = Field(
+        None,
+        description="Folder or hub name of a classifier that takes the built-in head's place (extra `models`).",
+    )
+    limit: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="A number where the guard has one: characters, passages of a source, repeats; 0: its default.",
+    )
+    groups: list[str] = Field(
+        [],
+        description="Groups of callers to whom personal data in passages that they may see is shown (guard `pii`).",
+    )
+    restore: bool = Field(
+        False, description="Whether the asker's own personal data is put back into the reply (guard `pii`)."
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the guard runs at all."""
+        return self.action != "off"
+
+    @property
+    def changes_text(self) -> bool:
+        """Whether a finding has a consequence beyond being told of."""
+        return self.action not in ("off", "flag")
+
+
+# Every guard by zone, with what it may do and what it does when the scope says nothing.
+_DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
+    "input": {
+        "length": {"action": "block", "limit": 20_000},
+        "injection": {"action": "block", "fail": "closed"},
+        "injection_model": {"action": "block", "threshold": 0.9, "fail": "degrade"},
+        "secrets": {"action": "redact"},
+        "pii": {"action": "redact"},
+        "toxicity": {"action": "flag", "threshold": 0.5},
+    },
+    "retrieved": {
+        "verdicts": {"action": "flag"},
+        "near_copies": {"action": "drop", "threshold": 0.25, "limit": 3},
+        "per_source": {"action": "off", "limit": 3},
+    },
+    "output": {
+        "citations": {"action": "redact"},
+        "secrets": {"action": "redact"},
+        "pii": {"action": "redact"},
+        "egress": {"action": "redact"},
+        "numbers": {"action": "redact"},
+        "leak": {"action": "block"},
+        "exact": {"action": "drop"},
+        "grounding": {"action": "flag", "threshold": 0.3},
+        "toxicity": {"action": "drop", "threshold": 0.5},
+        "repetition": {"action": "block", "limit": 3},
+        "length": {"action": "block", "limit": 20_000},
+    },
+}
+_MAY: dict[str, frozenset[str]] = {
+    "input": frozenset({"off", "flag", "redact", "block"}),
+    "retrieved": frozenset({"off", "flag", "drop"}),
+    "output": frozenset({"off", "flag", "redact", "drop", "block", "abstain"}),
+}
+_REDACTS_ONLY = frozenset({"citations", "secrets", "pii", "egress", "numbers"})
+_NEVER_REDACTS = frozenset(
+    {"length", "injection", "injection_model", "toxicity", "leak", "exact", "grounding", "repetition"}
+)
+
+
+class GuardPolicy(BaseModel):
+    """The rules of every zone, by guard, and the longest that all guards of a zone may take together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
+        0.5, description="Longest wait for all models of a zone together."
+    )
+    input: dict[str, Rule]
+    retrieved: dict[str, Rule]
+    output: dict[str, Rule]
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> "GuardPolicy":
+        for zone in ("input", "retrieved", "output"):
+            for name, rule in self.of(zone).items():
+                if name not in _DEFAULTS[zone]:
+                    raise ValueError(
+                        f"there is no guard {name!r} in the zone {zone!r}; choose of {sorted(_DEFAULTS[zone])}"
+                    )
+                allowed = _MAY[zone] - ({"redact"} if name in _NEVER_REDACTS else set())
+                if name in _REDACTS_ONLY:
+                    allowed &= {"off", "flag", "redact"}
+                if rule.action not in allowed:
+                    raise ValueError(f"{zone}.{name} can't {rule.action!r}; choose of {sorted(allowed)}")
+        return self
+
+    def of(self, zone: Zone) -> dict[str, Rule]:
+        """The rules of a zone."""
+        return {"input": self.input, "retrieved": self.retrieved, "output": self.output}[zone]
+
+
+def policy_of(*layers: Mapping[str, Any]) -> GuardPolicy:
+    """The defaults with layers of a scope file laid over them, the last on top.
+
+    A guard may be a mapping of what differs or an action alone. Raises pydantic's `ValidationError` or `ValueError`.
+    """
+    merged: dict[str, Any] = {
+        zone: {n: dict(r) for n, r in rules.items()} for zone, rules in _DEFAULTS.items()
+    }
+    for layer in layers:
+        for key, value in layer.items():
+            if key not in _DEFAULTS:
+                merged[key] = value
+                continue
+            if not isinstance(value, Mapping):
+                raise ValueError(f"guards.{key} must map guards to rules, and is {value!r}")
+            for name, rule in value.items():
+                merged[key].setdefault(str(name), {}).update(_as_rule(rule))
+    return GuardPolicy.model_validate(merged)
+
+
+def _as_rule(value: object) -> Mapping[str, Any]:
+    # YAML reads a bare `off` as false.
+    if value is False:
+        return {"action": "off"}
+    return (
+        {str(k): ("off" if k == "action" and v is False else v) for k, v in value.items()}
+        if isinstance(value, Mapping)
+        else {"action": value}
+    )
