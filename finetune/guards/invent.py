@@ -58,24 +58,59 @@ def invent(pool: Pool, count: int, rng: random.Random) -> list[tuple[str, str, b
         if not sentences:
             continue
         i = rng.randrange(len(sentences))
-        size = rng.choice([1, 1, 2, 4, 6])
+        size = rng.choice([1, 1, 2, 4, 6, 10])
         begin = max(0, i - rng.randrange(size))
-        evidence = " ".join(sentences[begin : begin + size])
-        if sentences[i] not in evidence:
-            evidence = sentences[i]
+        chosen = sentences[begin : begin + size]
+        if sentences[i] not in chosen:
+            chosen = [sentences[i]]
+        others = [s for s in sentences if s not in chosen]
         claim, is_supported = _leaner(_shorter(sentences[i], rng), rng), True
         chance = rng.random()
-        if chance < 0.5:
-            claim, is_supported = _changed(claim, passage, pool, rng), False
-        elif chance < 0.58:
-            others = [s for s in sentences if s not in evidence]
-            if others:
-                claim, is_supported = _leaner(_shorter(rng.choice(others), rng), rng), False
+        if chance < 0.47:
+            claim, is_supported = changed(claim, passage, pool, rng), False
+        elif chance < 0.54 and others:
+            claim, is_supported = _leaner(_shorter(rng.choice(others), rng), rng), False
+        if rng.random() < 0.25:
+            # A claim of two parts is supported when both are.
+            second, is_second = _second(chosen, others, passage, pool, rng)
+            parts = [claim, second]
+            rng.shuffle(parts)
+            claim, is_supported = _joined(parts[0], parts[1], rng), is_supported and is_second
+        evidence = " ".join(_amid(chosen, pool, rng) if rng.random() < 0.25 else chosen)
         if rng.random() < 0.3:
             claim = rng.choice(_OPENINGS) + claim[:1].lower() + claim[1:]
         if rng.random() < 0.4:
             claim = _as_dialogue(claim)
         found.append((claim, evidence, is_supported))
+    return found
+
+
+def _second(
+    chosen: Sequence[str], others: Sequence[str], passage: str, pool: Pool, rng: random.Random
+) -> tuple[str, bool]:
+    """Another part for a claim, and whether the chosen sentences support it."""
+    said = _leaner(_shorter(rng.choice(chosen), rng), rng)
+    chance = rng.random()
+    if chance < 0.3:
+        return changed(said, passage, pool, rng), False
+    if chance < 0.4 and others:
+        return _leaner(_shorter(rng.choice(others), rng), rng), False
+    return said, True
+
+
+def _joined(one: str, other: str, rng: random.Random) -> str:
+    joint = rng.choice([", and ", " and ", ", while ", ". ", ". ", " ; "])
+    return one.rstrip(". ") + joint + (other if joint == ". " else other[:1].lower() + other[1:])
+
+
+def _amid(chosen: Sequence[str], pool: Pool, rng: random.Random) -> list[str]:
+    """Sentences among those of another passage, as on a page of the web, in order."""
+    others = [s for s in sentences_of(rng.choice(pool.passages)) if len(s.split()) < 45][: rng.randint(2, 7)]
+    places = sorted(rng.randint(0, len(others)) for _ in chosen)
+    found: list[str] = []
+    for number, other in enumerate([*others, ""]):
+        found += [said for said, place in zip(chosen, places, strict=True) if place == number]
+        found += [other] if other else []
     return found
 
 
@@ -100,7 +135,7 @@ def _as_dialogue(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"([.,!?;:'()\"-])", r" \1 ", text.lower())).strip()
 
 
-def _changed(claim: str, passage: str, pool: Pool, rng: random.Random) -> str:
+def changed(claim: str, passage: str, pool: Pool, rng: random.Random) -> str:
     """The claim with one thing wrong; another claim where nothing can be changed."""
     order = list(_CHANGES)
     rng.shuffle(order)

@@ -45,11 +45,14 @@ _BASE64 = re.compile(r"(?<![\w+/=])(?:[A-Za-z0-9+/_-]{4}){5,}[A-Za-z0-9+/_-]{0,3
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ ,:]?){12,}(?![0-9A-Za-z])")
 _BINARY = re.compile(r"(?<!\d)[01]{8}(?:\s?[01]{8}){5,}(?!\d)")
 _MORSE = re.compile(r"(?<![\w.-])(?:[.-]{1,5}[ /]+){5,}[.-]{1,5}(?![\w])")
+_SIGNS = re.compile(r"[.-][ /]+[.-]")
+_LEAST_BYTES, _LEAST_BASE64 = 12, 20
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}|&#x?[0-9a-fA-F]{2,5};|%[0-9A-Fa-f]{2}){6,}")
 _LETTERS_OF_MORSE = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
 _MORSE_CODE = dict(zip(_LETTERS_OF_MORSE.split(), "abcdefghijklmnopqrstuvwxyz", strict=True))
 _PIG = re.compile(r"\b([a-z]+?)([bcdfghjklmnpqrstvwxz]{1,3})ay\b", re.IGNORECASE)
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_LATIN_WORDS = re.compile(r"[a-z]+")
 _LATIN = re.compile(r"[A-Za-z]")
 _MOST_DECODED = 20
 _LINE_END = re.compile(r"(?<=[.!?\n])")
@@ -132,8 +135,8 @@ def _plain(text: str) -> View:
 
 def _decoded(text: str) -> Iterator[View]:
     count = 0
-    for pattern, decode in _DECODERS:
-        for match in pattern.finditer(text):
+    for pattern, decode, may_be in _DECODERS:
+        for match in pattern.finditer(text) if may_be(text) else ():
             decoded = decode(match[0])
             if decoded is None or not _reads_like_text(decoded):
                 continue
@@ -177,12 +180,22 @@ def _from_escapes(piece: str) -> str | None:
     return unquote(html.unescape(text))
 
 
-_DECODERS: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
-    (_BINARY, _from_binary),
-    (_HEX, _from_hex),
-    (_BASE64, _from_base64),
-    (_MORSE, _from_morse),
-    (_ESCAPES, _from_escapes),
+def _has_bytes(text: str) -> bool:
+    """Every letter of ASCII has a digit in hexadecimal, and eight in binary."""
+    return sum(map(text.count, "0123456789")) >= _LEAST_BYTES
+
+
+def _has_long_word(text: str) -> bool:
+    return max(map(len, text.split()), default=0) >= _LEAST_BASE64
+
+
+# Each with a cheap necessary condition, since few texts hold any.
+_DECODERS: tuple[tuple[re.Pattern[str], Callable[[str], str | None], Callable[[str], bool]], ...] = (
+    (_BINARY, _from_binary, _has_bytes),
+    (_HEX, _from_hex, _has_bytes),
+    (_BASE64, _from_base64, _has_long_word),
+    (_MORSE, _from_morse, lambda text: "." in text and "-" in text and bool(_SIGNS.search(text))),
+    (_ESCAPES, _from_escapes, lambda text: "\\u" in text or "&#" in text or "%" in text),
 )
 
 
@@ -200,16 +213,17 @@ def _turned(text: str) -> Iterator[View]:
     offset = 0
     for line in _LINE_END.split(text):
         start, offset = offset, offset + len(line)
-        words = re.findall(r"[A-Za-z]+", line)
-        if len(words) < _LEAST_WORDS or sum(word.lower() in _NATURAL for word in words) * 10 >= len(words):
+        words = _LATIN_WORDS.findall(line.lower())
+        if len(words) < _LEAST_WORDS or sum(map(_NATURAL.__contains__, words)) * 10 >= len(words):
             continue
-        best = max(_turns(line), key=lambda turned: _common(re.findall(r"[A-Za-z]+", turned)))
-        if _common(re.findall(r"[A-Za-z]+", best)) >= _LEAST_COMMON:
+        best = max(_turns(line), key=_common)
+        if _common(best) >= _LEAST_COMMON:
             yield View("turned", best, start, offset)
 
 
-def _common(words: Sequence[str]) -> float:
-    return sum(word.lower() in _COMMON for word in words) / max(len(words), 1)
+def _common(text: str) -> float:
+    words = _LATIN_WORDS.findall(text.lower())
+    return sum(map(_COMMON.__contains__, words)) / max(len(words), 1)
 
 
 def _turns(line: str) -> Iterator[str]:
@@ -224,11 +238,8 @@ def _turns(line: str) -> Iterator[str]:
 
 def _joined(text: str) -> Iterator[View]:
     """The text with parted letters together and digits read as letters, where there are any."""
-    joined = text
-    if _SPACED.search(joined):
-        joined = _SPACED.sub(lambda found: re.sub(r"[ .\-_*]", "", found[0]), joined)
-    if _LEET_WORD.search(joined):
-        joined = _LEET_WORD.sub(_unleet, joined)
+    joined = _SPACED.sub(lambda found: re.sub(r"[ .\-_*]", "", found[0]), text)
+    joined = _LEET_WORD.sub(_unleet, joined)
     if joined != text:
         yield View("joined", joined, 0, len(text))
 

@@ -13,10 +13,10 @@ from ingestion.embed.builtin import BUILTIN_DIR, RUNTIME_CACHE, rounded, verify_
 from ingestion.sentences import sentence_spans
 
 PAIRS_DIR = Path(__file__).parent / "pairs-minilm-l6-v2-int8"
-MAX_TOKENS = 224
+MAX_TOKENS = 320
 SUPPORTS, ANSWERS = 0, 1
 # Longer evidence is cut to the sentences that share most words with the claim, in reading order.
-_MOST_WORDS = 150
+_MOST_WORDS = 220
 _WORD = re.compile(r"\w+")
 
 
@@ -27,7 +27,7 @@ class PairJudge:
         self.digest = str(verify_artefact(folder)["digest"])
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(MAX_TOKENS, strategy="only_second")
+        self._tokenizer.enable_truncation(MAX_TOKENS, strategy="longest_first")
         config: dict[str, str | int] = {
             "PERFORMANCE_HINT": "LATENCY",
             "CPU_RUNTIME_CACHE_CAPACITY": RUNTIME_CACHE,

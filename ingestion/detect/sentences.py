@@ -63,9 +63,12 @@ class Piece:
 
 
 def pieces_of(text: str, language: str = "en") -> list[Piece]:
-    """Every sentence, long ones cut; nothing is left out but scraps of two characters."""
+    """Every sentence, long ones cut; nothing is left out but scraps of two characters between spaces."""
     found: list[Piece] = []
+    scrap = (-1, -1)
     for start, end in sentence_spans(text, language):
+        if scrap[1] == start:
+            start = scrap[0]
         while end - start > _MOST_CHARS:
             space = text.rfind(" ", start + _MOST_CHARS // 2, start + _MOST_CHARS)
             cut = space if space > start else start + _MOST_CHARS
@@ -73,6 +76,8 @@ def pieces_of(text: str, language: str = "en") -> list[Piece]:
             start = cut
         if end - start >= _LEAST_CHARS:
             found.append(Piece(text[start:end], start, end))
+        else:
+            scrap = (start, end)
     return found
 
 

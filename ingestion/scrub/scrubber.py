@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from threading import Lock
@@ -23,8 +23,14 @@ _MARKS = re.compile(
     r"|\b(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}|\b(?=(?:[A-Z]*\d){4})[A-Z0-9]{9,16}\b|\b[XYZ]\d{7}|\b\d{8}-?[A-Z]\b"
     r"|\b[A-Z]{2}(?: ?\d\d){3} ?[A-Z]\b|\b\d{6}[-+A]\d{3}|\bxox|PRIVATE KEY"
 )
+_SIGN = re.compile(r"[@\d]|::|xox|PRIVATE KEY|[a-fA-F][:-][a-fA-F]{1,4}[:-]")
+# Longer than the longest gaps in a mark: six of four characters between seven digits.
+_AROUND_SIGN = 40
 _DOMAIN = re.compile(r"\b\w+\.[a-z]{2,6}\b")
-_DIGITS = re.compile(r"\d(?:[\s().+/\u2010-\u2015-]{0,4}\d){6}")
+_DIGITS = re.compile(r"(?<![A-Za-z\d])(?<!\d\.)\d(?:[\s().+/\u2010-\u2015-]{0,4}\d){6,}")
+_NO_TELEPHONE = re.compile(
+    r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:\s[012]\d)?|(?:1[6-9]|20)\d\d\s?[\u2010-\u2015-]{1,2}\s?(?:1[6-9]|20)\d\d|10\.\d{4,}/[\d./-]+"
+)
 # Bare numbers get low scores from Presidio; at .4 and above it has seen a format or a checksum.
 _MIN_SCORE = 0.4
 _MIN_SCORE_IN_CONTEXT = 0.05
@@ -210,25 +216,29 @@ class Scrubber:
         return found
 
     def _find_within(self, text: str) -> list[Finding]:
-        entities = self._worth_looking_for(text)
-        if not entities:
-            return []
+        """Telephone numbers come last, among what is left: they are the dearest to look for, and much looks like one."""
         taken: list[Finding] = []
+        others = self._worth_looking_for(text)
+        if others:
+            self._find_again(text, others, taken)
+        if "PHONE_NUMBER" in self._patterns and may_hold_telephone(_without(text, taken, "\n")):
+            self._find_again(text, ["PHONE_NUMBER"], taken)
+        return taken
+
+    def _find_again(self, text: str, entities: list[str], taken: list[Finding]) -> None:
+        """Adds what is found to `taken`, and looks at the rest until nothing more is."""
         for _ in range(_PASSES):
             found = self._pass(_without(text, taken, "\n"), entities)
             taken += found
             if not found:
                 break
-        return taken
 
     def _worth_looking_for(self, text: str) -> list[str]:
-        """The types of which a text may hold one. Telephone numbers are the dearest to look for."""
-        has_marks = may_hold_identifiers(text)
+        """The types, less telephone numbers, of which a text may hold one."""
+        if may_hold_identifiers(text):
+            return [e for e in self._patterns if e != "PHONE_NUMBER"]
         has_domain = "DOMAIN_NAME" in self._patterns and _DOMAIN.search(text) is not None
-        if not has_marks:
-            return ["DOMAIN_NAME"] if has_domain else []
-        has_digits = _DIGITS.search(text) is not None
-        return [e for e in self._patterns if e != "PHONE_NUMBER" or has_digits]
+        return ["DOMAIN_NAME"] if has_domain else []
 
     def _pass(self, text: str, entities: list[str]) -> list[Finding]:
         results = self._analyzer.analyze(
@@ -308,7 +318,7 @@ class Scrubber:
 def _around_marks(text: str) -> list[tuple[int, int]]:
     """Parts of a text around what may be an identifier, with the words that decide about it; whole words always."""
     spans: list[tuple[int, int]] = []
-    for mark in _MARKS.finditer(text):
+    for mark in _marks(text):
         start = max(0, mark.start() - _WINDOW_CHARS)
         end = min(len(text), mark.end() + _WINDOW_CHARS)
         while start > 0 and not text[start - 1].isspace():
@@ -320,6 +330,23 @@ def _around_marks(text: str) -> list[tuple[int, int]]:
         else:
             spans.append((start, end))
     return spans
+
+
+def _marks(text: str) -> Iterator[re.Match[str]]:
+    """What may be an identifier, sought only around what every mark holds."""
+    position = 0
+    while (sign := _SIGN.search(text, position)) is not None:
+        start, last = max(position, sign.start() - _AROUND_SIGN), sign.end()
+        # Signs that are close belong to one part.
+        while (other := _SIGN.search(text, last, last + _AROUND_SIGN)) is not None:
+            last = other.end()
+        end = min(len(text), last + _AROUND_SIGN)
+        while start > position and not text[start - 1].isspace():
+            start -= 1
+        while end < len(text) and not text[end].isspace():
+            end += 1
+        yield from _MARKS.finditer(text, start, end)
+        position = end
 
 
 def _follows_business_word(text: str, start: int) -> bool:
@@ -339,7 +366,12 @@ def _blank(found: re.Match[str]) -> str:
 
 def may_hold_identifiers(text: str) -> bool:
     """A cheap necessary condition for any finding of a pattern."""
-    return bool(_MARKS.search(text))
+    return next(_marks(text), None) is not None
+
+
+def may_hold_telephone(text: str) -> bool:
+    """The same for telephone numbers: seven digits that no letter precedes, and that are no date, years or DOI."""
+    return any(not _NO_TELEPHONE.fullmatch(found[0]) for found in _DIGITS.finditer(text))
 
 
 def _priority(result: "RecognizerResult") -> tuple[int, int, int]:

@@ -133,29 +133,38 @@ class EvidenceFinder:
             batch = self._waiting[: self._max_batch]
             del self._waiting[: self._max_batch]
             try:
-                results = await loop.run_in_executor(self._executor, self._work, batch)
+                await loop.run_in_executor(self._executor, self._work, batch, loop)
             except Exception as exc:  # noqa: BLE001 - each waiting request must hear of it
                 for waiting in batch:
-                    if not waiting.future.done():
-                        waiting.future.set_exception(exc)
-                continue
-            for waiting, result in zip(batch, results, strict=True):
-                if not waiting.future.done():
-                    waiting.future.set_result(result)
+                    _settle(waiting.future, exc)
 
-    def _work(self, batch: Sequence[_Waiting]) -> list[Found | Evidence]:
-        """Questions to the same model are embedded together."""
-        begun = time.perf_counter()
-        questions: dict[int, Question] = {}
-        by_model: dict[str, list[int]] = {}
-        for number, waiting in enumerate(batch):
-            by_model.setdefault(waiting.release.manifest.embedder_digest, []).append(number)
-        for numbers in by_model.values():
-            embedder = self._embedders.of(batch[numbers[0]].release)
-            found = embedder.encode_questions([batch[number].query for number in numbers])
-            questions |= dict(zip(numbers, found, strict=True))
-        embed_s = time.perf_counter() - begun
-        return [self._one(waiting, questions[number], embed_s) for number, waiting in enumerate(batch)]
+    def _work(self, batch: Sequence[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        """Questions to the same model are embedded together; each is answered as soon as it can be."""
+        by_model: dict[str, list[_Waiting]] = {}
+        for waiting in batch:
+            by_model.setdefault(waiting.release.manifest.embedder_digest, []).append(waiting)
+        for group in by_model.values():
+            begun = time.perf_counter()
+            try:
+                embedder = self._embedders.of(group[0].release)
+                questions = embedder.encode_questions([waiting.query for waiting in group])
+            except Exception as exc:  # noqa: BLE001 - each waiting request must hear of it
+                for waiting in group:
+                    loop.call_soon_threadsafe(_settle, waiting.future, exc)
+                continue
+            embed_s = time.perf_counter() - begun
+            for waiting, question in zip(group, questions, strict=True):
+                if not waiting.future.done():
+                    loop.call_soon_threadsafe(
+                        _settle, waiting.future, self._tried(waiting, question, embed_s)
+                    )
+
+    def _tried(self, waiting: _Waiting, question: Question, embed_s: float) -> Found | Evidence | Exception:
+        """A question that fails takes no other with it."""
+        try:
+            return self._one(waiting, question, embed_s)
+        except Exception as exc:  # noqa: BLE001 - raised again where it is waited for
+            return exc
 
     def _one(self, waiting: _Waiting, question: Question, embed_s: float) -> Found | Evidence:
         begun = time.perf_counter()
@@ -188,3 +197,12 @@ class EvidenceFinder:
         more = settings.model_copy(update={"top_k": min(settings.top_k + 2 * lost, 50)})
         again = vet(retrieve(release, query, more, waiting.view, tools), waiting.rules, release.texts.trust)
         return again.hits[: settings.top_k], again.verdicts
+
+
+def _settle(future: asyncio.Future[Found | Evidence], result: Found | Evidence | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

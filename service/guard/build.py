@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
 
 from ingestion.corpus import Hit
 from ingestion.scrub import Scrubber
@@ -12,11 +11,12 @@ from service.guard.chain import Digests, Flagging, Guard, SentenceGuard
 from service.guard.citations import CitationGuard
 from service.guard.egress import EgressGuard
 from service.guard.exact import ExactGuard, NumberGuard
+from service.guard.failure import SafeJudge, TimedJudges
 from service.guard.input import InputGuards
 from service.guard.judges import GroundingGuard, RepetitionGuard, ToxicityGuard
 from service.guard.leak import LeakGuard
 from service.guard.models import Models, Scores
-from service.guard.output import OutputGuards, SafeJudge
+from service.guard.output import OutputGuards
 from service.guard.pii import PiiGuard, RestoreGuard
 from service.guard.secrets import SecretGuard
 from service.policy import GuardPolicy, Rule
@@ -110,7 +110,11 @@ class AssistantGuards:
             [RestoreGuard(told.originals)] if told.originals and self.policy.input["pii"].restore else []
         )
         return OutputGuards(
-            _switched(words), self._sentence_guards(told, passages), last, self.policy, self._executor
+            _switched(words),
+            self._sentence_guards(told, passages),
+            last,
+            self.policy,
+            in_thread=self._executor is not None,
         )
 
     def _pii(self, told: Told, passages: Sequence[str]) -> PiiGuard:
@@ -127,37 +131,30 @@ class AssistantGuards:
     def _sentence_guards(self, told: Told, passages: Sequence[str]) -> list[SentenceGuard]:
         rules = self.policy.output
         language = told.hits[0].chunk.language if told.hits else "en"
-        found: list[tuple[Rule, SentenceGuard | None]] = [
-            (
-                rules["leak"],
-                LeakGuard(
-                    self._rules,
-                    self._canary,
-                    rules["leak"].action,
-                    "\n".join([*passages, *told.conversation]),
-                ),
-            ),
+        context = "\n".join([*passages, *told.conversation])
+        leak = LeakGuard(self._rules, self._canary, rules["leak"], context)
+        by_rules: list[tuple[Rule, SentenceGuard]] = [
+            (rules["leak"], leak),
             (rules["repetition"], RepetitionGuard(rules["repetition"])),
-            (rules["exact"], ExactGuard(passages, told.conversation, _outcome_of(rules["exact"]), language)),
-            (
-                rules["toxicity"],
-                ToxicityGuard(self._output_toxicity, rules["toxicity"]) if self._output_toxicity else None,
-            ),
-            (
-                rules["grounding"],
-                GroundingGuard(self._support, passages, rules["grounding"]) if self._support else None,
-            ),
+            (rules["exact"], ExactGuard(passages, told.conversation, rules["exact"], language)),
         ]
-        return [SafeJudge(guard, rule) for rule, guard in found if rule.is_on and guard is not None]
+        by_models: list[tuple[Rule, SentenceGuard]] = []
+        if self._output_toxicity:
+            by_models.append((rules["toxicity"], ToxicityGuard(self._output_toxicity, rules["toxicity"])))
+        if self._support and rules["grounding"].is_on:
+            guard = GroundingGuard(self._support, passages, rules["grounding"])
+            by_models.append((rules["grounding"], guard))
+        found: list[SentenceGuard] = [SafeJudge(guard, rule) for rule, guard in by_rules if rule.is_on]
+        if self._executor is None:
+            return found + [SafeJudge(guard, rule) for rule, guard in by_models]
+        if by_models:
+            found.append(TimedJudges(by_models, self._executor, self.policy.deadline_s))
+        return found
 
 
 def _switched(guards: Sequence[tuple[Rule, Guard]]) -> list[Guard]:
     """Those that are on; those that only flag leave the text alone."""
     return [guard if rule.changes_text else Flagging(guard) for rule, guard in guards if rule.is_on]
-
-
-def _outcome_of(rule: Rule) -> Any:
-    return rule.action
 
 
 __all__ = ["AssistantGuards", "Told"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from service.policy import Zone
+from service.policy import Rule, Zone
 
 Outcome = Literal["pass", "flag", "redact", "drop", "block", "abstain"]
 
@@ -27,6 +27,11 @@ class Verdict:
     start: int | None = None
     end: int | None = None
     digest: str = ""
+
+
+def outcome_of(rule: Rule) -> Outcome:
+    """What a finding leads to."""
+    return "pass" if rule.action == "off" else rule.action
 
 
 class Guard(Protocol):

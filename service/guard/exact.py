@@ -6,8 +6,8 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from ingestion.sentences import sentence_spans
-from service.guard.chain import Outcome, Verdict
-from service.policy import Zone
+from service.guard.chain import Verdict, outcome_of
+from service.policy import Rule, Zone
 
 REMOVED = "[…]"
 # Digits with inner separators; units and signs around them stay out of it.
@@ -136,12 +136,10 @@ class ExactGuard:
 
     name = "exact"
 
-    def __init__(
-        self, passages: Sequence[str], spoken: Sequence[str], outcome: Outcome, language: str
-    ) -> None:
+    def __init__(self, passages: Sequence[str], spoken: Sequence[str], rule: Rule, language: str) -> None:
         self._passages = list(passages)
         self._spoken = " ".join(spoken)
-        self._outcome = outcome
+        self._outcome = outcome_of(rule)
         self._has_names = language != "de"  # where every noun has a capital, names can't be told by it
 
     def judge(self, sentence: str) -> list[Verdict]:

@@ -9,13 +9,12 @@ from typing import Literal
 
 from ingestion.detect.injection import by_rules
 from ingestion.detect.normalise import views_of
-from service.guard.chain import Guard, Outcome, Verdict, apply_all
+from service.guard.chain import Guard, Verdict, apply_all, outcome_of
+from service.guard.failure import failed
 from service.guard.models import Scores
-from service.logs import get_logger
-from service.metrics import GUARD_ERRORS, GUARD_SECONDS
+from service.metrics import GUARD_SECONDS
 from service.policy import GuardPolicy, Rule
 
-log = get_logger()
 Stand = Literal["pass", "degrade", "block"]
 
 
@@ -65,7 +64,7 @@ class InputGuards:
             verdicts += self._by_length(text)
             verdicts += self._by_rules(text)
         except Exception as exc:  # noqa: BLE001 - a guard that fails must not fail open
-            verdicts.append(self._failed("injection", self._policy.input["injection"], exc))
+            verdicts.append(failed("injection", "input", self._policy.input["injection"], exc))
         # What masks personal data must not fail in silence: its errors end the request.
         safe, found = apply_all(self._redactors(originals), text, "input")
         GUARD_SECONDS.labels("input", "rules").observe(time.perf_counter() - begun)
@@ -75,14 +74,14 @@ class InputGuards:
         rule = self._policy.input["length"]
         if not rule.is_on or not rule.limit or len(text) <= rule.limit:
             return []
-        return [Verdict("length", "input", _outcome(rule), "TOO_LONG", 1.0, rule.limit, len(text))]
+        return [Verdict("length", "input", outcome_of(rule), "TOO_LONG", 1.0, rule.limit, len(text))]
 
     def _by_rules(self, text: str) -> list[Verdict]:
         rule = self._policy.input["injection"]
         if not rule.is_on:
             return []
         return [
-            Verdict("injection", "input", _outcome(rule), f.rule.upper(), f.score, f.start, f.end)
+            Verdict("injection", "input", outcome_of(rule), f.rule.upper(), f.score, f.start, f.end)
             for f in by_rules(text, views_of(text), is_document=False)
             if not _is_allowed(f.rule, rule)
         ]
@@ -103,16 +102,16 @@ class InputGuards:
             try:
                 value, text = await self._worst(score, texts, min(rule.deadline_s, left))
             except TimeoutError as exc:
-                verdicts.append(self._failed(name, rule, exc))
+                verdicts.append(failed(name, "input", rule, exc))
                 stand = _worse(stand, rule)
                 continue
             except Exception as exc:  # noqa: BLE001 - any failure of a model is the policy's to answer
-                verdicts.append(self._failed(name, rule, exc))
+                verdicts.append(failed(name, "input", rule, exc))
                 stand = _worse(stand, rule)
                 continue
             if value >= rule.threshold:
                 verdicts.append(
-                    Verdict(name, "input", _outcome(rule), "MODEL", round(value, 4), 0, len(text))
+                    Verdict(name, "input", outcome_of(rule), "MODEL", round(value, 4), 0, len(text))
                 )
                 stand = "block" if rule.action == "block" else stand
         GUARD_SECONDS.labels("input", "models").observe(time.perf_counter() - begun)
@@ -128,23 +127,11 @@ class InputGuards:
 
         return await asyncio.wait_for(loop.run_in_executor(self._executor, work), deadline_s)
 
-    @staticmethod
-    def _failed(name: str, rule: Rule, exc: Exception) -> Verdict:
-        reason = "deadline" if isinstance(exc, TimeoutError) else type(exc).__name__
-        GUARD_ERRORS.labels(name, "input", reason).inc()
-        log.warning("guard_failed", guard=name, zone="input", reason=reason, fail=rule.fail)
-        outcome: Outcome = "block" if rule.fail == "closed" else "flag"
-        return Verdict(name, "input", outcome, "LATE" if reason == "deadline" else "FAILED", 1.0)
-
 
 def _worse(stand: Stand, rule: Rule) -> Stand:
     if rule.fail == "closed" or stand == "block":
         return "block"
     return "degrade" if rule.fail == "degrade" or stand == "degrade" else "pass"
-
-
-def _outcome(rule: Rule) -> Outcome:
-    return "block" if rule.action == "block" else "redact" if rule.action == "redact" else "flag"
 
 
 def _is_allowed(name: str, rule: Rule) -> bool:

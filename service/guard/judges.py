@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from service.guard.chain import Outcome, Verdict
+from service.guard.chain import Verdict, outcome_of
 from service.guard.models import Scores, Supports
 from service.policy import Rule
 
@@ -27,7 +27,9 @@ class ToxicityGuard:
         score = self._score(sentence)
         if score < self._rule.threshold:
             return []
-        return [Verdict(self.name, "output", _outcome(self._rule), "HATE", round(score, 4), 0, len(sentence))]
+        return [
+            Verdict(self.name, "output", outcome_of(self._rule), "HATE", round(score, 4), 0, len(sentence))
+        ]
 
 
 class GroundingGuard:
@@ -54,7 +56,7 @@ class GroundingGuard:
             Verdict(
                 self.name,
                 "output",
-                _outcome(self._rule),
+                outcome_of(self._rule),
                 "UNSUPPORTED",
                 round(1 - support, 4),
                 0,
@@ -84,8 +86,4 @@ class RepetitionGuard:
             best = max(best, run)
         if not is_loop and best < 8 * max(self._rule.limit, 2) // 2:
             return []
-        return [Verdict(self.name, "output", _outcome(self._rule), "LOOP", 1.0, 0, len(sentence))]
-
-
-def _outcome(rule: Rule) -> Outcome:
-    return "pass" if rule.action == "off" else rule.action
+        return [Verdict(self.name, "output", outcome_of(self._rule), "LOOP", 1.0, 0, len(sentence))]

@@ -5,7 +5,8 @@ import hmac
 import re
 
 from ingestion.detect.normalise import views_of
-from service.guard.chain import Verdict
+from service.guard.chain import Verdict, outcome_of
+from service.policy import Rule
 
 _WORD = re.compile(r"\w+")
 # Six words in a row that also stand in the rules are no accident; a shorter run may be.
@@ -24,9 +25,9 @@ class LeakGuard:
 
     name = "leak"
 
-    def __init__(self, rules: str, canary: str, outcome: str, sources: str = "") -> None:
+    def __init__(self, rules: str, canary: str, rule: Rule, sources: str = "") -> None:
         self._canary = canary
-        self._outcome = outcome
+        self._outcome = outcome_of(rule)
         self._runs = _runs(rules) - _runs(sources)
 
     def judge(self, sentence: str) -> list[Verdict]:
@@ -39,7 +40,7 @@ class LeakGuard:
         return []
 
     def _verdict(self, rule: str, sentence: str) -> Verdict:
-        return Verdict(self.name, "output", self._outcome, rule, 1.0, 0, len(sentence))  # type: ignore[arg-type]
+        return Verdict(self.name, "output", self._outcome, rule, 1.0, 0, len(sentence))
 
 
 def _runs(text: str) -> frozenset[tuple[str, ...]]:

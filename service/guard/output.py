@@ -3,17 +3,13 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from service.guard.chain import Guard, SentenceGuard, Verdict, apply_all
 from service.guard.sentence import Decision, SentenceStream, end_of_sentence
 from service.guard.stream import StreamGuard
-from service.logs import get_logger
-from service.metrics import GUARD_ERRORS, GUARD_SECONDS
-from service.policy import GuardPolicy, Rule
-
-log = get_logger()
+from service.metrics import GUARD_SECONDS
+from service.policy import GuardPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +29,6 @@ class Released:
     notices: list[Notice] = field(default_factory=list)
 
 
-class SafeJudge:
-    """A sentence guard whose failure has the consequence that the policy wants, and is counted."""
-
-    def __init__(self, guard: SentenceGuard, rule: Rule) -> None:
-        self.name = guard.name
-        self._guard = guard
-        self._rule = rule
-
-    def judge(self, sentence: str) -> list[Verdict]:
-        """The guard's verdicts; when it fails `closed`, the sentence goes."""
-        try:
-            return self._guard.judge(sentence)
-        except Exception as exc:  # noqa: BLE001 - any failure of a guard is the policy's to answer
-            GUARD_ERRORS.labels(self.name, "output", type(exc).__name__).inc()
-            log.warning(
-                "guard_failed",
-                guard=self.name,
-                zone="output",
-                reason=type(exc).__name__,
-                fail=self._rule.fail,
-            )
-            return [
-                Verdict(self.name, "output", "flag" if self._rule.fail == "open" else "drop", "FAILED", 1.0)
-            ]
-
-
 class OutputGuards:
     """One answer's guards. Feed pieces as they come; `released` text may be sent at once."""
 
@@ -68,14 +38,15 @@ class OutputGuards:
         sentences: Sequence[SentenceGuard],
         last: Sequence[Guard],
         policy: GuardPolicy,
-        executor: Executor | None,
+        *,
+        in_thread: bool,
     ) -> None:
         self._words = StreamGuard(words)
         self._sentences = SentenceStream(sentences)
         self._holds_sentences = bool(sentences)
         self._last = last
         self._length = policy.output["length"]
-        self._executor = executor
+        self._in_thread = in_thread
         self._sent_chars = 0
         self._waiting = ""
         self._told: set[int] = set()
@@ -129,9 +100,7 @@ class OutputGuards:
             out = self._sentences.feed(waiting)
             return out + self._sentences.close() if is_last else out
 
-        if self._executor is None:
-            return work()
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        return await asyncio.to_thread(work) if self._in_thread else work()
 
     def _release(self, text: str, begun: float) -> Released:
         if self._length.is_on and self._length.limit and not self._sentences.stopped:

@@ -28,8 +28,8 @@ _FORMS: dict[str, str] = {
     r"(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[^\s\"'<>]{12,}",
 }  # fmt: skip
 _PATTERN = re.compile("|".join(f"(?P<{name}>{form})" for name, form in _FORMS.items()))
-# A cheap necessary condition: one word of at least fourteen characters without a space.
-_LONG = re.compile(r"\S{14}")
+# No form has a space or fewer than fourteen characters.
+_LONG = re.compile(r"(?<!\S)\S{14,}")
 _BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----")
 _END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----")
 # Several plain words in a row show that a key's block has ended without saying so.
@@ -53,8 +53,7 @@ class SecretGuard:
         verdicts: list[Verdict] = []
         if self._is_inside or "-----BEGIN" in text:
             text = self._blocks(text, zone, verdicts)
-        if not _LONG.search(text):
-            return text, verdicts
+        offset = 0
 
         def mask(found: re.Match[str]) -> str:
             value = found[0]
@@ -67,14 +66,19 @@ class SecretGuard:
                     "redact",
                     str(found.lastgroup),
                     1.0,
-                    found.start(),
-                    found.end(),
+                    offset + found.start(),
+                    offset + found.end(),
                     self._digests.of(value),
                 )
             )
             return MASK
 
-        return _PATTERN.sub(mask, text), verdicts
+        def within(word: re.Match[str]) -> str:
+            nonlocal offset
+            offset = word.start()
+            return _PATTERN.sub(mask, word[0])
+
+        return _LONG.sub(within, text), verdicts
 
     def _blocks(self, text: str, zone: Zone, verdicts: list[Verdict]) -> str:
         """The text without private keys, the last of which may go on in what comes next."""

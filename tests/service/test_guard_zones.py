@@ -1,7 +1,8 @@
 """Every guard of every zone: what it does by default, and that nothing else does it when it is switched off."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -16,13 +17,14 @@ from ingestion.embed import Embedder
 from ingestion.scrub import Scrubber
 from service.answer.prompts import RULES
 from service.guard.build import AssistantGuards, Told
-from service.guard.chain import Digests, apply_to_json
+from service.guard.chain import Digests, Verdict, apply_to_json
+from service.guard.failure import TimedJudges
 from service.guard.models import Models
 from service.guard.output import Notice
 from service.guard.retrieved import vet
 from service.guard.secrets import SecretGuard
 from service.guard.sentence import sentences_in
-from service.policy import GuardPolicy, policy_of
+from service.policy import GuardPolicy, Rule, policy_of
 from tests.ingestion.test_scrub import PLANTED
 
 PASSAGES = (
@@ -407,8 +409,6 @@ async def test_flag_says_what_it_would_have_done_and_does_nothing(
 
 class Slow:
     def __call__(self, text: str) -> float:
-        import time
-
         time.sleep(0.2)
         return 0.0
 
@@ -445,6 +445,55 @@ async def test_all_models_of_a_zone_share_one_deadline(build: Callable[..., Assi
     guards.input._judges = {"injection_model": Slow(), "toxicity": Slow()}
     judged = await guards.input.judge(["hello"])
     assert [v.rule for v in judged.verdicts] == ["LATE", "LATE"]
+
+
+class Sticking:
+    """A sentence guard that is late, or breaks."""
+
+    name = "grounding"
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def judge(self, sentence: str) -> list[Verdict]:
+        if not self._seconds:
+            raise RuntimeError("no model")
+        time.sleep(self._seconds)
+        return []
+
+
+@pytest.mark.parametrize(("fail", "verdict"), [("open", "flag"), ("degrade", "drop"), ("closed", "drop")])
+@pytest.mark.parametrize(("seconds", "rule"), [(0.2, "LATE"), (0, "FAILED")])
+def test_a_sentence_waits_no_longer_for_its_judges_than_the_policy_says(
+    fail: str, verdict: str, seconds: float, rule: str
+) -> None:
+    late = Rule.model_validate({"action": "drop", "fail": fail, "deadline_s": 5 if not seconds else 0.02})
+    with ThreadPoolExecutor(1) as executor:
+        found = TimedJudges([(late, Sticking(seconds))], executor, 5).judge("The fee is 4 euros.")
+    assert [(v.guard, v.rule, v.verdict) for v in found] == [("grounding", rule, verdict)]
+
+
+def test_the_judges_of_a_sentence_share_one_deadline() -> None:
+    patient = Rule(action="drop", deadline_s=5)
+    with ThreadPoolExecutor(1) as executor:
+        judges = TimedJudges([(patient, Sticking(0.2))] * 2, executor, 0.05)
+        assert [v.rule for v in judges.judge("The fee is 4 euros.")] == ["LATE", "LATE"]
+
+
+def slowly(claim: str, passages: Sequence[str]) -> float:
+    time.sleep(0.1)
+    return 1.0
+
+
+async def test_an_answer_asks_models_within_the_deadline(build: Callable[..., AssistantGuards]) -> None:
+    guards = build(
+        policy_of({"deadline_s": 0.02, "output": {"toxicity": "off", "grounding": {"fail": "closed"}}})
+    )
+    guards._support = slowly
+    text, _, _, rules = await streamed(
+        guards, ["The Hub does not work without a router. ", "Returns are free within 45 days."]
+    )
+    assert (text, rules) == ("", ["LATE", "LATE"])
 
 
 def test_json_is_guarded_value_by_value(build: Callable[..., AssistantGuards]) -> None:

@@ -53,6 +53,12 @@ def test_an_attack_is_refused_and_no_generator_hears_of_it(
     assert upstream.bodies == []
 
 
+def test_a_question_longer_than_any_model_reads_is_answered(guarded: Gateway) -> None:
+    reply = guarded.ask(f"{QUESTION} I ask since {'my cousin told me about it and ' * 150}I wonder.")
+    assert reply.status_code == 200
+    assert reply.json()["rag"]["outcome"] in ("answered", "abstained")
+
+
 def test_an_attack_in_an_earlier_turn_is_left_out(guarded: Gateway, upstream: ScriptedUpstream) -> None:
     messages = [
         {"role": "user", "content": ATTACK},

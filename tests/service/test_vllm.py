@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -65,7 +66,7 @@ class Vllm:
             self._process.wait()
 
     def running(self) -> float:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as reply:
             found = re.findall(r"^vllm:num_requests_running\S* ([\d.]+)", reply.read().decode(), re.MULTILINE)
         return sum(map(float, found))
 
@@ -128,12 +129,19 @@ def test_a_client_that_hangs_up_frees_the_server(
         "messages": [{"role": "user", "content": QUESTION}],
     }
 
-    async def hang_up(url: str) -> None:
+    async def read(url: str) -> None:
         async with (
             httpx.AsyncClient(base_url=url, timeout=60) as client,
-            client.stream("POST", "/v1/chat/completions", json=body),
+            client.stream("POST", "/v1/chat/completions", json=body) as reply,
         ):
-            await asyncio.to_thread(wait_until, lambda: vllm.running() >= 1, seconds=10)
+            await reply.aread()
+
+    async def hang_up(url: str) -> None:
+        reading = asyncio.create_task(read(url))
+        await asyncio.to_thread(wait_until, lambda: vllm.running() >= 1, seconds=30)
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
 
     with start_gateway(generator_url=vllm.url, scope_file=scope) as gateway:
         asyncio.run(hang_up(gateway.url))
