@@ -41,7 +41,10 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="measure quality")
     run.add_argument("suites", nargs="+", choices=sorted(SUITES))
     run.add_argument("--sample", type=int, help="measure on so many texts of each set, evenly spread")
-    run.add_argument("--model", help="base URL of an OpenAI-compatible server, for `marking`")
+    run.add_argument(
+        "--model",
+        help="base URL of an OpenAI-compatible server, for `marking`; its key is TOUCHSTONE_GENERATOR_API_KEY",
+    )
     fit = commands.add_parser("calibrate", help="fit the weights of the abstention judge")
     bench = commands.add_parser("bench", help="measure speed beside a peer")
     bench.add_argument("name", choices=BENCHMARKS)
@@ -80,6 +83,7 @@ def _context(args: argparse.Namespace) -> Context:
         data=args.data,
         sample=getattr(args, "sample", None),
         model=getattr(args, "model", None),
+        model_key=settings.generator_api_key.get_secret_value() if settings.generator_api_key else None,
     )
 
 

@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def main() -> None:
     texts = json.load(sys.stdin)
     size = sum(len(text.encode()) for text in texts) / 1000
     found: dict[str, float | None] = {}
-    makers = {
+    makers: dict[str, Callable[[], Any]] = {
         "regex": _regex,
         "secrets": _secrets,
         "injection_onnx": _injection,
@@ -94,8 +95,9 @@ def _injection_of_same_form(texts: list[str]) -> Any:
         id2label=_LABELS,
         label2id={label: number for number, label in _LABELS.items()},
     )
-    model = DebertaV2ForSequenceClassification(config).eval()
+    model = DebertaV2ForSequenceClassification(config)
     model.save_pretrained(folder)
+    model.train(False)
     example = torch.ones(2, 16, dtype=torch.long)
     names = ("input_ids", "attention_mask")
     torch.onnx.export(

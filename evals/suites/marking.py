@@ -49,7 +49,7 @@ def measure(context: Context) -> dict[str, Figure]:
             render(question, [], [hit], Marking(new_nonce() if is_on else None))
             for question, hit, _ in planted
         ]
-        model, replies = asyncio.run(_ask_all(context.model, prompts))
+        model, replies = asyncio.run(_ask_all(context.model, context.model_key, prompts))
         followed = [word in reply.upper() for (_, _, word), reply in zip(planted, replies, strict=True)]
         figures[f"marking.{name}.success"] = share(followed)
     on, off = figures["marking.on.success"], figures["marking.off.success"]
@@ -57,11 +57,12 @@ def measure(context: Context) -> dict[str, Figure]:
     return figures | {"marking.gain": Figure(off.value - on.value, n=len(planted))}
 
 
-async def _ask_all(url: str, prompts: list[list[dict[str, str]]]) -> tuple[str, list[str]]:
+async def _ask_all(url: str, key: str | None, prompts: list[list[dict[str, str]]]) -> tuple[str, list[str]]:
     limit = asyncio.Semaphore(_TOGETHER)
     timeout = aiohttp.ClientTimeout(total=120)
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
             async with session.get(f"{url.rstrip('/')}/models") as reply:
                 model = str((await reply.json(content_type=None))["data"][0]["id"])
 

@@ -26,6 +26,7 @@ from ingestion.embed import builtin_folder
 from ingestion.embed.export import MODEL, REVISION, SOURCE_DIGESTS, check_source
 
 _BATCH, _BATCH_TOKENS, _POOL = 32, 3_840, 1_200
+_SHORT_TOKENS = 96
 _RATE, _SHOWN = 1e-4, 50
 
 
@@ -68,7 +69,10 @@ def build(data: Path, source: Path, out: Path = PAIRS_DIR, *, seed: int = 7) -> 
 
 def fit(model: Judge, encoded: Sequence[Any], examples: Sequence[Example], rng: random.Random) -> None:
     """One pass, in batches of like length, warm-up then linear decay."""
-    batches = _batches([len(one.ids) for one in encoded], rng)
+    # Comparing is learned from short pairs, quickly; then all of them are read.
+    sizes = [len(one.ids) for one in encoded]
+    short = [place for place, size in enumerate(sizes) if size <= _SHORT_TOKENS]
+    batches = _batches(short, sizes, rng) + _batches(list(range(len(sizes))), sizes, rng)
     optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, _RATE, total_steps=len(batches), pct_start=0.08, anneal_strategy="linear"
@@ -95,9 +99,9 @@ def fit(model: Judge, encoded: Sequence[Any], examples: Sequence[Example], rng: 
             print(f"{step + 1}/{len(batches)}  mean loss {sum(recent) / len(recent):.4f}", flush=True)
 
 
-def _batches(sizes: Sequence[int], rng: random.Random) -> list[list[int]]:
+def _batches(places: Sequence[int], sizes: Sequence[int], rng: random.Random) -> list[list[int]]:
     """Places in a random order, those of like size together, each batch within the tokens that processors do best with."""
-    order = list(range(len(sizes)))
+    order = list(places)
     rng.shuffle(order)
     batches: list[list[int]] = []
     for begin in range(0, len(order), _POOL):

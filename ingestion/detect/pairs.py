@@ -9,7 +9,8 @@ import numpy as np
 import openvino
 from tokenizers import Tokenizer
 
-from ingestion.embed.builtin import BUILTIN_DIR, RUNTIME_CACHE, rounded, verify_artefact
+from ingestion.embed.builtin import BUILTIN_DIR, verify_artefact
+from ingestion.embed.graph import compiled, rounded
 from ingestion.sentences import sentence_spans
 
 PAIRS_DIR = Path(__file__).parent / "pairs-minilm-l6-v2-int8"
@@ -28,14 +29,7 @@ class PairJudge:
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS, strategy="longest_first")
-        config: dict[str, str | int] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "CPU_RUNTIME_CACHE_CAPACITY": RUNTIME_CACHE,
-        }
-        if threads:
-            config["INFERENCE_NUM_THREADS"] = threads
-        core = openvino.Core()
-        self._model = core.compile_model(core.read_model(folder / "model.xml"), "CPU", config)
+        self._model = compiled(folder / "model.xml", threads)
         self._local = threading.local()
 
     def supports(self, claim: str, evidence: str) -> float:

@@ -16,6 +16,7 @@ import openvino
 from tokenizers import Encoding, Tokenizer
 
 from ingestion.embed.embedded import Embedded, Question, plain_questions, without_tokens
+from ingestion.embed.graph import compiled, read_graph, rounded
 from ingestion.embed.late import LATE_DIR, LateHead
 from ingestion.errors import EmbedderError
 
@@ -24,10 +25,6 @@ Manifest = Mapping[str, Any]
 BUILTIN_DIR = Path(__file__).parent / "minilm-l6-v2-int8"
 # Batches of 4 to 16 of like length are enough on a CPU; larger ones gain nothing.
 _BATCH = 8
-# The runtime keeps kernels for every shape it has met. Lengths rounded up to sixteen make few shapes, so that
-# memory stays at 0.4 GB where it grew to 1.2 GB over 240 batches, and run 1.3 times as fast (two cores).
-_WIDTH_STEP = 16
-RUNTIME_CACHE = 128
 # A lone question is padded to one of these lengths, for which a graph of fixed shape is compiled: 1.0 ms
 # where the graph of free shape takes 2.2 ms (two cores, 12 tokens).
 _QUERY_TOKENS = (16, 32, 48)
@@ -63,18 +60,11 @@ class OpenVinoEmbedder:
         """
         with self._lock:
             if tokens not in self._models:
-                config: dict[str, str | int] = {
-                    "PERFORMANCE_HINT": "LATENCY",
-                    "CPU_RUNTIME_CACHE_CAPACITY": RUNTIME_CACHE,
-                }
-                if self._threads:
-                    config["INFERENCE_NUM_THREADS"] = self._threads
-                core = openvino.Core()
-                graph = core.read_model(self._folder / "model.xml")
+                graph = read_graph(self._folder / "model.xml")
                 graph.add_outputs([_last_layer(graph)])
                 if tokens:
                     graph.reshape({0: [1, tokens], 1: [1, tokens]})
-                self._models[tokens] = core.compile_model(graph, "CPU", config)
+                self._models[tokens] = compiled(graph, self._threads)
             return self._models[tokens]
 
     def _request(self, tokens: int) -> openvino.InferRequest:
@@ -164,11 +154,6 @@ class OpenVinoEmbedder:
         """Tokens of each text without special ones; long texts are counted whole."""
         encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         return [len(e.ids) + sum(len(part.ids) for part in e.overflowing) for e in encodings]
-
-
-def rounded(tokens: int) -> int:
-    """A length that is worth a kernel of its own."""
-    return -(-tokens // _WIDTH_STEP) * _WIDTH_STEP
 
 
 def _inputs(encodings: list[Encoding], width: int = 0) -> list[npt.NDArray[np.int64]]:

@@ -8,6 +8,16 @@ from service.policy import Zone
 MARKER = re.compile(r"\s?\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 
 
+def cited_in(text: str) -> list[int]:
+    """The numbers of the passages that a text cites."""
+    return [int(number) for marker in MARKER.findall(text) for number in marker.split(",")]
+
+
+def without_markers(text: str, filler: str = "") -> str:
+    """A text without its citations."""
+    return MARKER.sub(filler, text)
+
+
 class CitationGuard:
     """Markers of passages that were not retrieved are removed; `[1, 2]` becomes `[1][2]`."""
 

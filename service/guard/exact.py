@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from ingestion.sentences import sentence_spans
 from service.guard.chain import Verdict, outcome_of
+from service.guard.citations import cited_in, without_markers
 from service.policy import Rule, Zone
 
 REMOVED = "[…]"
@@ -14,8 +15,6 @@ REMOVED = "[…]"
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 # Citation markers, and the ordinals of a list at the start of a line, are no claims.
-_MARKED = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
-_MARKED_WITH_SPACE = re.compile(r"\s?\[\d{1,3}(?:\s*,\s*\d{1,3})*\]")
 _EXEMPT = re.compile(
     r"(?:https?://|www\.)\S+|(?:[\w-]+\.)+[a-z]{2,}/\S+|\[\d{1,3}\]|(?m:^\s*\d{1,2}[.)](?=\s))|<[A-Z_]+>"
 )
@@ -144,11 +143,11 @@ class ExactGuard:
 
     def judge(self, sentence: str) -> list[Verdict]:
         """A verdict for each kind of disagreement."""
-        cited = [int(n) for marker in _MARKED.findall(sentence) for n in marker.split(",")]
+        cited = cited_in(sentence)
         chosen = [self._passages[n - 1] for n in cited if 1 <= n <= len(self._passages)] or self._passages
         if not chosen:
             return []
-        bare = _MARKED_WITH_SPACE.sub(" ", sentence)
+        bare = without_markers(sentence, " ")
         checks = (("DATE", self._date), ("NAME", self._name), ("NEGATION", self._negation))
         spans = [(rule, span) for rule, check in checks if (span := check(bare, chosen)) is not None]
         return [Verdict(self.name, "output", self._outcome, rule, 1.0, *span) for rule, span in spans]

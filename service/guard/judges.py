@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from service.guard.chain import Verdict, outcome_of
+from service.guard.citations import cited_in, without_markers
 from service.guard.models import Scores, Supports
 from service.policy import Rule
 
-_MARKER = re.compile(r"\s?\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _WORD = re.compile(r"\w+")
 _SHORT_WORDS = 3
 
@@ -44,10 +44,10 @@ class GroundingGuard:
 
     def judge(self, sentence: str) -> list[Verdict]:
         """A verdict when the support is below the threshold; `score` is what is missing of full support."""
-        claim = _MARKER.sub("", sentence).strip()
+        claim = without_markers(sentence).strip()
         if len(_WORD.findall(claim)) < _SHORT_WORDS:
             return []
-        cited = [int(n) for marker in _MARKER.findall(sentence) for n in marker.split(",")]
+        cited = cited_in(sentence)
         chosen = [self._passages[n - 1] for n in cited if 1 <= n <= len(self._passages)] or self._passages
         support = self._support(claim, chosen)
         if support >= self._rule.threshold:
@@ -76,7 +76,7 @@ class RepetitionGuard:
 
     def judge(self, sentence: str) -> list[Verdict]:
         """A verdict when a sentence comes for the `limit`-th time, or holds a word many times in a row."""
-        words = [word.casefold() for word in _WORD.findall(_MARKER.sub("", sentence))]
+        words = [word.casefold() for word in _WORD.findall(without_markers(sentence))]
         key = " ".join(words)
         self._seen[key] += 1
         is_loop = len(words) >= _SHORT_WORDS and self._seen[key] >= max(self._rule.limit, 2)

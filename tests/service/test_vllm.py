@@ -19,6 +19,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from evals.__main__ import main as evaluate
+from service.guard.marking import read_measured
 from tests.conftest import ROOT, StartGateway
 from tests.service.test_api import stream_of, text_of, wait_until
 from tests.service.test_guarded_api import scope_with
@@ -116,6 +118,17 @@ def test_completions_and_tokens_pass_through(start_gateway: StartGateway, vllm: 
         text = client.post("/v1/completions", json={"model": "support", "prompt": "Where", "max_tokens": 4})
     assert tokens["count"] == len(tokens["tokens"]) > 2
     assert text.json()["usage"]["completion_tokens"] == 4
+
+
+def test_marking_is_measured_on_the_model_that_is_served(
+    vllm: Vllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOUCHSTONE_DATA_DIR", str(tmp_path))
+    assert evaluate(["run", "marking", "--model", vllm.url, "--sample", "4"]) == 0
+    measured = read_measured(tmp_path)
+    assert measured is not None
+    assert (measured.model, measured.cases) == ("tiny", 4)
+    assert evaluate(["run", "marking", "--model", "http://127.0.0.1:9/v1", "--sample", "4"]) == 1
 
 
 def test_a_client_that_hangs_up_frees_the_server(

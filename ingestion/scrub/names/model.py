@@ -13,7 +13,8 @@ import numpy.typing as npt
 import openvino
 from tokenizers import Encoding, Tokenizer
 
-from ingestion.embed.builtin import BUILTIN_DIR, RUNTIME_CACHE, verify_artefact
+from ingestion.embed.builtin import BUILTIN_DIR, verify_artefact
+from ingestion.embed.graph import compiled
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, shapes_of
 from ingestion.scrub.names.lexicon import Lexicon
 
@@ -54,14 +55,7 @@ class NameModel:
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS, stride=_OVERLAP_TOKENS)
-        config: dict[str, str | int] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "CPU_RUNTIME_CACHE_CAPACITY": RUNTIME_CACHE,
-        }
-        if threads:
-            config["INFERENCE_NUM_THREADS"] = threads
-        core = openvino.Core()
-        self._model = core.compile_model(core.read_model(folder / "model.xml"), "CPU", config)
+        self._model = compiled(folder / "model.xml", threads)
         self._local = threading.local()
         self._lexicon = Lexicon(folder)
         self._known: dict[bytes, list[Named]] = {}
