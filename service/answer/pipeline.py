@@ -14,7 +14,8 @@ from service.answer.answering import Answering, Ask, Reply, Sought, count, recor
 from service.answer.cite import cite
 from service.answer.evidence import Evidence, EvidenceFinder
 from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
-from service.answer.prompts import NO_ANSWER, Marking, Message, new_nonce
+from service.answer.prompts import NO_ANSWER, Marking, new_nonce
+from service.answer.question import question_of, screen
 from service.answer.rewrite import Completer, by_generator, is_follow_up, standalone, without_masks
 from service.answer.small_talk import is_small_talk
 from service.errors import (
@@ -23,8 +24,6 @@ from service.errors import (
     UnknownModelError,
 )
 from service.guard.build import AssistantGuards, Told
-from service.guard.chain import Verdict
-from service.guard.input import unblocked
 from service.guard.output import Notice, OutputGuards, Released
 from service.ids import uuid7
 from service.logs import get_logger
@@ -84,26 +83,26 @@ class AnswerPipeline:
                 f"There is no variant {name!r}. Choose one of {sorted(self._parts.scope.variants)}.",
                 param="rag.variant",
             )
-        question = self._question(ask)
+        question = question_of(ask, self._parts.max_question_chars)
         size = sum(len(message["content"]) for message in ask.messages)
         originals: dict[str, set[str]] = {}
+        guards = self._parts.guards[ask.assistant].input
         if size > _INLINE_CHARS:
-            screened = await asyncio.to_thread(self._screen, ask, question, originals)
+            screened = await asyncio.to_thread(screen, guards, ask, question, originals)
         else:
-            screened = self._screen(ask, question, originals)
-        safe_question, history, verdicts = screened
+            screened = screen(guards, ask, question, originals)
         answer = Answering(
             id=uuid7(),
             ask=ask,
             assistant=assistant,
             variant_name=name,
             variant=variant,
-            question=safe_question,
-            sought=self._sought(ask.assistant, question, safe_question),
-            history=history,
+            question=screened.question,
+            sought=self._sought(ask.assistant, question, screened.question),
+            history=screened.history,
             release=self._parts.live.current(assistant.collection, variant.release),
             started=started,
-            verdicts=verdicts,
+            verdicts=screened.verdicts,
             originals=originals,
         )
         await self._judge(answer, question)
@@ -113,30 +112,6 @@ class AnswerPipeline:
     def _sought(self, assistant: str, question: str, safe_question: str) -> Sought:
         seek = self._parts.sought.get(assistant)
         return seek(question) if seek else Sought(safe_question)
-
-    def _screen(
-        self, ask: Ask, question: str, originals: dict[str, set[str]]
-    ) -> tuple[str, tuple[Message, ...], list[Verdict]]:
-        """The question and the conversation before it, as they may be used, and what was found.
-
-        An attack in an earlier turn blocks nothing now, but the turn itself is left out.
-        """
-        guards = self._parts.guards[ask.assistant].input
-        if guards is None:
-            earlier = [m for m in ask.messages[:-1] if m["role"] in ("user", "assistant")]
-            return question, tuple(earlier), []
-        screened = guards.screen(question, originals)
-        verdicts = list(screened.verdicts)
-        history: list[Message] = []
-        for message in ask.messages[:-1]:
-            if message["role"] not in ("user", "assistant"):
-                continue
-            one = guards.screen(message["content"], originals)
-            if one.is_blocked:
-                verdicts += unblocked(one.verdicts)
-                continue
-            history.append({"role": message["role"], "content": one.text})
-        return screened.text, tuple(history), verdicts
 
     async def _judge(self, answer: Answering, question: str) -> None:
         """What the models say of the question; nothing is asked of them when the rules have refused it."""
@@ -159,22 +134,6 @@ class AnswerPipeline:
         guard = next((v.guard for v in answer.verdicts if v.verdict == "block"), "guards")
         answer.outcome, answer.reason, answer.finish_reason = "refused", f"guard:{guard}", "stop"
         answer.generator = answer.generator or "none"
-
-    def _question(self, ask: Ask) -> str:
-        if not ask.messages or ask.messages[-1]["role"] != "user":
-            raise InvalidRequestError(
-                "The last message must have the role 'user': it is the question.", param="messages"
-            )
-        question = ask.messages[-1]["content"].replace("\0", "").strip()
-        if not question:
-            raise InvalidRequestError("The question is empty. Write one.", param="messages")
-        if len(question) > self._parts.max_question_chars:
-            raise InvalidRequestError(
-                f"The question has {len(question)} characters; at most "
-                f"{self._parts.max_question_chars} are allowed. Shorten it.",
-                param="messages",
-            )
-        return question
 
     async def stream(self, answer: Answering) -> AsyncGenerator[str | KeepAlive | Notice | Reply, None]:
         """Text that is safe to send, piece by piece, notices of what was taken out, and at last the `Reply`.
