@@ -29,7 +29,7 @@ class PairJudge:
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS, strategy="longest_first")
-        self._model = compiled(folder / "model.xml", threads)
+        self._model = compiled(folder / "model.xml", self.digest, threads)
         self._local = threading.local()
 
     def supports(self, claim: str, evidence: str) -> float:

@@ -16,7 +16,7 @@ import openvino
 from tokenizers import Encoding, Tokenizer
 
 from ingestion.embed.embedded import Embedded, Question, plain_questions, without_tokens
-from ingestion.embed.graph import compiled, read_graph, rounded
+from ingestion.embed.graph import compiled, rounded
 from ingestion.embed.late import LATE_DIR, LateHead
 from ingestion.errors import EmbedderError
 
@@ -49,8 +49,7 @@ class OpenVinoEmbedder:
         self._folder = folder
         self._tokenizer = tokenizer
         self._threads = threads
-        self._models: dict[int, openvino.CompiledModel] = {}
-        self._lock = threading.Lock()
+        self._model_digest = str(manifest["digest"])
         self._local = threading.local()
 
     def _model(self, tokens: int) -> openvino.CompiledModel:
@@ -58,14 +57,14 @@ class OpenVinoEmbedder:
 
         Compiled at first use: a run that finds nothing to embed needs none.
         """
-        with self._lock:
-            if tokens not in self._models:
-                graph = read_graph(self._folder / "model.xml")
-                graph.add_outputs([_last_layer(graph)])
-                if tokens:
-                    graph.reshape({0: [1, tokens], 1: [1, tokens]})
-                self._models[tokens] = compiled(graph, self._threads)
-            return self._models[tokens]
+
+        def prepare(graph: openvino.Model) -> None:
+            graph.add_outputs([_last_layer(graph)])
+            if tokens:
+                graph.reshape({0: [1, tokens], 1: [1, tokens]})
+
+        path = self._folder / "model.xml"
+        return compiled(path, (self._model_digest, tokens), self._threads, prepare)
 
     def _request(self, tokens: int) -> openvino.InferRequest:
         """This thread's inference request for a graph; requests must not be shared."""

@@ -55,7 +55,7 @@ class NameModel:
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS, stride=_OVERLAP_TOKENS)
-        self._model = compiled(folder / "model.xml", threads)
+        self._model = compiled(folder / "model.xml", self.digest, threads)
         self._local = threading.local()
         self._lexicon = Lexicon(folder)
         self._known: dict[bytes, list[Named]] = {}
