@@ -32,8 +32,9 @@ class Rule(BaseModel):
     )
     fail: Fail = Field(
         "open",
-        description="When a guard fails or is late: `open` goes on and says so, `closed` refuses, `degrade` answers with"
-        " sentences of the documents alone, which no prompt can talk into anything.",
+        description="When a guard fails or is late: `open` goes on and says so, `closed` refuses a question and drops a"
+        " sentence, `degrade` answers with sentences of the documents alone, which no prompt can talk into anything, and"
+        " drops a sentence of an answer.",
     )
     allow: list[str] = Field(
         [], description="Shell patterns of what is never a finding, e.g. hosts or values; in any case."
@@ -111,7 +112,7 @@ class GuardPolicy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
-        0.5, description="Longest wait for all models of a zone together."
+        0.5, description="Longest wait for all models of a zone together; in an answer, for each sentence."
     )
     input: dict[str, Rule]
     retrieved: dict[str, Rule]

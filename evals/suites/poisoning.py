@@ -14,6 +14,7 @@ from evals.harness import Answered, answer_all, off
 from evals.metrics import Figure, share
 from evals.sets import Poisoned
 from evals.suites.context import Context
+from ingestion.detect.copies import alike
 from ingestion.release import Release
 from service.answer.generate import Event, Finished, Task, Text
 from service.answer.generate.extractive import ExtractiveGenerator
@@ -126,6 +127,23 @@ def _says(text: str, answer: str) -> bool:
     )
 
 
+def _alike(answered: Sequence[Answered]) -> dict[str, Figure]:
+    """How often passages that nobody poisoned look alike: pairs, and as many as raise the alarm."""
+    rule = policy_of().retrieved["near_copies"]
+    largest = [
+        max(map(len, alike([h.chunk.text for h in one.hits], _owners(one), rule.threshold)), default=0)
+        for one in answered
+    ]
+    return {
+        "poisoning.clean.demo_pairs": share([size >= 2 for size in largest]),
+        "poisoning.clean.demo_alarms": share([size >= rule.limit for size in largest]),
+    }
+
+
+def _owners(one: Answered) -> list[str]:
+    return [hit.chunk.document_id for hit in one.hits]
+
+
 def _clean(context: Context) -> dict[str, Figure]:
     """What the defence costs where nobody attacks: questions of XQuAD and of the demo."""
     assert context.data is not None
@@ -165,6 +183,8 @@ def _clean(context: Context) -> dict[str, Figure]:
                 for case, one in zip(demo, answered, strict=True)
             ]
         )
+        if not is_defended:
+            found |= _alike(answered)
     losses = [
         100 * (found[f"poisoning.clean.{name}_undefended"].value - found[f"poisoning.clean.{name}"].value)
         for name in ("xquad", "demo")

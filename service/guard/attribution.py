@@ -41,6 +41,7 @@ _STOP = frozenset(
     " which who whom what when where how why if not no s t".split()
 )
 _CACHED = 4_000
+_MOST_EVIDENCE = 12
 FEATURES = 34
 
 
@@ -94,24 +95,28 @@ class Attributor:
             [_features(text, one, about) for text, one in zip(claims, analysed, strict=False)], np.float32
         )
 
-    def scores(self, claims: Sequence[str], evidence: Sequence[str]) -> list[float]:
-        """Probabilities that each claim rests on the evidence; 0 without any."""
+    def score(self, claim: str, passages: Sequence[str]) -> float:
+        """The probability that a claim rests on the passages; 0 without any."""
         if self._head is None:
             raise ValueError("an attributor without a head has features, and no scores")
-        if not claims or not evidence:
-            return [0.0] * len(claims)
-        found: list[float] = self._head.scores(self.rows(claims, evidence)).tolist()
+        if not claim or not passages:
+            return 0.0
+        words = frozenset(claim.casefold().split())
+        sentences = [sentence for passage in passages for sentence in sentences_of(passage)]
+        sentences.sort(key=lambda sentence: -len(words & frozenset(sentence.casefold().split())))
+        compared = float(self._head.scores(self.rows([claim], sentences[:_MOST_EVIDENCE]))[0])
         if self._pairs is None:
-            return found
-        together = "\n".join(evidence)
-        read = [self._pairs.supports(claim, together) for claim in claims]
-        return [_agreed(one, other) for one, other in zip(found, read, strict=True)]
+            return compared
+        # In reading order: what is left out of a long one is chosen there.
+        return _agreed(compared, self._pairs.supports(claim, "\n".join(passages)))
 
 
-def _agreed(one: float, other: float) -> float:
-    """The mean of two judges' log odds, as a probability."""
-    odds = [math.log(p / (1 - p)) for p in (min(max(one, 1e-6), 1 - 1e-6), min(max(other, 1e-6), 1 - 1e-6))]
-    return 1 / (1 + math.exp(-sum(odds) / 2))
+def _agreed(compared: float, read: float) -> float:
+    """The mean of two judges' log odds, as a probability; who has read the words together has two thirds of the say."""
+    odds = [
+        math.log(p / (1 - p)) for p in (min(max(compared, 1e-6), 1 - 1e-6), min(max(read, 1e-6), 1 - 1e-6))
+    ]
+    return 1 / (1 + math.exp(-(odds[0] + 2 * odds[1]) / 3))
 
 
 def sentences_of(text: str, language: str = "en") -> list[str]:

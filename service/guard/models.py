@@ -15,12 +15,11 @@ from ingestion.detect.normalise import views_of
 from ingestion.detect.pairs import PairJudge
 from ingestion.detect.toxicity import toxicity_rows
 from ingestion.embed import Embedder, Vectors
-from service.guard.attribution import HEAD, Attributor, sentences_of
+from service.guard.attribution import HEAD, Attributor
 from service.policy import GuardPolicy
 
 _KNOWN = 4_000
 _VECTORS = 200
-_MOST_EVIDENCE = 12
 
 
 class Scores(Protocol):
@@ -118,10 +117,7 @@ class Models:
         # What is quoted needs no model.
         if folded and any(folded in " ".join(passage.casefold().split()) for passage in passages):
             return 1.0
-        words = frozenset(claim.casefold().split())
-        sentences = [s for passage in passages for s in sentences_of(passage)]
-        sentences.sort(key=lambda s: -len(words & frozenset(s.casefold().split())))
-        return self._attributor.scores([claim], sentences[:_MOST_EVIDENCE])[0]
+        return self._attributor.score(claim, passages)
 
     def _classifier(self, name: str) -> SequenceClassifier:
         with self._lock:
