@@ -11,8 +11,8 @@ from service.answer.sentences import Scored
 # cosine of a passage, cosine and score of the best sentence, share of the question's words in all passages, and log odds
 # of the judge of pairs that the best passage answers.
 FEATURES = ("dense", "cosine", "score", "union", "answers")
-_WEIGHTS = {"dense": -2.62, "cosine": 3.06, "score": 4.28, "union": -0.85, "answers": 0.88}
-_BIAS = -7.29
+_WEIGHTS = {"dense": -1.54, "cosine": 3.23, "score": 3.58, "union": -1.3, "answers": 0.86}
+_BIAS = -5.98
 _LEAST = 1e-6
 
 
