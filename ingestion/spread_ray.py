@@ -19,7 +19,7 @@ try:
 except ImportError as exc:  # pragma: no cover - depends on the installation
     raise ScopeError("Ray is not installed. Run: pip install 'ray>=2.50', or use --engine local.") from exc
 
-_AHEAD = 4
+_AHEAD, _STARTS = 4, 2
 
 
 class _Preparing:
@@ -45,12 +45,27 @@ class _Embedding:
         return next(embed_here(self._embedder, [texts]))
 
 
+def _start() -> None:
+    """Ray gives its processes thirty seconds to come up; on a busy machine the second try has them."""
+    for attempt in range(_STARTS):
+        try:
+            ray.init(log_to_driver=False, include_dashboard=False)
+        except Exception as exc:  # Ray raises `Exception` itself
+            ray.shutdown()
+            if attempt == _STARTS - 1:
+                raise IngestionError(
+                    f"Ray did not start: {exc} Name a cluster in RAY_ADDRESS, or ingest without Ray."
+                ) from exc
+        else:
+            return
+
+
 class OnRay:
     """Connects to the cluster of `RAY_ADDRESS`, or starts one on this machine."""
 
     def __init__(self, workers: int = 0, *, embedder: str = "builtin") -> None:
         if not ray.is_initialized():
-            ray.init(log_to_driver=False, include_dashboard=False)
+            _start()
             self._is_ours = True
         else:
             self._is_ours = False
