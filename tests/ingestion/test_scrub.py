@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -195,3 +195,28 @@ def test_no_planted_value_reaches_the_release_or_the_report(demo: Demo) -> None:
     for value in PLANTED.values():
         assert value.encode() not in held
     assert set(PLANTED) <= set(demo.report.pii)
+
+
+@given(st.text(alphabet="0127 -.:/()+@ aAbfFXZxo\n", max_size=300))
+@settings(deadline=None)
+def test_no_mark_is_missed_by_looking_around_signs_alone(text: str) -> None:
+    marks = [found.span() for found in module._MARKS.finditer(text)]
+    assert bool(marks) == module.may_hold_identifiers(text)
+    parts = module._around_marks(text)
+    assert all(any(start <= a and b <= end for start, end in parts) for a, b in marks)
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("call 030 12345678", True),
+        ("+49 (30) 1234-5678.", True),
+        ("on 2013-10-10 at ten", False),
+        ("from 1914-1918 on", False),
+        ("doi 10.1080/22221751.2020.1729071", False),
+        ("see PMC7081861", False),
+        ("12 rooms", False),
+    ],
+)
+def test_telephones_are_sought_where_there_may_be_one(text: str, may: bool) -> None:
+    assert module.may_hold_telephone(text) is may
