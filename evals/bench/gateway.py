@@ -5,7 +5,9 @@ which all contestants take turns, so that a busy moment hits all of them.
 """
 
 import asyncio
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -44,6 +46,7 @@ def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
     rounds = 1 if is_quick else _ROUNDS
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        _ingest(folder)
         fast = _serve(stack, folder, "upstream", lambda port: _scripted(port, 0.0))
         paced = _serve(stack, folder, "paced", lambda port: _scripted(port, _PACED_PAUSE_S))
         gateway = _gateway(stack, folder, "gateway", fast)
@@ -88,6 +91,9 @@ def _rounds(contestants: dict[str, Contestant], rounds: int) -> dict[tuple[str, 
 
 def _figures(contestants: dict[str, Contestant], rounds: int) -> dict[str, Figure]:
     loads = _rounds(contestants, rounds)
+    for (name, clients), runs in loads.items():
+        if not any(load.first_token_s for load in runs):
+            raise RuntimeError(f"{name!r} answered none of {clients} clients: nothing can be compared")
     errors = sum(load.errors for runs in loads.values() for load in runs)
 
     def median(name: str, clients: int, take: Callable[[Load], float]) -> float:
@@ -169,12 +175,19 @@ def _relay(port: int, upstream: str) -> list[str]:
     return [sys.executable, "-m", module, "relay", f"--port={port}", f"--upstream={upstream}"]
 
 
+def _ingest(folder: Path) -> None:
+    """The demo, into a folder of its own."""
+    env = {**os.environ, "TOUCHSTONE_DATA_DIR": str(folder / "var")}  # noqa: TID251
+    subprocess.run([sys.executable, "-m", "ingestion", "run"], env=env, check=True, stdout=subprocess.DEVNULL)
+
+
 def _gateway(stack: ExitStack, folder: Path, name: str, upstream: str) -> str:
     """Our gateway as `make run` starts it, with the scope's relevance floor and all guards."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "service", "serve", f"--port={port}"]
     env = {
+        "TOUCHSTONE_DATA_DIR": str(folder / "var"),
         "TOUCHSTONE_GENERATOR_URL": upstream,
         "TOUCHSTONE_DATABASE_URL": f"sqlite:///{folder / name}.db",
     }

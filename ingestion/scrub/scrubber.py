@@ -217,6 +217,8 @@ class Scrubber:
 
     def _find_within(self, text: str) -> list[Finding]:
         """Telephone numbers come last, among what is left: they are the dearest to look for, and much looks like one."""
+        if "DOMAIN_NAME" not in self._patterns and _SIGN.search(text) is None:
+            return []  # most words of a stream end here
         taken: list[Finding] = []
         others = self._worth_looking_for(text)
         if others:

@@ -54,44 +54,63 @@ def guard_reply(reply: dict[str, Any], guards: AssistantGuards) -> dict[str, Any
     return {**reply, "choices": choices}
 
 
-async def guard_stream(lines: AsyncIterator[bytes], guards: AssistantGuards) -> AsyncIterator[bytes]:
-    """Server-sent events with the text of each choice guarded; what is held back comes before the end."""
-    streams: dict[int, StreamGuard] = {}
-    last: dict[str, Any] = {}
-    async for line in _lines(lines):
-        payload = line.removeprefix(b"data:").strip()
-        if not line.startswith(b"data:") or not payload:
-            continue
-        if payload == b"[DONE]":
+async def guard_stream(chunks: AsyncIterator[bytes], guards: AssistantGuards) -> AsyncIterator[bytes]:
+    """Server-sent events with the text of each choice guarded; what is held back comes before the end.
+
+    What arrives together leaves together.
+    """
+    stream = _GuardedStream(guards)
+    held = b""
+    async for chunk in chunks:
+        *lines, held = (held + chunk).split(b"\n")
+        ready = b"".join(map(stream.take, lines))
+        if ready:
+            yield ready
+        if stream.is_done:
             break
+    yield stream.take(held) + stream.rest()
+
+
+class _GuardedStream:
+    """One reply: a guard for each of its choices."""
+
+    def __init__(self, guards: AssistantGuards) -> None:
+        self._guards = guards
+        self._streams: dict[int, StreamGuard] = {}
+        self._last: dict[str, Any] = {}
+        self.is_done = False
+
+    def take(self, line: bytes) -> bytes:
+        """The event of a line as it may leave; nothing for a line that is none."""
+        payload = line.removeprefix(b"data:").strip()
+        if self.is_done or not line.startswith(b"data:") or not payload:
+            return b""
+        if payload == b"[DONE]":
+            self.is_done = True
+            return b""
         event = orjson.loads(payload)
         for choice in event.get("choices", []):
-            guard = streams.setdefault(int(choice.get("index", 0)), StreamGuard(_words(guards)))
+            number = int(choice.get("index", 0))
+            guard = self._streams.get(number)
+            if guard is None:
+                guard = self._streams[number] = StreamGuard(_words(self._guards))
             choice["text"] = guard.feed(str(choice.get("text") or ""))
             if choice.get("finish_reason"):
                 choice["text"] += guard.close()
             for echo in _ECHOES:
                 choice.pop(echo, None)
-        last = event
-        yield b"data: " + orjson.dumps(event) + b"\n\n"
-    rest = [
-        {"index": number, "text": text, "finish_reason": None}
-        for number, guard in streams.items()
-        if (text := guard.close())
-    ]
-    if rest:
-        yield b"data: " + orjson.dumps({**last, "choices": rest}) + b"\n\n"
-    yield b"data: [DONE]\n\n"
+        self._last = event
+        return b"data: " + orjson.dumps(event) + b"\n\n"
 
-
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    held = b""
-    async for chunk in chunks:
-        *lines, held = (held + chunk).split(b"\n")
-        for line in lines:
-            yield line
-    if held:
-        yield held
+    def rest(self) -> bytes:
+        """What was held back, and the end."""
+        left = [
+            {"index": number, "text": text, "finish_reason": None}
+            for number, guard in self._streams.items()
+            if (text := guard.close())
+        ]
+        event = b"data: " + orjson.dumps({**self._last, "choices": left}) + b"\n\n" if left else b""
+        return event + b"data: [DONE]\n\n"
 
 
 def _words(guards: AssistantGuards) -> list[Guard]:
