@@ -10,7 +10,7 @@ import openvino
 from tokenizers import Tokenizer
 
 from ingestion.embed.builtin import BUILTIN_DIR, verify_artefact
-from ingestion.embed.graph import compiled, rounded
+from ingestion.graph import compiled, rounded
 from ingestion.sentences import sentence_spans
 
 PAIRS_DIR = Path(__file__).parent / "pairs-minilm-l6-v2-int8"
@@ -18,6 +18,7 @@ MAX_TOKENS = 320
 SUPPORTS, ANSWERS = 0, 1
 # Longer evidence is cut to the sentences that share most words with the claim, in reading order.
 _MOST_WORDS = 220
+_LEAST_EVIDENCE, _EVIDENCE_A_WORD = 60, 8
 _WORD = re.compile(r"\w+")
 
 
@@ -33,15 +34,17 @@ class PairJudge:
         self._local = threading.local()
 
     def supports(self, claim: str, evidence: str) -> float:
-        """The probability that the evidence supports the claim."""
-        return self._score(claim, evidence, SUPPORTS)
+        """The probability that the evidence supports the claim; a short claim needs less of it."""
+        most = min(_MOST_WORDS, _LEAST_EVIDENCE + _EVIDENCE_A_WORD * len(_WORD.findall(claim)))
+        return self._score(claim, chosen_evidence(claim, evidence, most), SUPPORTS)
 
     def answers(self, question: str, passages: Sequence[str]) -> float:
         """The probability that one of the passages answers the question."""
-        return max((self._score(question, passage, ANSWERS) for passage in passages), default=0.0)
+        read = [chosen_evidence(question, passage) for passage in passages]
+        return max((self._score(question, one, ANSWERS) for one in read), default=0.0)
 
     def _score(self, text: str, evidence: str, output: int) -> float:
-        encoding = self._tokenizer.encode(text, chosen_evidence(text, evidence))
+        encoding = self._tokenizer.encode(text, evidence)
         size = rounded(len(encoding.ids))
         ids, mask, types = (np.zeros((1, size), np.int64) for _ in range(3))
         ids[0, : len(encoding.ids)] = encoding.ids
@@ -55,11 +58,12 @@ class PairJudge:
         return float(1 / (1 + np.exp(-logit)))
 
 
-def chosen_evidence(text: str, evidence: str) -> str:
+def chosen_evidence(text: str, evidence: str, most_words: int = 0) -> str:
     """The evidence, or of a long one the sentences that have most in common with a text."""
     sentences = [evidence[start:end] for start, end in sentence_spans(evidence)] or [evidence]
     sizes = [len(_WORD.findall(sentence)) for sentence in sentences]
-    if sum(sizes) <= _MOST_WORDS:
+    most = most_words or _MOST_WORDS
+    if sum(sizes) <= most:
         return " ".join(sentences)
     words = _bag(text)
     bags = [_bag(sentence) for sentence in sentences]
@@ -67,7 +71,7 @@ def chosen_evidence(text: str, evidence: str) -> str:
     chosen: list[int] = []
     total = 0
     for i in order:
-        if total and total + sizes[i] > _MOST_WORDS:
+        if total and total + sizes[i] > most:
             break
         chosen.append(i)
         total += sizes[i]

@@ -16,9 +16,9 @@ import openvino
 from tokenizers import Encoding, Tokenizer
 
 from ingestion.embed.embedded import Embedded, Question, plain_questions, without_tokens
-from ingestion.embed.graph import compiled, rounded
 from ingestion.embed.late import LATE_DIR, LateHead
 from ingestion.errors import EmbedderError
+from ingestion.graph import compiled, rounded
 
 Manifest = Mapping[str, Any]
 

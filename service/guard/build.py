@@ -111,7 +111,8 @@ class AssistantGuards:
         )
         return OutputGuards(
             _switched(words),
-            self._sentence_guards(told, passages),
+            self._deciding(told, passages),
+            self._telling(passages),
             last,
             self.policy,
             in_thread=self._executor is not None,
@@ -128,28 +129,45 @@ class AssistantGuards:
             is_entitled=(lambda value: value in joined) if is_entitled else None,
         )
 
-    def _sentence_guards(self, told: Told, passages: Sequence[str]) -> list[SentenceGuard]:
+    def _deciding(self, told: Told, passages: Sequence[str]) -> list[SentenceGuard]:
+        """Rules, and those models that may stop or drop a sentence: it waits for them."""
         rules = self.policy.output
         language = told.hits[0].chunk.language if told.hits else "en"
         context = "\n".join([*passages, *told.conversation])
-        leak = LeakGuard(self._rules, self._canary, rules["leak"], context)
         by_rules: list[tuple[Rule, SentenceGuard]] = [
-            (rules["leak"], leak),
+            (rules["leak"], LeakGuard(self._rules, self._canary, rules["leak"], context)),
             (rules["repetition"], RepetitionGuard(rules["repetition"])),
             (rules["exact"], ExactGuard(passages, told.conversation, rules["exact"], language)),
         ]
-        by_models: list[tuple[Rule, SentenceGuard]] = []
+        found: list[SentenceGuard] = [SafeJudge(guard, rule) for rule, guard in by_rules if rule.is_on]
+        models = [(rule, guard) for rule, guard in self._judges(passages) if _may_act(rule)]
+        return found + self._timed(models)
+
+    def _telling(self, passages: Sequence[str]) -> list[SentenceGuard]:
+        """Models whose findings change nothing: the client need not wait for them."""
+        return self._timed([(rule, guard) for rule, guard in self._judges(passages) if not _may_act(rule)])
+
+    def _judges(self, passages: Sequence[str]) -> list[tuple[Rule, SentenceGuard]]:
+        rules = self.policy.output
+        found: list[tuple[Rule, SentenceGuard]] = []
         if self._output_toxicity:
-            by_models.append((rules["toxicity"], ToxicityGuard(self._output_toxicity, rules["toxicity"])))
+            found.append((rules["toxicity"], ToxicityGuard(self._output_toxicity, rules["toxicity"])))
         if self._support and rules["grounding"].is_on:
             guard = GroundingGuard(self._support, passages, rules["grounding"])
-            by_models.append((rules["grounding"], guard))
-        found: list[SentenceGuard] = [SafeJudge(guard, rule) for rule, guard in by_rules if rule.is_on]
-        if self._executor is None:
-            return found + [SafeJudge(guard, rule) for rule, guard in by_models]
-        if by_models:
-            found.append(TimedJudges(by_models, self._executor, self.policy.deadline_s))
+            found.append((rules["grounding"], guard))
         return found
+
+    def _timed(self, models: Sequence[tuple[Rule, SentenceGuard]]) -> list[SentenceGuard]:
+        if not models:
+            return []
+        if self._executor is None:
+            return [SafeJudge(guard, rule) for rule, guard in models]
+        return [TimedJudges(models, self._executor, self.policy.deadline_s)]
+
+
+def _may_act(rule: Rule) -> bool:
+    """Whether a finding, or a failure, can change what is sent."""
+    return rule.changes_text or rule.fail != "open"
 
 
 def _switched(guards: Sequence[tuple[Rule, Guard]]) -> list[Guard]:

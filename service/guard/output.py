@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from service.guard.chain import Guard, SentenceGuard, Verdict, apply_all
 from service.guard.sentence import Decision, SentenceStream, end_of_sentence
 from service.guard.stream import StreamGuard
+from service.guard.watch import Watcher
 from service.metrics import GUARD_SECONDS
 from service.policy import GuardPolicy
 
@@ -30,12 +31,17 @@ class Released:
 
 
 class OutputGuards:
-    """One answer's guards. Feed pieces as they come; `released` text may be sent at once."""
+    """One answer's guards. Feed pieces as they come; `released` text may be sent at once.
+
+    `words` change words, `sentences` decide about sentences, which wait for them, `watching` only tell of what was
+    sent, and `last` see the text as it leaves.
+    """
 
     def __init__(
         self,
         words: Sequence[Guard],
         sentences: Sequence[SentenceGuard],
+        watching: Sequence[SentenceGuard],
         last: Sequence[Guard],
         policy: GuardPolicy,
         *,
@@ -44,6 +50,7 @@ class OutputGuards:
         self._words = StreamGuard(words)
         self._sentences = SentenceStream(sentences)
         self._holds_sentences = bool(sentences)
+        self._watcher = Watcher(watching, in_thread=in_thread)
         self._last = last
         self._length = policy.output["length"]
         self._in_thread = in_thread
@@ -56,7 +63,7 @@ class OutputGuards:
     @property
     def verdicts(self) -> list[Verdict]:
         """Everything that was found so far."""
-        return [*self._words.verdicts, *self._sentences.verdicts, *self._extra]
+        return [*self._words.verdicts, *self._sentences.verdicts, *self._watcher.verdicts, *self._extra]
 
     @property
     def stopped(self) -> Decision | None:
@@ -86,6 +93,7 @@ class OutputGuards:
         released = self._words.close()
         out = await self._judge(released, is_last=True) if self._holds_sentences else released
         result = self._release(out, begun)
+        await self._watcher.close()
         GUARD_SECONDS.labels("output", "all").observe(self._seconds)
         return result
 
@@ -115,6 +123,7 @@ class OutputGuards:
                     text = text[: max(left, 0)]
                     self._sentences.stopped = "block"
         self._sent_chars += len(text)
+        self._watcher.feed(text)
         text, found = apply_all(self._last, text, "output")
         self._extra += found
         # By identity: what words and sentences found comes in turns, and each is told once.
