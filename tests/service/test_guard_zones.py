@@ -1,6 +1,7 @@
 """Every guard of every zone: what it does by default, and that nothing else does it when it is switched off."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -494,6 +495,24 @@ async def test_an_answer_asks_models_within_the_deadline(build: Callable[..., As
         guards, ["The Hub does not work without a router. ", "Returns are free within 45 days."]
     )
     assert (text, rules) == ("", ["LATE", "LATE"])
+
+
+async def test_a_judge_that_only_tells_holds_nobody_up(build: Callable[..., AssistantGuards]) -> None:
+    guards = build(policy_of({"output": {"toxicity": "off", "grounding": {"action": "flag"}}}))
+    is_free = threading.Event()
+
+    def waits(claim: str, passages: Sequence[str]) -> float:
+        is_free.wait(5)
+        return 0.0
+
+    guards._support = waits
+    stream = guards.output(Told(hits(*PASSAGES), ("How does the Hub work?",)))
+    sent = await stream.feed("The Hub does not work without a router. Returns are free within 45 days.")
+    assert sent.text.startswith("The Hub does not work without a router.")
+    assert not stream.verdicts
+    is_free.set()
+    await stream.close()
+    assert [(v.rule, v.verdict) for v in stream.verdicts] == [("UNSUPPORTED", "flag")] * 2
 
 
 def test_json_is_guarded_value_by_value(build: Callable[..., AssistantGuards]) -> None:
