@@ -143,10 +143,12 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     library = Library(scope, settings, embedders, live)
     stack.callback(library.close)
     guard_threads = ThreadPoolExecutor(1, "guards", initializer=one_thread_each)
-    stack.callback(guard_threads.shutdown)
+    telling_threads = ThreadPoolExecutor(1, "telling", initializer=one_thread_each)
+    for executor in (guard_threads, telling_threads):
+        stack.callback(executor.shutdown)
     guard_models = await loop.run_in_executor(guard_threads, _guard_models, scope, settings, embedders, pairs)
     warm = loop.run_in_executor(guard_threads, guard_models.warm)
-    guards = _guards(scope, scrubbers, guard_models, guard_threads, secret, warm)
+    guards = _guards(scope, scrubbers, guard_models, (guard_threads, telling_threads), secret, warm)
     self_test = SelfTest()
     _show_marking(settings.data_dir)
     parts = Parts(
@@ -238,7 +240,7 @@ def _guards(
     scope: Scope,
     scrubbers: Mapping[str, Mapping[str, Scrubber]],
     models: Models,
-    executor: ThreadPoolExecutor,
+    executors: tuple[ThreadPoolExecutor, ThreadPoolExecutor],
     secret: bytes,
     ready: asyncio.Future[None],
 ) -> dict[str, AssistantGuards]:
@@ -249,7 +251,8 @@ def _guards(
             input_scrubber=scrubbers["input"][assistant.collection],
             output_scrubber=scrubbers["output"][assistant.collection],
             models=models,
-            executor=executor,
+            executor=executors[0],
+            telling=executors[1],
             digests=Digests(secret),
             rules=RULES,
             canary=canary_of(secret),

@@ -18,9 +18,10 @@ import numpy as np
 from finetune.guards.claims import claims, train_attribution
 from finetune.guards.material import load
 from finetune.guards.network import Weights
-from finetune.guards.train import Remembering, train_document, train_prompt, train_toxicity
+from finetune.guards.train import train_document, train_prompt, train_toxicity
 from ingestion.detect.heads import HEADS_DIR, pack
 from ingestion.embed import load_embedder
+from ingestion.embed.remembering import Remembering
 
 ROOT = Path(__file__).parent.parent.parent
 HEADS = ("document", "prompt", "toxicity", "attribution")

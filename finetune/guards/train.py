@@ -10,27 +10,13 @@ from finetune.guards import material as texts
 from finetune.guards.material import Material
 from finetune.guards.network import Floats, Recipe, Weights, train
 from ingestion.detect.injection import document_rows, prompt_rows, units_of, windows_of
-from ingestion.detect.sentences import Embeds, pieces_of
+from ingestion.detect.sentences import pieces_of
 from ingestion.detect.toxicity import toxicity_rows
+from ingestion.embed.remembering import Embeds
 
 _ATTACKED = 7_000
 _WEIGHT_OF_ATTACK = 3.0
 _SENTENCES_OF_DOCUMENTS = 4_000
-
-
-class Remembering:
-    """An embedder that embeds each text once: templates and documents come again and again."""
-
-    def __init__(self, embedder: Embeds) -> None:
-        self._embedder = embedder
-        self._known: dict[str, Floats] = {}
-
-    def embed(self, texts: list[str]) -> Floats:
-        """Unit vectors, shape `(len(texts), dimension)`."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if missing:
-            self._known.update(zip(missing, self._embedder.embed(missing), strict=True))
-        return np.stack([self._known[text] for text in texts])
 
 
 def train_document(embedder: Embeds, material: Material, seed: int = 7) -> Weights:

@@ -15,7 +15,6 @@ from ingestion.detect.heads import Floats, Head, load_heads
 from ingestion.detect.normalise import View, views_of
 from ingestion.detect.rules import matches_in
 from ingestion.detect.sentences import (
-    Embeds,
     Piece,
     context_features,
     cue_features,
@@ -23,6 +22,7 @@ from ingestion.detect.sentences import (
     pieces_of,
 )
 from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
+from ingestion.embed.remembering import Embeds
 
 PROMPT, DOCUMENT = "prompt", "document"
 _TAG = re.compile(r"<!--|-->|</?[a-zA-Z][^<>]{0,300}>|[{}]|(?m:^\s*(?:#|//|\*)+)")

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -43,14 +42,6 @@ _CUES = (_REPLY, _ASKS, _QUESTION, _SECOND, _FIRST, _MODEL, _LINK, _QUOTED)
 _ASKING = (_REPLY, _ASKS, _QUESTION, _MODEL)
 _MOST_LENGTH = 400
 _LEAST_REQUEST = 12
-
-
-class Embeds(Protocol):
-    """The part of an embedder that is needed here."""
-
-    def embed(self, texts: list[str]) -> Floats:
-        """Unit vectors, shape `(len(texts), dimension)`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

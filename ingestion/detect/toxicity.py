@@ -16,7 +16,7 @@ import numpy as np
 
 from ingestion.detect.heads import Floats
 from ingestion.detect.normalise import fold
-from ingestion.detect.sentences import Embeds
+from ingestion.embed.remembering import Embeds
 
 _LEXICON = Path(__file__).parent / "lexicon"
 # What stands for every group; the model has an idea of whom it means, and no prejudice.

@@ -19,6 +19,7 @@ from service.guard.models import Models, Scores
 from service.guard.output import OutputGuards
 from service.guard.pii import PiiGuard, RestoreGuard
 from service.guard.secrets import SecretGuard
+from service.guard.watch import Watcher
 from service.policy import GuardPolicy, Rule
 
 
@@ -33,7 +34,10 @@ class Told:
 
 
 class AssistantGuards:
-    """The guards of one assistant. Safe to share: what remembers is made anew for each answer."""
+    """The guards of one assistant. Safe to share: what remembers is made anew for each answer.
+
+    Models that decide are asked in `executor`, those that only tell in `telling`, where nobody waits for them.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class AssistantGuards:
         output_scrubber: Scrubber,
         models: Models | None,
         executor: Executor | None,
+        telling: Executor | None = None,
         digests: Digests,
         rules: str,
         canary: str,
@@ -52,6 +57,7 @@ class AssistantGuards:
         self._scrubbers = (input_scrubber, output_scrubber)
         self._models = models
         self._executor = executor
+        self._telling = telling or executor
         self._digests = digests
         self._rules = rules
         self._canary = canary
@@ -112,7 +118,7 @@ class AssistantGuards:
         return OutputGuards(
             _switched(words),
             self._deciding(told, passages),
-            self._telling(passages),
+            self._watcher(passages),
             last,
             self.policy,
             in_thread=self._executor is not None,
@@ -143,9 +149,10 @@ class AssistantGuards:
         models = [(rule, guard) for rule, guard in self._judges(passages) if _may_act(rule)]
         return found + self._timed(models)
 
-    def _telling(self, passages: Sequence[str]) -> list[SentenceGuard]:
+    def _watcher(self, passages: Sequence[str]) -> Watcher:
         """Models whose findings change nothing: the client need not wait for them."""
-        return self._timed([(rule, guard) for rule, guard in self._judges(passages) if not _may_act(rule)])
+        telling = [(rule, guard) for rule, guard in self._judges(passages) if not _may_act(rule)]
+        return Watcher(telling, self._telling, self.policy.deadline_s)
 
     def _judges(self, passages: Sequence[str]) -> list[tuple[Rule, SentenceGuard]]:
         rules = self.policy.output

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol
 
-import numpy as np
-
 from ingestion.detect.classifier import SequenceClassifier
 from ingestion.detect.heads import load_heads
 from ingestion.detect.injection import InjectionModel
 from ingestion.detect.normalise import views_of
 from ingestion.detect.pairs import PairJudge
 from ingestion.detect.toxicity import toxicity_rows
-from ingestion.embed import Embedder, Vectors
+from ingestion.embed import Embedder
+from ingestion.embed.remembering import Remembering
 from service.guard.attribution import HEAD, Attributor
 from service.policy import GuardPolicy
 
@@ -38,28 +37,6 @@ class Supports(Protocol):
         ...
 
 
-class Remembering:
-    """An embedder that keeps the vectors of the last texts."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-        self._known: OrderedDict[str, Vectors] = OrderedDict()
-        self._lock = Lock()
-
-    def embed(self, texts: list[str]) -> Vectors:
-        """Unit vectors, shape `(len(texts), dimension)`."""
-        with self._lock:
-            known = {text: self._known[text] for text in texts if text in self._known}
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
-        if missing:
-            known.update(zip(missing, self._embedder.embed(missing), strict=True))
-            with self._lock:
-                self._known.update((text, known[text]) for text in missing)
-                while len(self._known) > _VECTORS:
-                    self._known.popitem(last=False)
-        return np.stack([known[text] for text in texts])
-
-
 class Models:
     """The built-in heads over the built-in embedder, and classifiers by name."""
 
@@ -67,7 +44,7 @@ class Models:
         heads = load_heads()
         self._embedder = embedder
         # A question is judged for several things in a row, and embedded for them once.
-        self._vectors = Remembering(embedder)
+        self._vectors = Remembering(embedder, _VECTORS)
         self._injection = InjectionModel(self._vectors, heads)
         self._toxicity = heads["toxicity"]
         self._attributor = Attributor(embedder, heads[HEAD], pairs)

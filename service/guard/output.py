@@ -33,7 +33,7 @@ class Released:
 class OutputGuards:
     """One answer's guards. Feed pieces as they come; `released` text may be sent at once.
 
-    `words` change words, `sentences` decide about sentences, which wait for them, `watching` only tell of what was
+    `words` change words, `sentences` decide about sentences, which wait for them, `watcher` only tells of what was
     sent, and `last` see the text as it leaves.
     """
 
@@ -41,7 +41,7 @@ class OutputGuards:
         self,
         words: Sequence[Guard],
         sentences: Sequence[SentenceGuard],
-        watching: Sequence[SentenceGuard],
+        watcher: Watcher,
         last: Sequence[Guard],
         policy: GuardPolicy,
         *,
@@ -50,7 +50,7 @@ class OutputGuards:
         self._words = StreamGuard(words)
         self._sentences = SentenceStream(sentences)
         self._holds_sentences = bool(sentences)
-        self._watcher = Watcher(watching, in_thread=in_thread)
+        self._watcher = watcher
         self._last = last
         self._length = policy.output["length"]
         self._in_thread = in_thread

@@ -515,6 +515,22 @@ async def test_a_judge_that_only_tells_holds_nobody_up(build: Callable[..., Assi
     assert [(v.rule, v.verdict) for v in stream.verdicts] == [("UNSUPPORTED", "flag")] * 2
 
 
+async def test_what_only_tells_is_waited_for_no_longer_than_the_policy_says(
+    build: Callable[..., AssistantGuards],
+) -> None:
+    guards = build(
+        policy_of({"deadline_s": 0.05, "output": {"toxicity": "off", "grounding": {"action": "flag"}}})
+    )
+    is_free = threading.Event()
+    guards._support = lambda claim, passages: float(is_free.wait(5))
+    with ThreadPoolExecutor(1) as apart:
+        guards._telling = apart
+        text, stopped, _, rules = await streamed(guards, ["Returns are free within 45 days. They are quick."])
+        is_free.set()
+    assert (text, stopped) == ("Returns are free within 45 days. They are quick.", None)
+    assert rules == ["LATE"]
+
+
 def test_json_is_guarded_value_by_value(build: Callable[..., AssistantGuards]) -> None:
     arguments = {
         "to": ["jo.doe@mailbox.example"],
