@@ -11,8 +11,11 @@ _LEAST_WORDS = 8
 
 def rouge_l(one: Sequence[str], other: Sequence[str]) -> float:
     """F1 of the longest common subsequence of two lists of words, between 0 and 1."""
-    if not one or not other:
-        return 0.0
+    return 2 * common_words(one, other) / max(len(one) + len(other), 1)
+
+
+def common_words(one: Sequence[str], other: Sequence[str]) -> int:
+    """Words of the longest common subsequence."""
     places: dict[str, int] = {}
     for i, word in enumerate(one):
         places[word] = places.get(word, 0) | (1 << i)
@@ -22,8 +25,7 @@ def rouge_l(one: Sequence[str], other: Sequence[str]) -> float:
     for word in other:
         hits = state & places.get(word, 0)
         state = ((state + hits) | (state - hits)) & full
-    common = len(one) - state.bit_count()
-    return 2 * common / (len(one) + len(other))
+    return len(one) - state.bit_count()
 
 
 def alike(texts: Sequence[str], owners: Sequence[str], threshold: float) -> list[list[int]]:

@@ -15,6 +15,7 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.detect.copies import common_words
 from ingestion.detect.heads import Head
 from ingestion.detect.pairs import PairJudge
 from ingestion.embed import Embedder
@@ -159,7 +160,7 @@ def _features(text: str, claim: Analysed, evidence: Sequence[Analysed]) -> list[
         _share(_pairs(claim.words), frozenset(pair for one in evidence for pair in _pairs(one.words))),
         _share(_pairs(claim.words), frozenset(_pairs(best.words))),
         _longest_run(claim.words, best.words) / size,
-        _common_subsequence(claim.words, best.words) / size,
+        common_words(claim.words, best.words) / size,
         min(len(claim.numbers), 3) / 3,
         len(claim.numbers - numbers) / max(len(claim.numbers), 1),
         len(claim.numbers - best.numbers) / max(len(claim.numbers), 1),
@@ -226,14 +227,3 @@ def _longest_run(one: Sequence[str], other: Sequence[str]) -> int:
                 best = max(best, now[j])
         before = now
     return best
-
-
-def _common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:
-    """Words of the longest common subsequence, as in ROUGE-L (Lin 2004)."""
-    before = [0] * (len(other) + 1)
-    for word in one:
-        now = [0]
-        for j, candidate in enumerate(other, start=1):
-            now.append(before[j - 1] + 1 if candidate == word else max(before[j], now[j - 1]))
-        before = now
-    return before[-1]

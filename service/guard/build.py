@@ -152,7 +152,8 @@ class AssistantGuards:
     def _watcher(self, passages: Sequence[str]) -> Watcher:
         """Models whose findings change nothing: the client need not wait for them."""
         telling = [(rule, guard) for rule, guard in self._judges(passages) if not _may_act(rule)]
-        return Watcher(telling, self._telling, self.policy.deadline_s)
+        longest = max((rule.deadline_s for rule, _ in telling), default=0.0)
+        return Watcher(telling, self._telling, min(longest, self.policy.deadline_s))
 
     def _judges(self, passages: Sequence[str]) -> list[tuple[Rule, SentenceGuard]]:
         rules = self.policy.output
