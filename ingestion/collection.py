@@ -261,6 +261,11 @@ class CollectionConfig(BaseModel):
         """The policy for personal data of a place."""
         return self.source_of(place).pii or self.pii
 
+    @property
+    def has_one_pii_policy(self) -> bool:
+        """Whether no source has a policy for personal data of its own."""
+        return all(source.pii in (None, self.pii) for source in self.places.values())
+
 
 def read_scope(path: Path) -> dict[str, Any]:
     """The scope file as a mapping. Raises `ScopeError` when it is missing or no YAML mapping."""

@@ -39,6 +39,7 @@ from service.guard.chain import Digests
 from service.guard.leak import canary_of
 from service.guard.marking import read_measured
 from service.guard.models import Models
+from service.guard.passages import PassageMasks
 from service.guard.pii import Seeker
 from service.guard.selftest import SelfTest
 from service.handlers import add_error_handlers
@@ -185,6 +186,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         library=library,
         seekers=seekers,
         guards=guards,
+        passages=_passages(scope, scrubbers["output"], Digests(secret)),
         self_test=self_test,
     )
 
@@ -257,8 +259,22 @@ def _guards(
             rules=RULES,
             canary=canary_of(secret),
             ready=ready,
+            is_scrubbed=scope.collections[assistant.collection].has_one_pii_policy,
         )
         for name, assistant in scope.assistants.items()
+    }
+
+
+def _passages(scope: Scope, scrubbers: Mapping[str, Scrubber], digests: Digests) -> dict[str, PassageMasks]:
+    """What is shown of passages without an assistant, by collection."""
+    return {
+        name: PassageMasks(
+            scope.policy_of_collection(name),
+            scrubbers[name],
+            digests,
+            is_scrubbed=config.has_one_pii_policy,
+        )
+        for name, config in scope.collections.items()
     }
 
 

@@ -20,8 +20,10 @@ from service.documents import Library
 from service.errors import InvalidRequestError
 from service.feedback.tokens import FeedbackSigner, Pseudonyms
 from service.guard.build import AssistantGuards
+from service.guard.passages import PassageMasks
 from service.guard.pii import Seeker
 from service.guard.selftest import SelfTest
+from service.metrics import GUARD_VERDICTS
 from service.scope import Scope
 from service.settings import Settings
 
@@ -44,6 +46,7 @@ class State:
     library: Library
     seekers: Mapping[str, Seeker]
     guards: Mapping[str, AssistantGuards]
+    passages: Mapping[str, PassageMasks]
     self_test: SelfTest
 
 
@@ -62,6 +65,18 @@ class Call:
         except FilterError as exc:
             raise InvalidRequestError(str(exc), param="filter") from exc
         return View(view_groups(self.caller.groups), chosen, include_superseded)
+
+    def reader(self, collection: str) -> Callable[[str], str]:
+        """Texts of a collection's passages as the caller may read them."""
+        masks, groups = self.state.passages[collection], view_groups(self.caller.groups)
+
+        def read(text: str) -> str:
+            shown, verdicts = masks.read(text, groups)
+            for verdict in verdicts:
+                GUARD_VERDICTS.labels(verdict.guard, verdict.zone, verdict.verdict).inc()
+            return shown
+
+        return read
 
 
 def call_with(scope: KeyScope) -> Callable[[Request], Coroutine[Any, Any, Call]]:

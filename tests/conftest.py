@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+import yaml
 from fastapi import FastAPI
 
 from ingestion.collection import read_collections
@@ -23,6 +25,32 @@ from tests.upstream import ScriptedUpstream
 
 ROOT = Path(__file__).parent.parent
 SCOPE = ROOT / "touchstone.yaml"
+_LONG = {"deadline_s": 30}
+# Guards whose models have time, however busy the machine is: tests that are about deadlines set their own.
+PATIENT: dict[str, Any] = {
+    "deadline_s": 30,
+    "input": {"injection_model": _LONG, "toxicity": _LONG},
+    "output": {"grounding": _LONG, "toxicity": _LONG},
+}
+
+
+def scope_with(folder: Path, **guards: Any) -> Path:
+    """The demo's scope with patient guards, and otherwise as told; what it names lies beside the demo's own file."""
+    scope = yaml.safe_load(SCOPE.read_text())
+    merged: dict[str, Any] = {zone: dict(PATIENT.get(zone, {})) for zone in ("input", "retrieved", "output")}
+    for zone, rules in guards.items():
+        for name, rule in rules.items():
+            known = merged[zone].get(name, {})
+            merged[zone][name] = {**known, **(rule if isinstance(rule, dict) else {"action": rule})}
+    scope["guards"] = {"deadline_s": PATIENT["deadline_s"], **merged}
+    path = folder / "scope.yaml"
+    path.write_text(yaml.safe_dump(scope))
+    return path
+
+
+@pytest.fixture(scope="session")
+def patient_scope(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return scope_with(tmp_path_factory.mktemp("scope"))
 
 
 class Quiet:
@@ -100,13 +128,13 @@ StartGateway = Callable[..., AbstractContextManager[Gateway]]
 
 
 @pytest.fixture
-def start_gateway(demo: Demo, tmp_path: Path) -> StartGateway:
+def start_gateway(demo: Demo, patient_scope: Path, tmp_path: Path) -> StartGateway:
     """Start a gateway over the demo's release with its own database; keywords are settings."""
 
     @contextmanager
     def start(**changes: object) -> Iterator[Gateway]:
         values: dict[str, object] = {
-            "scope_file": SCOPE,
+            "scope_file": patient_scope,
             "data_dir": demo.data_dir,
             "database_url": f"sqlite:///{tmp_path / 'gateway.db'}",
             "embed_threads": 1,
@@ -122,12 +150,12 @@ def start_gateway(demo: Demo, tmp_path: Path) -> StartGateway:
 
 
 @pytest.fixture(scope="module")
-def gateway(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(demo: Demo, patient_scope: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with the extractive generator, for tests that only ask."""
     database = tmp_path_factory.mktemp("gateway") / "gateway.db"
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]
-        scope_file=SCOPE,
+        scope_file=patient_scope,
         data_dir=demo.data_dir,
         database_url=f"sqlite:///{database}",  # type: ignore[arg-type]
         embed_threads=1,

@@ -1,12 +1,13 @@
 """Citations: which passage each sentence rests on, with a quote that the passage really holds."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ingestion.corpus import Hit
 from ingestion.sentences import sentence_spans
+from service.guard.chain import Verdict
 from service.guard.citations import MARKER
 
 _WORD = re.compile(r"\w+")
@@ -120,6 +121,24 @@ def _citation(number: int, hit: Hit, span: tuple[int, int]) -> Citation:
         end=chunk.start + span[1],
         score=round(hit.score, 4),
     )
+
+
+def readable(
+    citations: Sequence[Citation], read: Callable[[str], tuple[str, tuple[Verdict, ...]]]
+) -> tuple[list[Citation], list[Verdict]]:
+    """Citations as a caller may read them, and what was masked; a mask's place is that in its quote, and not told."""
+    verdicts: list[Verdict] = []
+
+    def shown(text: str) -> str:
+        safe, found = read(text)
+        verdicts.extend(replace(verdict, start=None, end=None) for verdict in found)
+        return safe
+
+    masked = [
+        replace(one, title=shown(one.title), heading=shown(one.heading), quote=shown(one.quote))
+        for one in citations
+    ]
+    return masked, verdicts
 
 
 @lru_cache(maxsize=20_000)

@@ -6,12 +6,13 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from ingestion.release import Release
 from service import metrics
 from service.answer.answering import Answering, Ask, Reply, Sought, count, record_of, reply_of
-from service.answer.cite import cite
+from service.answer.cite import cite, readable
 from service.answer.evidence import Evidence, EvidenceFinder
 from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
 from service.answer.prompts import NO_ANSWER, Marking, new_nonce
@@ -340,7 +341,11 @@ class AnswerPipeline:
         if answer.evidence is not None and answer.outcome == "answered":
             hits = answer.evidence.hits
             language = hits[0].chunk.language if hits else "en"
-            answer.citations, answer.sentences = cite(answer.text, hits, language)
+            citations, answer.sentences = cite(answer.text, hits, language)
+            masks = self._parts.guards[answer.ask.assistant].passages
+            read = partial(masks.read, groups=answer.ask.groups)
+            answer.citations, masked = readable(citations, read)
+            answer.verdicts += masked
         token = None if answer.ask.dry_run else self._parts.sign(answer.id)
         return reply_of(answer, self._scope_digest, token)
 

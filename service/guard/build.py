@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ingestion.corpus import Hit
 from ingestion.scrub import Scrubber
-from service.guard.chain import Digests, Flagging, Guard, SentenceGuard
+from service.guard.chain import Digests, Guard, SentenceGuard, switched
 from service.guard.citations import CitationGuard
 from service.guard.egress import EgressGuard
 from service.guard.exact import ExactGuard, NumberGuard
@@ -17,6 +17,7 @@ from service.guard.judges import GroundingGuard, RepetitionGuard, ToxicityGuard
 from service.guard.leak import LeakGuard
 from service.guard.models import Models, Scores
 from service.guard.output import OutputGuards
+from service.guard.passages import PassageMasks
 from service.guard.pii import PiiGuard, RestoreGuard
 from service.guard.secrets import SecretGuard
 from service.guard.watch import Watcher
@@ -37,6 +38,7 @@ class AssistantGuards:
     """The guards of one assistant. Safe to share: what remembers is made anew for each answer.
 
     Models that decide are asked in `executor`, those that only tell in `telling`, where nobody waits for them.
+    `is_scrubbed`: see `PassageMasks`.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class AssistantGuards:
         rules: str,
         canary: str,
         ready: asyncio.Future[None] | None = None,
+        is_scrubbed: bool = False,
     ) -> None:
         self.policy = policy
+        self.passages = PassageMasks(policy, output_scrubber, digests, is_scrubbed=is_scrubbed)
         self._scrubbers = (input_scrubber, output_scrubber)
         self._models = models
         self._executor = executor
@@ -88,12 +92,12 @@ class AssistantGuards:
             (rules["secrets"], SecretGuard(self._digests, tuple(rules["secrets"].allow))),
             (rules["pii"], PiiGuard(self._scrubbers[0], self._digests, originals=kept)),
         ]
-        return _switched(found)
+        return switched(found)
 
     def masks(self) -> list[Guard]:
         """Guards that mask what leaves, whatever it rests on."""
         rules = self.policy.output
-        return _switched(
+        return switched(
             [
                 (rules["secrets"], SecretGuard(self._digests, tuple(rules["secrets"].allow))),
                 (rules["pii"], PiiGuard(self._scrubbers[1], self._digests)),
@@ -116,7 +120,7 @@ class AssistantGuards:
             [RestoreGuard(told.originals)] if told.originals and self.policy.input["pii"].restore else []
         )
         return OutputGuards(
-            _switched(words),
+            switched(words),
             self._deciding(told, passages),
             self._watcher(passages),
             last,
@@ -126,8 +130,7 @@ class AssistantGuards:
 
     def _pii(self, told: Told, passages: Sequence[str]) -> PiiGuard:
         """Who is entitled sees personal data that stands in a passage; everybody else sees none."""
-        allowed = frozenset(self.policy.output["pii"].groups)
-        is_entitled = bool(allowed) and (told.groups is None or not allowed.isdisjoint(told.groups))
+        is_entitled = self.passages.is_entitled(told.groups)
         joined = "\n".join(passages)
         return PiiGuard(
             self._scrubbers[1],
@@ -176,11 +179,6 @@ class AssistantGuards:
 def _may_act(rule: Rule) -> bool:
     """Whether a finding, or a failure, can change what is sent."""
     return rule.changes_text or rule.fail != "open"
-
-
-def _switched(guards: Sequence[tuple[Rule, Guard]]) -> list[Guard]:
-    """Those that are on; those that only flag leave the text alone."""
-    return [guard if rule.changes_text else Flagging(guard) for rule, guard in guards if rule.is_on]
 
 
 __all__ = ["AssistantGuards", "Told"]

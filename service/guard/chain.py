@@ -78,6 +78,11 @@ class Flagging:
         return text, [replace(verdict, verdict="flag", digest="") for verdict in verdicts]
 
 
+def switched(guards: Sequence[tuple[Rule, Guard]]) -> list[Guard]:
+    """Those that are on; those that only flag leave the text alone."""
+    return [guard if rule.changes_text else Flagging(guard) for rule, guard in guards if rule.is_on]
+
+
 def apply_all(guards: Sequence[Guard], text: str, zone: Zone) -> tuple[str, list[Verdict]]:
     """Each guard sees what the one before it left."""
     verdicts: list[Verdict] = []

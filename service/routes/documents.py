@@ -143,10 +143,11 @@ async def get_document(document_id: str, call: SearchCall, collection: Collectio
     if found is None:
         raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
     document, chunks = found
+    read = call.reader(name)
     return DocumentReply(
         document_id=document.id,
         collection=name,
-        title=document.title,
+        title=read(document.title),
         source=document.source,
         place=document.place,
         run_id=document.run_id,
@@ -156,11 +157,11 @@ async def get_document(document_id: str, call: SearchCall, collection: Collectio
         digest=document.digest,
         chunks=chunks,
         clearance=dict(document.clearance),
-        metadata=dict(document.metadata),
+        metadata={k: read(v) if isinstance(v, str) else v for k, v in document.metadata.items()},
         groups=list(document.groups),
         pii=dict(document.pii),
         flags=[flag.rule for flag in document.flags],
-        text=document.text,
+        text=await _aside(call, partial(read, document.text)),
     )
 
 

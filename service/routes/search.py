@@ -1,5 +1,9 @@
 """Retrieval alone, and a passage in its context."""
 
+import asyncio
+import re
+from collections.abc import Callable
+
 from fastapi import APIRouter
 
 from ingestion.view import may_see
@@ -10,6 +14,7 @@ from service.schemas import ChunkReply, SearchReply, SearchRequest, SearchResult
 
 router = APIRouter(prefix="/v1")
 _CONTEXT_CHARS = 600
+_BREAK = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 @router.post("/search")
@@ -23,29 +28,45 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     query, hints = state.seekers[collection].seek(ask.query)
     rules = state.scope.policy_of_collection(collection).retrieved
     found = await state.finder.search(state.live.current(collection), query, settings, hints, view, rules)
-    return _reply(collection, found)
+    return await asyncio.to_thread(_reply, collection, found, call.reader(collection))
 
 
 @router.get("/chunks/{chunk_id}")
 async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) -> ChunkReply:
     """A passage with what stands before and after it in its document."""
-    texts = call.state.live.current(collection_of(call.state, collection)).texts
+    name = collection_of(call.state, collection)
+    texts = call.state.live.current(name).texts
     found = texts.chunk(chunk_id)
     document = texts.document(found.document_id) if found else None
     if found is None or document is None or not may_see(call.view().groups, document.groups):
         raise NotFoundError(f"There is no passage {chunk_id!r} in the index that is served now.")
+    read = call.reader(name)
     return ChunkReply(
         chunk_id=found.id,
         document_id=found.document_id,
-        title=found.title,
+        title=read(found.title),
         source=found.source,
         page=found.page,
-        heading=found.heading,
+        heading=read(found.heading),
         start=found.start,
-        before=document.text[max(0, found.start - _CONTEXT_CHARS) : found.start],
-        text=found.text,
-        after=document.text[found.end : found.end + _CONTEXT_CHARS],
+        before=read(_before(document.text, found.start)),
+        text=read(found.text),
+        after=read(_after(document.text, found.end)),
     )
+
+
+def _before(text: str, end: int) -> str:
+    """What stands before a place, from the beginning of a sentence: half an identifier can't be told for one."""
+    start = max(0, end - _CONTEXT_CHARS)
+    cut = _BREAK.search(text, start, end) if start else None
+    return text[cut.end() if cut else start : end]
+
+
+def _after(text: str, start: int) -> str:
+    """What stands behind a place, to the end of a sentence."""
+    end = min(start + _CONTEXT_CHARS, len(text))
+    cuts = list(_BREAK.finditer(text, start, end)) if end < len(text) else []
+    return text[start : cuts[-1].end() if cuts else end].rstrip()
 
 
 def collection_of(state: State, name: str | None) -> str:
@@ -59,16 +80,16 @@ def collection_of(state: State, name: str | None) -> str:
     return str(name)
 
 
-def _reply(collection: str, found: Found) -> SearchReply:
+def _reply(collection: str, found: Found, read: Callable[[str], str]) -> SearchReply:
     results = [
         SearchResult(
             chunk_id=hit.chunk.id,
             document_id=hit.chunk.document_id,
-            title=hit.chunk.title,
+            title=read(hit.chunk.title),
             source=hit.chunk.source,
-            text=hit.chunk.text,
+            text=read(hit.chunk.text),
             page=hit.chunk.page,
-            heading=hit.chunk.heading,
+            heading=read(hit.chunk.heading),
             score=hit.score,
             scores=dict(hit.scores),
             joined=list(hit.joined),

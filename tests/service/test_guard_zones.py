@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -26,6 +26,7 @@ from service.guard.retrieved import vet
 from service.guard.secrets import SecretGuard
 from service.guard.sentence import sentences_in
 from service.policy import GuardPolicy, Rule, policy_of
+from tests.conftest import PATIENT
 from tests.ingestion.test_scrub import PLANTED
 
 PASSAGES = (
@@ -54,6 +55,11 @@ SECRETS = {
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7x9Zq\nq83hXk2bVd0Yt1mPz5wQeR7uTnA=\n-----END RSA PRIVATE KEY-----"
 
 
+def patient(*layers: Mapping[str, object]) -> GuardPolicy:
+    """A policy whose models have time: what a guard finds must not depend on how busy the machine is."""
+    return policy_of(PATIENT, *layers)
+
+
 def hits(*texts: str) -> tuple[Hit, ...]:
     return tuple(
         Hit(Chunk(f"c{i}", f"d{i}", 0, text, 0, len(text), "Help", f"d{i}", "en"), 1.0 - i / 10, {})
@@ -79,7 +85,7 @@ def build(embedder: Embedder) -> Iterator[Callable[..., AssistantGuards]]:
                 "canary": CANARY,
                 **parts,
             }
-            return AssistantGuards(policy or policy_of(), **chosen)  # type: ignore[arg-type]
+            return AssistantGuards(policy or patient(), **chosen)  # type: ignore[arg-type]
 
         yield make
 
@@ -226,8 +232,8 @@ async def test_a_guard_that_is_switched_off_is_missed(
     zone: str, name: str, build: Callable[..., AssistantGuards]
 ) -> None:
     alone = ALONE.get((zone, name), {})
-    on = build(policy_of(alone))
-    off = build(policy_of(alone, {zone: {name: False}}))
+    on = build(patient(alone))
+    off = build(patient(alone, {zone: {name: False}}))
     assert await PROBES[zone, name](on), "with the guard, it is stopped"
     assert not await PROBES[zone, name](off), "without the guard, it passes: the probe can fail"
 
@@ -237,7 +243,7 @@ def test_every_split_of_a_secret_over_two_pieces_is_caught(
     kind: str, build: Callable[..., AssistantGuards]
 ) -> None:
     guards = build(
-        policy_of(
+        patient(
             {"output": {"pii": "off", "numbers": "off", "exact": "off", "grounding": "off", "egress": "off"}}
         )
     )
@@ -283,7 +289,7 @@ SENTENCES = (
 def test_a_stream_says_what_the_whole_text_would(
     build: Callable[..., AssistantGuards], sentences: list[str], data: st.DataObject
 ) -> None:
-    guards = build(policy_of({"output": {"grounding": "off", "repetition": "off"}}))
+    guards = build(patient({"output": {"grounding": "off", "repetition": "off"}}))
     text = "".join(sentences)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
     edges = [0, *cuts, len(text)]
@@ -363,7 +369,7 @@ async def test_rules_that_break_refuse(
 async def test_dates_names_and_negations_are_compared_exactly(
     sentence: str, rules: list[str], build: Callable[..., AssistantGuards]
 ) -> None:
-    guards = build(policy_of({"output": {"grounding": "off"}}))
+    guards = build(patient({"output": {"grounding": "off"}}))
     found = (await streamed(guards, [sentence]))[3]
     assert [r for r in found if r in ("DATE", "NAME", "NEGATION", "NOT_IN_SOURCES")] == rules
 
@@ -387,14 +393,14 @@ async def test_links_lead_to_known_hosts_alone(
     text: str, expected: str, build: Callable[..., AssistantGuards]
 ) -> None:
     rules = {"grounding": "off", "exact": "off", "egress": {"allow": ["*.partner.example"]}}
-    assert await says(build(policy_of({"output": rules})), text) == expected
+    assert await says(build(patient({"output": rules})), text) == expected
 
 
 async def test_flag_says_what_it_would_have_done_and_does_nothing(
     build: Callable[..., AssistantGuards],
 ) -> None:
     guards = build(
-        policy_of(
+        patient(
             {"input": {"injection": "flag", "pii": "flag"}, "output": {"egress": "flag", "exact": "flag"}}
         )
     )
@@ -423,7 +429,7 @@ def broken(text: str) -> float:
 async def test_a_model_that_fails_has_the_consequence_that_the_policy_wants(
     fail: str, stand: str, judge: Callable[[str], float], rule: str, build: Callable[..., AssistantGuards]
 ) -> None:
-    policy = policy_of(
+    policy = patient(
         {
             "deadline_s": 5,
             "input": {
@@ -441,7 +447,7 @@ async def test_a_model_that_fails_has_the_consequence_that_the_policy_wants(
 
 
 async def test_all_models_of_a_zone_share_one_deadline(build: Callable[..., AssistantGuards]) -> None:
-    guards = build(policy_of({"deadline_s": 0.05}))
+    guards = build(patient({"deadline_s": 0.05}))
     assert guards.input is not None
     guards.input._judges = {"injection_model": Slow(), "toxicity": Slow()}
     judged = await guards.input.judge(["hello"])
@@ -475,9 +481,9 @@ def test_a_sentence_waits_no_longer_for_its_judges_than_the_policy_says(
 
 
 def test_the_judges_of_a_sentence_share_one_deadline() -> None:
-    patient = Rule(action="drop", deadline_s=5)
+    rule = Rule(action="drop", deadline_s=5)
     with ThreadPoolExecutor(1) as executor:
-        judges = TimedJudges([(patient, Sticking(0.2))] * 2, executor, 0.05)
+        judges = TimedJudges([(rule, Sticking(0.2))] * 2, executor, 0.05)
         assert [v.rule for v in judges.judge("The fee is 4 euros.")] == ["LATE", "LATE"]
 
 
@@ -488,7 +494,7 @@ def slowly(claim: str, passages: Sequence[str]) -> float:
 
 async def test_an_answer_asks_models_within_the_deadline(build: Callable[..., AssistantGuards]) -> None:
     guards = build(
-        policy_of({"deadline_s": 0.02, "output": {"toxicity": "off", "grounding": {"fail": "closed"}}})
+        patient({"deadline_s": 0.02, "output": {"toxicity": "off", "grounding": {"fail": "closed"}}})
     )
     guards._support = slowly
     text, _, _, rules = await streamed(
@@ -498,7 +504,7 @@ async def test_an_answer_asks_models_within_the_deadline(build: Callable[..., As
 
 
 async def test_a_judge_that_only_tells_holds_nobody_up(build: Callable[..., AssistantGuards]) -> None:
-    guards = build(policy_of({"output": {"toxicity": "off", "grounding": {"action": "flag"}}}))
+    guards = build(patient({"output": {"toxicity": "off", "grounding": {"action": "flag"}}}))
     is_free = threading.Event()
 
     def waits(claim: str, passages: Sequence[str]) -> float:
@@ -519,7 +525,7 @@ async def test_what_only_tells_is_waited_for_no_longer_than_the_policy_says(
     build: Callable[..., AssistantGuards],
 ) -> None:
     guards = build(
-        policy_of({"deadline_s": 0.05, "output": {"toxicity": "off", "grounding": {"action": "flag"}}})
+        patient({"deadline_s": 0.05, "output": {"toxicity": "off", "grounding": {"action": "flag"}}})
     )
     is_free = threading.Event()
     guards._support = lambda claim, passages: float(is_free.wait(5))
@@ -550,9 +556,7 @@ async def test_own_data_comes_back_only_where_the_scope_allows(build: Callable[.
         (False, "We wrote to <EMAIL_ADDRESS>."),
     ):
         guards = build(
-            policy_of(
-                {"input": {"pii": {"restore": restore}}, "output": {"grounding": "off", "exact": "off"}}
-            )
+            patient({"input": {"pii": {"restore": restore}}, "output": {"grounding": "off", "exact": "off"}})
         )
         originals: dict[str, set[str]] = {}
         assert guards.input is not None
@@ -565,7 +569,7 @@ async def test_own_data_comes_back_only_where_the_scope_allows(build: Callable[.
 
 
 async def test_personal_data_is_shown_to_those_entitled(build: Callable[..., AssistantGuards]) -> None:
-    guards = build(policy_of({"output": {"pii": {"groups": ["staff"]}, "exact": "off", "grounding": "off"}}))
+    guards = build(patient({"output": {"pii": {"groups": ["staff"]}, "exact": "off", "grounding": "off"}}))
     found = hits("Ask jo.doe@mailbox.example about returns.")
     for groups, is_shown in ((frozenset({"staff"}), True), (frozenset({"guests"}), False), (None, True)):
         text = (
