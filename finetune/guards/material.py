@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.guards import attacks, harmless, requests
+from finetune.guards import attacks, everyday, extraction, harmless, requests
 from finetune.guards.grammar import expand, sample
 from ingestion.clean import clean_blocks
 from ingestion.corpus import Source
@@ -119,6 +119,7 @@ def hostile_prompts(rng: random.Random) -> list[str]:
     """Prompts that try to get around a model's rules, and parts of longer ones."""
     overrides = sample(attacks.OVERRIDE, OVERRIDE_SLOTS, 6_000, rng)
     found = overrides + sample(attacks.ACT, attacks.ACT_SLOTS, 600, rng)
+    found += sample(extraction.EXTRACTION, extraction.SLOTS, 4_000, rng)
     for _ in range(2_500):
         slots = {**OVERRIDE_SLOTS, "name": (rng.choice(OVERRIDE_SLOTS["name"]),)}
         parts = rng.sample(attacks.PERSONA, rng.randint(1, 4))
@@ -136,12 +137,14 @@ def honest_prompts(rng: random.Random, material: Material) -> list[str]:
         text for templates in requests.GROUPS.values() for text in sample(templates, requests.SLOTS, 700, rng)
     ]
     touchy = sample(harmless.TOUCHY, TOUCHY_SLOTS, 3_500, rng)
-    found = asked + touchy + sample(harmless.HELP, harmless.SLOTS, 800, rng)
+    daily = sample(everyday.EVERYDAY, everyday.SLOTS, 6_000, rng)
+    found = asked + touchy + daily + sample(harmless.HELP, harmless.SLOTS, 800, rng)
     found += sample(harmless.MAIL, harmless.SLOTS, 400, rng)
     customers = [text for texts in material.questions for text in texts]
     found += customers + list(material.other_questions)
     found += [" ".join(rng.sample(asked, 2)) for _ in range(800)]
     found += [f"{rng.choice(touchy)} {rng.choice(touchy)}" for _ in range(1_200)]
+    found += [f"{rng.choice(customers)} {rng.choice(daily)}" for _ in range(1_000)]
     found += [f"{rng.choice(customers)} {rng.choice(customers)}" for _ in range(800)]
     return found
 

@@ -25,6 +25,7 @@ class Rule:
     words: frozenset[str]
     zones: frozenset[str]
     is_exact: bool = True  # whether `words` are whole words; parts of words in scripts without spaces
+    unless: re.Pattern[str] | None = None  # what stands right before a match that is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,11 @@ def _rule(
     zones: str = "input retrieved",
     *,
     is_exact: bool = True,
+    unless: re.Pattern[str] | None = None,
 ) -> Rule:
     compiled = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     known = frozenset(words.split()) if isinstance(words, str) else words
-    return Rule(name, compiled, known, frozenset(zones.split()), is_exact)
+    return Rule(name, compiled, known, frozenset(zones.split()), is_exact, unless)
 
 
 def _stems(alternatives: str) -> frozenset[str]:
@@ -54,6 +56,19 @@ def _stems(alternatives: str) -> frozenset[str]:
     found = (re.sub(r"\[.*", "", one.replace("\\b", "")).strip() for one in alternatives.split("|"))
     return frozenset(stem.casefold() for stem in found)
 
+
+# Who speaks of what he does himself, may do or was told to do, orders nobody: "can I ignore the previous rules?"
+_HELPING = (
+    r"(?:was|were|am|are|is|have|had|has|been|be|told|asked|supposed|allowed|advised|instructed|need|should|could|can|may|must|might"
+    r"|just|to|not|simply|also|now|safely)"
+)
+_BY_ONESELF = re.compile(
+    rf"(?:\b(?:can|could|should|may|must|do|did|does|might|would|when|if|after|before|once|until|whenever) (?:i|we|he|she|they|it)\b(?: {_HELPING}){{0,3}}"
+    rf"|\b(?:i|we|he|she|they|it)\b(?: {_HELPING}){{1,6}}|\b(?:told|asked|advised|instructed) (?:me|us|him|her|them)(?: {_HELPING}){{1,3}}"
+    r"|\bhow (?:do|can|could|should|would|to)(?: (?:i|we|one|you))?|\b(?:says?|said) to) $",
+    re.IGNORECASE,
+)
+_PREFIX_CHARS = 60
 
 # Verbs and nouns of "ignore the previous instructions", by language. Where the verb may come last, both orders hold.
 _OVERRIDES = {
@@ -77,6 +92,106 @@ _OVERRIDES = {
     "ja": ("無視|忘れ", "指示|命令|ルール|述べ|規則"),
     "ko": ("무시|잊어", "지시|명령|규칙|지침"),
 }  # fmt: skip
+# The same ideas in the languages of the deployment: all that was said before, what the model was told, a self without rules.
+_NO_ICH = r"(?:(?!\bich\b)[^.!?\n])"
+_NO_IK = r"(?:(?!\bik\b)[^.!?\n])"
+_FOREIGN: dict[str, dict[str, tuple[str, str]]] = {
+    "forget_all": {
+        "de": (
+            "vergiss|vergesst|ignorier|missachte",
+            rf"\b(?:vergiss|vergesst|ignoriere?|missachte)\b.{{0,12}}\balles\b{_NO_ICH}{{0,30}}\b(?:vorher|bisher|davor|zuvor|oben|wurde|gesagt)\b",
+        ),
+        "es": (
+            "olvida|ignora|descarta",
+            r"\b(?:olvida|ignora|descarta)\b.{0,8}\b(?:todo (?:lo anterior|lo que (?:te|se)|cuanto)|lo anterior (?:y|,) (?:mu[eé]stra|di|dame|revela|imprime|escribe|act[uú]a))",
+        ),
+        "fr": (
+            "oublie|ignore",
+            r"\b(?:oublie[zr]?|ignore[zr]?)\b.{0,8}\btout ce qu(?:i précède|['’]on (?:t['’]|vous)|e l['’]on (?:t['’]|vous))",
+        ),
+        "it": (
+            "dimentica|ignora|scorda",
+            r"\b(?:dimentica|ignora|scorda)\b.{0,8}\btutto (?:quello|ciò|quanto)\b(?!.{0,6}\bho\b)",
+        ),
+        "pt": (
+            "esquec|esqueç|ignore|desconsidere",
+            r"\b(?:esque[çc]a|ignore|desconsidere)\b.{0,8}\btudo (?:o que (?:lhe|te|foi|disseram)|acima)\b",
+        ),
+        "nl": (
+            "vergeet|negeer",
+            rf"\b(?:vergeet|negeer)\b.{{0,8}}\balles\b{_NO_IK}{{0,30}}\b(?:hiervoor|eerder|hierboven|gezegd|verteld)\b",
+        ),
+    },
+    "reveal": {
+        "de": (
+            "prompt|systemna|systeman|anweisung|instruktion|vorgaben|konfiguration",
+            r"\b(?:zeig|gib|nenn|verrat|druck|wiederhol|list|schreib|sag|ausgeb|wie laute|was (?:ist|sind|steht))\w*\b[^.!?\n]{0,30}"
+            r"\b(?:(?:de[nrms]|das|dein\w*|ihr\w*|eur\w*) (?:\w+ )?(?:system-?prompt|prompt|systemnachricht|systemanweisung\w*)"
+            r"|dein\w* (?:\w+ )?(?:anweisungen|instruktionen|vorgaben|konfiguration)\b(?! (?:zu[mr]?|für|bei[m]?|über|in|auf)\b))",
+        ),
+        "es": (
+            "prompt|sistema|configuraci|instruccion|indicacion|directri",
+            r"\b(?:mu[eé]stra|dime|dame|revela|rev[eé]l|imprim|repit|ense[ñn]|escrib|cuál(?:es)? (?:es|son)|qué dice)\w*\b[^.!?\n]{0,30}"
+            r"\b(?:(?:tus?|sus?|el|las?|los) (?:\w+ )?(?:prompt|mensaje (?:de|del) sistema|configuración interna"
+            r"|(?:instrucciones|indicaciones|directrices) (?:de sistema|del sistema|internas|ocultas|iniciales|secretas))|tus (?:instrucciones|directrices)\b(?! (?:de|para|sobre)\b))",
+        ),
+        "fr": (
+            "prompt|système|instructions|consignes",
+            r"\b(?:affich|montr|donn|révèl|répèt|imprim|écri|dis|quel(?:le)?s? (?:est|sont))[\w-]*\b[^.!?\n]{0,30}"
+            r"\b(?:(?:ton|tes|votre|vos|le|les) (?:\w+ )?(?:prompt|invite système|message système|(?:instructions|consignes) (?:système|internes|cachées|initiales|secrètes))"
+            r"|tes (?:instructions|consignes)\b(?! (?:de|d['’]|pour|sur)))",
+        ),
+        "it": (
+            "prompt|sistema|istruzioni",
+            r"\b(?:mostra|dimmi|rivela|stampa|ripeti|scrivi|dammi|elenca|qual è|quali sono)\w*\b[^.!?\n]{0,30}"
+            r"\b(?:(?:tuo|tue|tuoi|suo|sue|vostro|vostre|il|le) (?:\w+ )?(?:prompt|messaggio di sistema|istruzioni (?:di sistema|interne|nascoste|iniziali|segrete))"
+            r"|tue istruzioni\b(?! (?:di|per|su)\b))",
+        ),
+        "pt": (
+            "prompt|sistema|instruções",
+            r"\b(?:mostr|diga|revel|imprim|repit|escrev|me d[eêi]|quais são|qual é)\w*\b[^.!?\n]{0,30}"
+            r"\b(?:seus?|suas?|teus?|tuas?|o|as) (?:\w+ )?(?:prompt|mensagem (?:de|do) sistema|instruções (?:de sistema|do sistema|internas|ocultas|iniciais|secretas))",
+        ),
+        "nl": (
+            "prompt|systeembericht|instructies",
+            r"\b(?:toon|laat|geef|onthul|print|herhaal|schrijf|noem|vertel|wat (?:is|zijn|staat))\w*\b[^.!?\n]{0,30}"
+            r"\b(?:(?:je|jouw|uw|de|het) (?:\w+ )?(?:systeemprompt|prompt|systeembericht|(?:interne|verborgen|geheime|oorspronkelijke) instructies)"
+            r"|jouw instructies\b(?! (?:voor|over|om)\b))",
+        ),
+    },
+    "persona": {
+        "de": (
+            "ab jetzt|von nun an|ab sofort|ohne ",
+            r"\b(?:ab jetzt|von nun an|ab sofort)\b[^.!?\n]{0,15}\b(?:bist du|du bist|spielst du|heißt du)\b"
+            r"|\b(?:bist|spiel\w*|verhalte dich|tu so)\b[^.!?\n]{0,50}\bohne (?:jede |jegliche |alle |irgendwelche )?(?:regeln|einschränkung\w*|beschränkung\w*|filter|grenzen|moral)\b",
+        ),
+        "es": (
+            "ahora|sin ",
+            r"\b(?:a partir de ahora|desde ahora|de ahora en adelante)\b[^.!?\n]{0,15}\b(?:eres|serás|actúas?|actuarás|te llamas)\b"
+            r"|\b(?:eres|actúa|finge)\b[^.!?\n]{0,50}\bsin (?:reglas|restricciones|filtros?|límites|censura|moral)\b",
+        ),
+        "fr": (
+            "maintenant|désormais|dorénavant|sans ",
+            r"\b(?:à partir de maintenant|désormais|dorénavant)\b[^.!?\n]{0,15}\b(?:tu es|tu seras|vous êtes|tu joues|agis)\b"
+            r"|\b(?:tu es|agis|joue|fais semblant)\b[^.!?\n]{0,50}\bsans (?:règles?|restrictions?|filtres?|limites?|censure|morale)\b",
+        ),
+        "it": (
+            "ora in poi|da adesso|da ora|senza ",
+            r"\b(?:da ora in poi|d['’]ora in poi|da adesso|da ora)\b[^.!?\n]{0,15}\b(?:sei|sarai|agisci|ti chiami)\b"
+            r"|\b(?:sei|agisci|fingi)\b[^.!?\n]{0,50}\bsenza (?:regole|restrizioni|filtri|limiti|censura|morale)\b",
+        ),
+        "pt": (
+            "partir de agora|sem ",
+            r"\ba partir de agora\b[^.!?\n]{0,15}\b(?:você é|você será|és|aja|finja)\b"
+            r"|\b(?:você é|aja|finja|atue)\b[^.!?\n]{0,50}\bsem (?:regras|restrições|filtros?|limites|censura|moral)\b",
+        ),
+        "nl": (
+            "vanaf nu|zonder ",
+            r"\bvanaf nu\b[^.!?\n]{0,15}\b(?:ben je|ben jij|je bent|speel je|heet je)\b"
+            r"|\b(?:je bent|ben je|doe alsof|gedraag je)\b[^.!?\n]{0,50}\bzonder (?:regels|beperkingen|filters?|grenzen|moraal)\b",
+        ),
+    },
+}  # fmt: skip
 _SECRET_WORDS = "contraseña|mot de passe|passwort|kennwort|senha|wachtwoord|hasło|parola d'ordine|şifre|пароль|κωδικός|पासवर्ड|كلمة المرور|密码|密碼|パスワード|비밀번호|kata sandi|lösenord"
 _YOURS = r"\b(?:deine?|ihre?|ihr|tu|tus|su|vuestra|votre|ton|tua|sua|il tuo|la tua|teu|je|jouw|uw|twoje|twój|твой|ваш|सरल)\b|你的|您的|あなたの|너의|당신의"
 _NOT_MINE = r"(?!.{0,30}\b(?:mein\w*|mi|mis|mon|ma|mio|mia|meu|minha|mijn|moje|мой)\b)"
@@ -89,6 +204,7 @@ RULES: tuple[Rule, ...] = (
         r"|those|my)|those)\b[^.!?\n]{0,20}\b(?:instructions?|prompts?|rules|guidelines|directives?|guardrails|tasks?|commands?"
         r"|restrictions)\b",
         "ignore disregard forget override bypass discard stop follow attention",
+        unless=_BY_ONESELF,
     ),
     _rule(
         "instead_say",
@@ -122,6 +238,7 @@ RULES: tuple[Rule, ...] = (
         r"(?:on|enabled|activated|active|engaged|entered|is|output)\b|\b(?:enter|enable|activate|switch to|entering)\b[^.!?\n]{0,20}\b(?:developer|debug|god|dan|jailbreak"
         r"|admin\w*|override|system|maintenance|unrestricted)[ _]mode\b|\b(?:system|developer|security|data|training)\b[^.!?\n]{0,16} override\b",
         "mode override system_mode prompt message",
+        unless=_BY_ONESELF,
     ),
     _rule(
         "reveal",
@@ -172,7 +289,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "decode_request",
-        r"\b(?:decode|decipher|decrypt|rot13|unscramble|interlace|translate this (?:binary|hex|base64))\b[^.!?\n]{0,80}['\":]",
+        r"\b(?:decode|decipher|decrypt|rot13|unscramble|interlace|translate this (?:binary|hex|base64))\b[^.!?\n]{0,80}['\":]"
+        r"\s*[\"'“]?(?:[^\s\"']{12,}|[^\s\"']+(?:\s+[^\s\"']+){2})",
         "decode decipher decrypt rot13 unscramble interlace binary hex base64", "input",
     ),
     _rule("repeated_token", r"\b(\w{2,20})\b(?:[\s,]+\1\b){5,}", "", "input"),
@@ -197,6 +315,11 @@ RULES: tuple[Rule, ...] = (
         )
         for language, (verbs, nouns) in _OVERRIDES.items()
     ),
+    *(
+        _rule(f"{name}_{language}", pattern, frozenset(words.split("|")), is_exact=False)
+        for name, by_language in _FOREIGN.items()
+        for language, (words, pattern) in by_language.items()
+    ),
     _rule(
         "secret_foreign",
         rf"(?:{_YOURS}).{{0,12}}(?:{_SECRET_WORDS})|^{_NOT_MINE}.{{0,60}}(?:{_SECRET_WORDS})\w{{0,3}}(?:은 무엇입니까|는 무엇입니까|は何ですか|は何|是什么|是什麼|क्या है)?\s?[?？]*$",
@@ -216,6 +339,8 @@ def matches_in(views: Sequence[View], zones: frozenset[str]) -> Iterator[Match]:
             if rule.id in seen or not rule.zones & zones or not _may_match(rule, words, folded):
                 continue
             for found in rule.pattern.finditer(view.text):
+                if _is_exempt(rule, view.text, found.start()):
+                    continue
                 if "input" in zones or not _is_quoted(view, found.start()):
                     seen.add(rule.id)
                     yield Match(rule.id, *view.span(found.start(), found.end()))
@@ -228,6 +353,10 @@ def _may_match(rule: Rule, words: set[str], folded: str) -> bool:
     if rule.is_exact:
         return not words.isdisjoint(rule.words)
     return any(word in folded for word in rule.words)
+
+
+def _is_exempt(rule: Rule, text: str, start: int) -> bool:
+    return rule.unless is not None and bool(rule.unless.search(text[max(0, start - _PREFIX_CHARS) : start]))
 
 
 def _is_quoted(view: View, start: int) -> bool:

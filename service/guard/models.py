@@ -13,7 +13,7 @@ from ingestion.detect.normalise import views_of
 from ingestion.detect.pairs import PairJudge
 from ingestion.detect.toxicity import toxicity_rows
 from ingestion.embed import Embedder
-from ingestion.embed.remembering import Remembering
+from ingestion.embed.remembering import Remembering, uncased
 from service.guard.attribution import HEAD, Attributor
 from service.policy import GuardPolicy
 
@@ -44,7 +44,7 @@ class Models:
         heads = load_heads()
         self._embedder = embedder
         # A question is judged for several things in a row, and embedded for them once.
-        self._vectors = Remembering(embedder, _VECTORS)
+        self._vectors = Remembering(embedder, _VECTORS, key=uncased)
         self._injection = InjectionModel(self._vectors, heads)
         self._toxicity = heads["toxicity"]
         self._attributor = Attributor(embedder, heads[HEAD], pairs)

@@ -8,8 +8,10 @@ import pytest
 from evals import sets
 from finetune.guards.examples import corpus
 from finetune.guards.invent import changed, invent, pool_of, sentences_of
+from finetune.guards.material import honest_prompts, hostile_prompts, load
 from finetune.guards.statements import other_answer, statement
 from ingestion.detect.pairs import ANSWERS, SUPPORTS, chosen_evidence
+from tests.conftest import ROOT
 
 PASSAGES = (
     "The harbour of Larkmoor was opened in 1911 by Anna Lindqvist, and it is the largest one in the north. Ships"
@@ -70,6 +72,21 @@ def test_nothing_is_learned_that_is_measured(public_data: Path) -> None:
     assert {one.output for one in learned} == {SUPPORTS, ANSWERS}
     assert not measured & {(one.text, one.evidence) for one in learned}
     assert corpus_of(learned) == corpus_of(list(corpus(public_data, random.Random(7))))
+
+
+def test_no_prompt_of_our_own_is_learned(public_data: Path) -> None:
+    if not (public_data / "bipia").is_dir():
+        pytest.skip(f"no public sets in {public_data}")
+    measured = {_folded(one.text) for kind in ("everyday", "attack") for one in sets.own_prompts(kind)}
+    assert len(measured) > 200
+    everything = load(public_data, ROOT)
+    learned = hostile_prompts(random.Random(7)) + honest_prompts(random.Random(7), everything)
+    assert len(learned) > 30_000
+    assert not measured & {_folded(text) for text in learned}
+
+
+def _folded(text: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
 def corpus_of(examples: list[object]) -> list[str]:
