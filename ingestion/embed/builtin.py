@@ -28,7 +28,7 @@ _BATCH = 8
 # A lone question is padded to one of these lengths, for which a graph of fixed shape is compiled: 1.0 ms
 # where the graph of free shape takes 2.2 ms (two cores, 12 tokens).
 _QUERY_TOKENS = (16, 32, 48)
-# A few short texts one by one: three of 12, 15 and 19 tokens take 25 ms together, and 32 ms as a batch padded to 32 (without VNNI).
+# A few short texts go one by one: three of 12, 15 and 19 tokens take 27 ms, and 32 ms as a batch padded to 32 (no VNNI).
 _FEW = 4
 
 

@@ -30,9 +30,7 @@ class Remembering:
     Texts of the same `key` are the same to the embedder.
     """
 
-    def __init__(
-        self, embedder: Embeds, most: int | None = None, *, key: Callable[[str], str] = str
-    ) -> None:
+    def __init__(self, embedder: Embeds, most: int | None = None, *, key: Callable[[str], str] = str) -> None:
         self._embedder = embedder
         self._most = most
         self._key = key
