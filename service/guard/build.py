@@ -20,7 +20,7 @@ from service.guard.output import OutputGuards
 from service.guard.passages import PassageMasks
 from service.guard.pii import PiiGuard, RestoreGuard
 from service.guard.secrets import SecretGuard
-from service.guard.watch import Watcher
+from service.guard.watch import Turns, Watcher
 from service.policy import GuardPolicy, Rule
 
 
@@ -49,7 +49,7 @@ class AssistantGuards:
         output_scrubber: Scrubber,
         models: Models | None,
         executor: Executor | None,
-        telling: Executor | None = None,
+        telling: Turns | None = None,
         digests: Digests,
         rules: str,
         canary: str,
@@ -61,7 +61,7 @@ class AssistantGuards:
         self._scrubbers = (input_scrubber, output_scrubber)
         self._models = models
         self._executor = executor
-        self._telling = telling or executor
+        self._telling = telling or (Turns(executor) if executor is not None else None)
         self._digests = digests
         self._rules = rules
         self._canary = canary

@@ -11,7 +11,7 @@ from ingestion.detect.heads import load_heads
 from ingestion.detect.injection import InjectionModel
 from ingestion.detect.normalise import views_of
 from ingestion.detect.pairs import PairJudge
-from ingestion.detect.toxicity import toxicity_rows
+from ingestion.detect.toxicity import may_attack, toxicity_rows
 from ingestion.embed import Embedder
 from ingestion.embed.remembering import Remembering, uncased
 from service.guard.attribution import HEAD, Attributor
@@ -81,7 +81,12 @@ class Models:
         """How much a text attacks a group of people."""
         if model:
             return remembered(lambda text: self._classifier(model).scores([text])[0])
-        return remembered(lambda text: float(self._toxicity.scores(toxicity_rows([text], self._vectors))[0]))
+        return remembered(self._toxicity_of)
+
+    def _toxicity_of(self, text: str) -> float:
+        if not may_attack(text):
+            return 0.0
+        return float(self._toxicity.scores(toxicity_rows([text], self._vectors))[0])
 
     def support(self, model: str | None = None) -> Supports:
         """How far passages support a claim."""

@@ -25,7 +25,9 @@ from service.guard.output import Notice
 from service.guard.retrieved import vet
 from service.guard.secrets import SecretGuard
 from service.guard.sentence import sentences_in
+from service.guard.watch import Turns
 from service.policy import GuardPolicy, Rule, policy_of
+from service.threads import rest_of
 from tests.conftest import PATIENT
 from tests.ingestion.test_scrub import PLANTED
 
@@ -530,11 +532,40 @@ async def test_what_only_tells_is_waited_for_no_longer_than_the_policy_says(
     is_free = threading.Event()
     guards._support = lambda claim, passages: float(is_free.wait(5))
     with ThreadPoolExecutor(1) as apart:
-        guards._telling = apart
+        guards._telling = Turns(apart)
         text, stopped, _, rules = await streamed(guards, ["Returns are free within 45 days. They are quick."])
         is_free.set()
     assert (text, stopped) == ("Returns are free within 45 days. They are quick.", None)
     assert rules == ["LATE"]
+
+
+async def test_what_would_be_late_is_not_waited_for(build: Callable[..., AssistantGuards]) -> None:
+    guards = build(patient({"output": {"toxicity": "off", "grounding": {"action": "flag"}}}))
+    is_free = threading.Event()
+    with ThreadPoolExecutor(1) as apart:
+        guards._telling = Turns(apart)
+        guards._telling._mean_s = 60.0  # what waits took a minute each
+        apart.submit(is_free.wait)
+        told = streamed(guards, ["Returns are free within 45 days. They are quick."])
+        text, _, _, rules = await asyncio.wait_for(told, 20)
+        is_free.set()
+    assert (text, rules) == ("Returns are free within 45 days. They are quick.", ["LATE"])
+
+
+def test_who_only_tells_rests_while_others_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("service.guard.watch.time.sleep", rests.append)
+    is_free = threading.Event()
+    with ThreadPoolExecutor(1) as apart:
+        turns = Turns(apart, rest=2.0)
+        jobs = [turns.submit(lambda: bool(is_free.wait(10)) and None), turns.submit(lambda: None)]
+        assert turns.wait_s == 0, "nothing is known yet"
+        is_free.set()
+        for job in jobs:
+            job.result(10)
+    assert len(rests) == 1
+    assert turns.wait_s > 0
+    assert [rest_of(cores) for cores in (1, 2, 3, 4, 64)] == [3, 2, 1, 0, 0]
 
 
 def test_json_is_guarded_value_by_value(build: Callable[..., AssistantGuards]) -> None:
