@@ -1,7 +1,6 @@
 """The application: a table of contents. Everything is made here, at start, and nowhere else."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +50,7 @@ from service.middleware import KeepLocal, LimitBody, Observe
 from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
-from service.threads import one_thread_each, rest_of
+from service.threads import one_thread_each, processors, rest_of
 
 log = get_logger()
 _SWITCH_S = 0.0005
@@ -151,7 +150,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         stack.callback(executor.shutdown)
     guard_models = await loop.run_in_executor(guard_threads, _guard_models, scope, settings, embedders, pairs)
     warm = loop.run_in_executor(guard_threads, guard_models.warm)
-    turns = Turns(telling_threads, rest=rest_of(os.cpu_count() or 1))
+    turns = Turns(telling_threads, rest=rest_of(processors()))
     guards = _guards(scope, scrubbers, guard_models, (guard_threads, turns), secret, warm)
     self_test = SelfTest()
     _show_marking(settings.data_dir)

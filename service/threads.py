@@ -1,5 +1,8 @@
 """How the threads of a serving process share its processors."""
 
+import os
+import sys
+
 from threadpoolctl import threadpool_limits
 
 
@@ -11,6 +14,11 @@ def one_thread_each() -> None:
     that searches calls this.
     """
     threadpool_limits(limits=1)
+
+
+def processors() -> int:
+    """How many processors this process may use; a container's quota is not seen."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def rest_of(cores: int) -> float:

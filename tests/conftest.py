@@ -20,6 +20,8 @@ from ingestion.embed import Embedder, load_embedder
 from ingestion.pipeline import RunReport, run
 from ingestion.release import Release, collection_folder, open_active
 from service.app import create_app
+from service.auth import KeyScope, create_key
+from service.database import migrate, open_database
 from service.settings import Settings
 from tests.upstream import ScriptedUpstream
 
@@ -147,6 +149,31 @@ def start_gateway(demo: Demo, patient_scope: Path, tmp_path: Path) -> StartGatew
             yield Gateway(url, settings, app)
 
     return start
+
+
+@contextmanager
+def keyed(
+    folder: Path, embedder: Embedder, scopes: list[KeyScope], groups: dict[str, list[str]]
+) -> Iterator[tuple[dict[str, str], str]]:
+    """Ingest the collection `c` of `folder/scope.yaml` and serve it with a key for each name; the keys, and the URL."""
+    scope_file, data_dir = folder / "scope.yaml", folder / "data"
+    config = read_collections(scope_file)["c"]
+    run(
+        None, base=folder, collection="c", config=config, embedder=embedder, data_dir=data_dir, progress=Quiet()
+    )  # fmt: skip
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        scope_file=scope_file,
+        data_dir=data_dir,
+        database_url=f"sqlite:///{folder / 'db'}",  # type: ignore[arg-type]
+        embed_threads=1,
+    )
+    engine = open_database(settings.database())
+    migrate(engine)
+    keys = {name: create_key(engine, name, scopes, own) for name, own in groups.items()}
+    engine.dispose()
+    with serving(create_app(settings)) as url:
+        yield keys, url
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ _HELPING = (
 _BY_ONESELF = re.compile(
     rf"(?:\b(?:can|could|should|may|must|do|did|does|might|would|when|if|after|before|once|until|whenever) (?:i|we|he|she|they|it)\b(?: {_HELPING}){{0,3}}"
     rf"|\b(?:i|we|he|she|they|it)\b(?: {_HELPING}){{1,6}}|\b(?:told|asked|advised|instructed) (?:me|us|him|her|them)(?: {_HELPING}){{1,3}}"
-    r"|\bhow (?:do|can|could|should|would|to)(?: (?:i|we|one|you))?|\b(?:says?|said) to) $",
+    r"|\bhow (?:do|can|could|should|would|to)(?: (?:i|we|one|you))?) $",
     re.IGNORECASE,
 )
 _PREFIX_CHARS = 60
@@ -214,9 +214,8 @@ def matches_in(views: Sequence[View], zones: frozenset[str]) -> Iterator[Match]:
             if rule.id in seen or not rule.zones & zones or not _may_match(rule, words, folded):
                 continue
             for found in rule.pattern.finditer(view.text):
-                if _is_exempt(rule, view.text, found.start()):
-                    continue
-                if "input" in zones or not _is_quoted(view, found.start()):
+                start = found.start()
+                if not (_is_of_oneself(rule, view, start) if "input" in zones else _is_quoted(view, start)):
                     seen.add(rule.id)
                     yield Match(rule.id, *view.span(found.start(), found.end()))
                     break
@@ -230,8 +229,10 @@ def _may_match(rule: Rule, words: set[str], folded: str) -> bool:
     return any(word in folded for word in rule.words)
 
 
-def _is_exempt(rule: Rule, text: str, start: int) -> bool:
-    return rule.unless is not None and bool(rule.unless.search(text[max(0, start - _PREFIX_CHARS) : start]))
+def _is_of_oneself(rule: Rule, view: View, start: int) -> bool:
+    """Whether somebody asks about what he does; a document asks nothing."""
+    before = view.text[max(0, start - _PREFIX_CHARS) : start]
+    return rule.unless is not None and bool(rule.unless.search(before))
 
 
 def _is_quoted(view: View, start: int) -> bool:

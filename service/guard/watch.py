@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 
@@ -18,7 +18,7 @@ _LONGEST_REST_S = 0.5
 
 
 class Turns:
-    """Watchers' turns in one thread. While others wait for theirs, it rests `rest` times as long as it worked.
+    """Watchers' turns in one thread. While other answers wait for theirs, it rests `rest` times as long as it worked.
 
     What nobody waits for must not take the processors from those who answer: with 64 streams on two cores they had
     nothing left.
@@ -28,31 +28,34 @@ class Turns:
         self._executor = executor
         self._rest = rest
         self._lock = threading.Lock()
-        self._waiting = 0
+        self._waiting: Counter[int] = Counter()  # by owner, what is being done included
         self._mean_s = 0.0
 
-    def submit(self, work: Callable[[], None]) -> "Future[None]":
-        """Do this in its turn."""
+    def submit(self, owner: int, work: Callable[[], None]) -> "Future[None]":
+        """Do this in its turn; `owner` is the same for all work of one answer."""
         with self._lock:
-            self._waiting += 1
-        return self._executor.submit(self._do, work)
+            self._waiting[owner] += 1
+        return self._executor.submit(self._do, owner, work)
 
-    @property
-    def wait_s(self) -> float:
-        """How long what is submitted now will take, going by what was."""
+    def wait_s(self, owner: int) -> float:
+        """How long what an owner submits now will take, going by what was."""
         with self._lock:
-            return (self._waiting + 1) * self._mean_s * (1 + self._rest)
+            rests = self._rest if self._has_others(owner) else 0.0
+            return self._mean_s * (1 + self._waiting.total() * (1 + rests))
 
-    def _do(self, work: Callable[[], None]) -> None:
+    def _has_others(self, owner: int) -> bool:
+        return self._waiting.total() > self._waiting[owner]
+
+    def _do(self, owner: int, work: Callable[[], None]) -> None:
         begun = time.monotonic()
         try:
             work()
         finally:
             took = time.monotonic() - begun
             with self._lock:
-                self._waiting -= 1
+                self._waiting -= Counter({owner: 1})
                 self._mean_s += _NEW * (took - self._mean_s)
-                has_others = self._waiting > 0
+                has_others = self._has_others(owner)
             if has_others and self._rest:
                 time.sleep(min(self._rest * took, _LONGEST_REST_S))
 
@@ -88,7 +91,7 @@ class Watcher:
         if self._turns is None:
             self._drain()
         else:
-            self._turns.submit(self._drain)
+            self._turns.submit(id(self), self._drain)
 
     async def close(self) -> None:
         """Judge the rest; what is not judged in time is told of as `LATE`."""
@@ -98,9 +101,11 @@ class Watcher:
             self._finish()
             return
         try:
-            if self._turns.wait_s > self._deadline_s:
+            if self._turns.wait_s(id(self)) > self._deadline_s:
                 raise TimeoutError
-            await asyncio.wait_for(asyncio.wrap_future(self._turns.submit(self._finish)), self._deadline_s)
+            await asyncio.wait_for(
+                asyncio.wrap_future(self._turns.submit(id(self), self._finish)), self._deadline_s
+            )
         except TimeoutError as exc:
             self._inbox.clear()
             self._late = [failed(guard.name, "output", rule, exc) for rule, guard in self._guards]

@@ -552,20 +552,38 @@ async def test_what_would_be_late_is_not_waited_for(build: Callable[..., Assista
     assert (text, rules) == ("Returns are free within 45 days. They are quick.", ["LATE"])
 
 
-def test_who_only_tells_rests_while_others_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    rests: list[float] = []
-    monkeypatch.setattr("service.guard.watch.time.sleep", rests.append)
+@pytest.mark.parametrize(("owners", "rests"), [((1, 2), 1), ((1, 1), 0)])
+def test_who_only_tells_rests_while_other_answers_wait(
+    owners: tuple[int, int], rests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rested: list[float] = []
+    monkeypatch.setattr("service.guard.watch.time.sleep", rested.append)
     is_free = threading.Event()
     with ThreadPoolExecutor(1) as apart:
         turns = Turns(apart, rest=2.0)
-        jobs = [turns.submit(lambda: bool(is_free.wait(10)) and None), turns.submit(lambda: None)]
-        assert turns.wait_s == 0, "nothing is known yet"
+        jobs = [turns.submit(owners[0], lambda: _wait_for(is_free)), turns.submit(owners[1], lambda: None)]
+        assert turns.wait_s(3) == 0, "nothing is known yet"
         is_free.set()
         for job in jobs:
             job.result(10)
-    assert len(rests) == 1
-    assert turns.wait_s > 0
+    assert len(rested) == rests
+
+
+def test_a_wait_is_foretold_by_what_others_have_before_them() -> None:
+    is_free = threading.Event()
+    with ThreadPoolExecutor(1) as apart:
+        turns = Turns(apart, rest=2.0)
+        turns._mean_s = 0.1
+        assert turns.wait_s(1) == pytest.approx(0.1), "nobody waits, so nobody rests"
+        turns.submit(1, lambda: _wait_for(is_free))
+        assert turns.wait_s(1) == pytest.approx(0.2), "its own work comes first, without a rest"
+        assert turns.wait_s(2) == pytest.approx(0.4), "another's work, a rest of twice that, and its own"
+        is_free.set()
     assert [rest_of(cores) for cores in (1, 2, 3, 4, 64)] == [3, 2, 1, 0, 0]
+
+
+def _wait_for(event: threading.Event) -> None:
+    event.wait(10)
 
 
 def test_json_is_guarded_value_by_value(build: Callable[..., AssistantGuards]) -> None:

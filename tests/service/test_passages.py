@@ -7,18 +7,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ingestion.collection import PiiPolicy, read_collections
+from ingestion.collection import PiiPolicy
 from ingestion.embed import Embedder
-from ingestion.pipeline import run
 from ingestion.scrub import Scrubber
-from service.app import create_app
-from service.auth import create_key
-from service.database import migrate, open_database
 from service.guard.chain import Digests
 from service.guard.passages import PassageMasks
 from service.policy import policy_of
-from service.settings import Settings
-from tests.conftest import Quiet, serving
+from tests.conftest import keyed
 from tests.service.test_api import stream_of
 
 SCOPE = """
@@ -58,27 +53,9 @@ def client_of(
     for name, text in (("open", "# Doors\n\nDoors are open from nine to five."), ("contacts", PAGE)):
         (folder / name).mkdir()
         (folder / name / f"{name}.md").write_text(text)
-    config = read_collections(folder / "scope.yaml")["c"]
-    run(
-        None, collection="c", config=config, embedder=embedder, data_dir=folder / "data", progress=Quiet(),
-        base=folder,
-    )  # fmt: skip
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        scope_file=folder / "scope.yaml",
-        data_dir=folder / "data",
-        database_url=f"sqlite:///{folder / 'db'}",  # type: ignore[arg-type]
-        embed_threads=1,
-    )
-    engine = open_database(settings.database())
-    migrate(engine)
-    keys = {
-        name: create_key(engine, name, ["answer", "search"], groups)
-        for name, groups in {"stranger": [], "staff": ["staff"], "boss": ["*"]}.items()
-    }
-    engine.dispose()
+    groups = {"stranger": [], "staff": ["staff"], "boss": ["*"]}
     clients: list[httpx.Client] = []
-    with serving(create_app(settings)) as url:
+    with keyed(folder, embedder, ["answer", "search"], groups) as (keys, url):
 
         def make(name: str) -> httpx.Client:
             headers = {"authorization": f"Bearer {keys[name]}"}

@@ -6,11 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.app import create_app
-from service.auth import create_key
-from service.database import migrate, open_database
-from service.settings import Settings
-from tests.conftest import serving
+from ingestion.embed import Embedder
+from tests.conftest import keyed
 
 SCOPE = """
 version: 1
@@ -29,38 +26,18 @@ SECRET = "# Discounts\n\nStaff may grant a discount of forty percent on broken l
 
 
 @pytest.fixture(scope="module")
-def keys_and_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], str]]:
-    from ingestion.collection import read_collections
-    from ingestion.embed import load_embedder
-    from ingestion.pipeline import run
-    from tests.conftest import Quiet
-
+def keys_and_url(
+    embedder: Embedder, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[dict[str, str], str]]:
     folder: Path = tmp_path_factory.mktemp("permissions")
     (folder / "scope.yaml").write_text(SCOPE)
     for name in ("open", "staff"):
         (folder / name).mkdir()
     (folder / "open" / "lamps.md").write_text("# Lamps\n\nBroken lamps are repaired free of charge.\n")
     (folder / "staff" / "discounts.md").write_text(SECRET)
-    config = read_collections(folder / "scope.yaml")["c"]
-    run(
-        None, collection="c", config=config, embedder=load_embedder("builtin", threads=1),
-        data_dir=folder / "data", progress=Quiet(), base=folder,
-    )  # fmt: skip
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        scope_file=folder / "scope.yaml",
-        data_dir=folder / "data",
-        database_url=f"sqlite:///{folder / 'db'}",  # type: ignore[arg-type]
-        embed_threads=1,
-    )
-    engine = open_database(settings.database())
-    migrate(engine)
-    scopes = ["answer", "search", "ingest"]
     groups = {"stranger": [], "staff": ["staff", "sales"], "sales": ["sales"], "boss": ["*"]}
-    keys = {name: create_key(engine, name, scopes, own) for name, own in groups.items()}
-    engine.dispose()
-    with serving(create_app(settings)) as url:
-        yield keys, url
+    with keyed(folder, embedder, ["answer", "search", "ingest"], groups) as served:
+        yield served
 
 
 @pytest.fixture
