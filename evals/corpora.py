@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingestion.build import Change, Recipe, build_release
-from ingestion.chunk import chunk_document
-from ingestion.collection import CollectionConfig
+from ingestion.config import CollectionConfig
 from ingestion.corpus import Block, Chunk, Document
 from ingestion.embed import Embedder
-from ingestion.pipeline import run
-from ingestion.prepare import PIPELINE_VERSION, assemble
-from ingestion.release import FORMAT, Release, active_id, open_active, point_to
-from ingestion.segment import Entry
+from ingestion.index.segment import Entry
+from ingestion.prepare.chunk import chunk_document
+from ingestion.prepare.preparer import PIPELINE_VERSION, assemble
+from ingestion.releases.build import Change, Recipe, build_release
+from ingestion.releases.release import FORMAT, Release, active_id, open_active, point_to
+from ingestion.runs.pipeline import run
 
 CHUNK_TOKENS = 200
 _TOGETHER = 2_000

@@ -6,23 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ingestion.collection import PiiPolicy
+from ingestion.config import PiiPolicy
 from ingestion.corpus import Hit
-from ingestion.detect.pairs import PairJudge
 from ingestion.embed import Embedder, load_embedder
-from ingestion.release import Release
-from ingestion.retrieve import Query, RetrievalSettings, Tools, retrieve
+from ingestion.releases.release import Release
 from ingestion.scrub import Scrubber
+from ingestion.search.retrieve import Query, RetrievalSettings, Tools, retrieve
 from service.answer.abstain import Relevance
 from service.answer.answering import Answering, Ask, Reply
-from service.answer.embedders import Embedders
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.pipeline import AnswerPipeline, Parts
 from service.answer.sentences import SentenceScorer
+from service.corpus.embedders import Embedders
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
+from service.guard.models.cross_encoder import PairJudge
 from service.scope import Scope
 
 

@@ -11,19 +11,27 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ingestion.changes import compact, decide, withdraw
-from ingestion.collection import CollectionConfig, read_collections, read_pins
+from ingestion.config import CollectionConfig, read_collections, read_pins
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError, ScopeError, SourceError, VaultError
-from ingestion.ledger import Decision, Held, Ledger
-from ingestion.pipeline import run
-from ingestion.release import activate, active_id, collection_folder, releases, roll_back, state_of, verify
-from ingestion.report import RunReport, html_of, lines_of, load_report
-from ingestion.screen import describe
+from ingestion.prepare.screen import describe
+from ingestion.releases.release import (
+    activate,
+    active_id,
+    collection_folder,
+    releases,
+    roll_back,
+    state_of,
+    verify,
+)
+from ingestion.runs.changes import compact, decide, withdraw
+from ingestion.runs.collection import Surroundings
+from ingestion.runs.pipeline import run
+from ingestion.runs.report import RunReport, html_of, lines_of, load_report
+from ingestion.runs.state import Decision, Held, Ledger
+from ingestion.runs.workers import Engine, Local
+from ingestion.scrub.vault import Vault, new_key
 from ingestion.settings import CorpusSettings
-from ingestion.spread import Engine, Local
-from ingestion.surroundings import Surroundings
-from ingestion.vault import Vault, new_key
 
 
 class Bars:
@@ -170,7 +178,7 @@ def _pick(collections: dict[str, CollectionConfig], name: str | None) -> tuple[s
 def _engine(args: argparse.Namespace) -> Engine:
     if args.engine == "local":
         return Local(args.workers)
-    from ingestion.spread_ray import OnRay  # ray: optional
+    from ingestion.runs.ray import OnRay  # ray: optional
 
     engine: Engine = OnRay(args.workers)
     return engine

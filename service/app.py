@@ -11,38 +11,38 @@ from typing import Any
 import aiohttp
 from fastapi import FastAPI
 
-from ingestion.detect.pairs import PairJudge
 from ingestion.embed import Embedder, load_embedder
-from ingestion.language import guess_language
-from ingestion.release import collection_folder
-from ingestion.rerank import Reranker, load_reranker
+from ingestion.releases.release import collection_folder
 from ingestion.scrub import Scrubber
 from ingestion.scrub.pseudonyms import pseudonyms_of
+from ingestion.search.rerank import Reranker, load_reranker
+from ingestion.text.language import guess_language
 from service.answer.answering import Sought
-from service.answer.embedders import Embedders
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.generate.openai import OpenAIGenerator, Upstream
-from service.answer.live import LiveReleases
 from service.answer.pipeline import AnswerPipeline, Parts
 from service.answer.prompts import RULES
 from service.answer.record import AnswerLog
 from service.answer.sentences import SentenceScorer
 from service.auth import KeyRing
+from service.corpus.documents import Library
+from service.corpus.embedders import Embedders
+from service.corpus.live import LiveReleases
 from service.database import migrate, open_database
 from service.deps import State
-from service.documents import Library
 from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_in
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
-from service.guard.leak import canary_of
+from service.guard.checks.leak import canary_of
+from service.guard.checks.pii import Seeker
 from service.guard.marking import read_measured
-from service.guard.models import Models
+from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.tier import Models
 from service.guard.passages import PassageMasks
-from service.guard.pii import Seeker
 from service.guard.selftest import SelfTest
-from service.guard.watch import Turns
+from service.guard.stream.background import Turns
 from service.handlers import add_error_handlers
 from service.logs import configure_logs, get_logger
 from service.metrics import GUARD_MARKING

@@ -13,15 +13,15 @@ from ingestion.filter import parse_filter
 from ingestion.view import View, view_groups
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate.openai import OpenAIGenerator
-from service.answer.live import LiveReleases
 from service.answer.pipeline import AnswerPipeline
 from service.auth import Caller, KeyRing, KeyScope
-from service.documents import Library
+from service.corpus.documents import Library
+from service.corpus.live import LiveReleases
 from service.errors import InvalidRequestError
 from service.feedback.tokens import FeedbackSigner, Pseudonyms
 from service.guard.build import AssistantGuards
+from service.guard.checks.pii import Seeker
 from service.guard.passages import PassageMasks
-from service.guard.pii import Seeker
 from service.guard.selftest import SelfTest
 from service.metrics import GUARD_VERDICTS
 from service.scope import Scope

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from ingestion.ledger import Held
-from ingestion.retrieve import Mode
+from ingestion.runs.state import Held
+from ingestion.search.retrieve import Mode
 
 
 def _whole(value: str) -> str:

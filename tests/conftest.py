@@ -15,10 +15,10 @@ import uvicorn
 import yaml
 from fastapi import FastAPI
 
-from ingestion.collection import read_collections
+from ingestion.config import read_collections
 from ingestion.embed import Embedder, load_embedder
-from ingestion.pipeline import RunReport, run
-from ingestion.release import Release, collection_folder, open_active
+from ingestion.releases.release import Release, collection_folder, open_active
+from ingestion.runs.pipeline import RunReport, run
 from service.app import create_app
 from service.auth import KeyScope, create_key
 from service.database import migrate, open_database

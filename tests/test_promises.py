@@ -24,19 +24,6 @@ BESIDE = {
 }  # fmt: skip
 
 
-def test_every_path_of_the_readme_tree_exists() -> None:
-    tree = (ROOT / "README.md").read_text().split("```\ntouchstone.yaml")[1].split("```")[0]
-    folder, missing = Path(), []
-    for line in ("touchstone.yaml" + tree).splitlines():
-        name = line.split()[0]
-        path = (folder if line.startswith("  ") else Path()) / name
-        if not line.startswith("  ") and name.endswith("/"):
-            folder = Path(name)
-        if not (ROOT / path).exists():
-            missing.append(str(path))
-    assert missing == []
-
-
 def test_the_top_level_holds_what_it_should() -> None:
     tracked = {path.name for path in ROOT.iterdir()}
     assert tracked >= TOP | (BESIDE - {".git"})
@@ -209,7 +196,7 @@ def test_several_workers_share_a_port_log_json_and_add_up_their_metrics(demo: De
 
     import httpx
 
-    from tests.service.test_api import wait_until
+    from tests.service.routes.test_api import wait_until
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

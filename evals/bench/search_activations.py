@@ -10,13 +10,13 @@ from pathlib import Path
 from evals.bench.load import ask_json, request_bytes
 from evals.bench.servers import gateway
 from evals.metrics import Figure
-from ingestion.build import Change, build_release
-from ingestion.collection import CollectionConfig
+from ingestion.config import CollectionConfig
 from ingestion.corpus import Chunk, Document
 from ingestion.embed import Embedder, load_embedder
-from ingestion.release import point_to
-from ingestion.segment import Entry
-from ingestion.surroundings import Surroundings
+from ingestion.index.segment import Entry
+from ingestion.releases.build import Change, build_release
+from ingestion.releases.release import point_to
+from ingestion.runs.collection import Surroundings
 
 _ACTIVATIONS, _PER_S = 200, 50
 _WARM = 20

@@ -14,15 +14,15 @@ from evals.bench.load import request_bytes, requests_in_turn
 from evals.bench.servers import PEERS, free_port, gateway, peer_environment, serving
 from evals.corpora import clapnq, covid_qa, embedded, scifact, xquad
 from evals.metrics import Figure
-from ingestion.build import Change, build_release
-from ingestion.chunk import chunk_document
-from ingestion.collection import CollectionConfig
+from ingestion.config import CollectionConfig
 from ingestion.corpus import Block, Chunk, Document
 from ingestion.embed import Embedder, load_embedder
-from ingestion.prepare import assemble
-from ingestion.release import point_to
-from ingestion.segment import Entry
-from ingestion.surroundings import Surroundings
+from ingestion.index.segment import Entry
+from ingestion.prepare.chunk import chunk_document
+from ingestion.prepare.preparer import assemble
+from ingestion.releases.build import Change, build_release
+from ingestion.releases.release import point_to
+from ingestion.runs.collection import Surroundings
 
 _CHUNKS, _REQUESTS = 100_000, 600
 _CHUNK_TOKENS = 32

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from evals.bench.clusters import DIMENSION, Vectors, clustered
 from evals.metrics import Figure
-from ingestion.build import Change, Recipe, build_release
 from ingestion.corpus import Chunk, Document
 from ingestion.filter import Compare
-from ingestion.release import Release
-from ingestion.segment import Entry
+from ingestion.index.segment import Entry
+from ingestion.releases.build import Change, Recipe, build_release
+from ingestion.releases.release import Release
 from ingestion.view import EVERYTHING, View
 
 _ROWS, _QUERIES, _TIMED = 1_000_000, 500, 300

@@ -5,7 +5,7 @@ from evals.harness import answer_all
 from evals.metrics import Figure, share
 from evals.suites.context import Context
 from ingestion.detect.heads import is_held_out
-from ingestion.retrieve import RetrievalSettings
+from ingestion.search.retrieve import RetrievalSettings
 from service.scope import Scope
 
 

@@ -4,7 +4,7 @@ from evals.corpora import built_release, xquad
 from evals.harness import Answered, answer_all
 from evals.metrics import Figure, share
 from evals.suites.context import Context
-from ingestion.release import Release
+from ingestion.releases.release import Release
 
 
 def measure(context: Context) -> dict[str, Figure]:

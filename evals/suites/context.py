@@ -10,7 +10,7 @@ from evals.case import Case, load_cases
 from evals.corpora import demo_release
 from evals.harness import Answered, answer_all
 from ingestion.embed import Embedder
-from ingestion.release import Release
+from ingestion.releases.release import Release
 from service.scope import Scope
 
 Item = TypeVar("Item")

@@ -6,9 +6,9 @@ from evals import sets
 from evals.metrics import Figure, auroc, share
 from evals.sets import Pair
 from evals.suites.context import Context
-from ingestion.detect.pairs import PairJudge
-from service.guard.models import Models
-from service.policy import policy_of
+from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.tier import Models
+from service.scope.policy import policy_of
 
 
 def measure(context: Context) -> dict[str, Figure]:

@@ -14,18 +14,18 @@ from evals.corpora import scifact, xquad
 from evals.metrics import Figure, share
 from evals.sets import Labelled
 from evals.suites.context import Context
-from ingestion.clean import clean
-from ingestion.collection import PiiPolicy, ScreenPolicy
+from ingestion.config import PiiPolicy, ScreenPolicy
 from ingestion.corpus import Block, Flag
 from ingestion.detect.heads import load_heads
 from ingestion.detect.injection import InjectionModel
-from ingestion.detect.pairs import PairJudge
-from ingestion.screen import model_flags, screen_text
+from ingestion.prepare.screen import model_flags, screen_text
 from ingestion.scrub import Scrubber
+from ingestion.text.clean import clean
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
-from service.guard.models import Models
-from service.policy import policy_of
+from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.tier import Models
+from service.scope.policy import policy_of
 
 _TOGETHER = 64
 # A judge that is late is no judge here: the machine that measures may be busy.

@@ -11,7 +11,7 @@ from evals.harness import rank
 from evals.metrics import Figure, mean, ndcg, share
 from evals.spans import Counts, Score, Span
 from evals.suites.context import Context
-from ingestion.collection import ALL_PII, PiiPolicy
+from ingestion.config import ALL_PII, PiiPolicy
 from ingestion.scrub import Scrubber
 from ingestion.scrub.pseudonyms import Pseudonyms
 

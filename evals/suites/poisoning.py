@@ -14,12 +14,12 @@ from evals.harness import Answered, answer_all, off
 from evals.metrics import Figure, share
 from evals.sets import Poisoned
 from evals.suites.context import Context
-from ingestion.detect.copies import alike
-from ingestion.release import Release
+from ingestion.releases.release import Release
 from service.answer.generate import Event, Finished, Task, Text
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.guard.build import AssistantGuards
-from service.policy import policy_of
+from service.guard.rouge import alike
+from service.scope.policy import policy_of
 
 _SETS = {"": 5, "_single": 1}
 

@@ -5,8 +5,8 @@ from evals.harness import rank, search_all
 from evals.metrics import Figure, mean, ndcg, share
 from evals.suites.context import Context
 from ingestion.corpus import Hit
-from ingestion.release import Release
-from ingestion.retrieve import RetrievalSettings
+from ingestion.releases.release import Release
+from ingestion.search.retrieve import RetrievalSettings
 
 # Deep enough that ten documents remain after several chunks of one are folded together.
 _DEPTH = 50

@@ -17,11 +17,11 @@ import numpy as np
 
 from finetune.guards.claims import claims, train_attribution
 from finetune.guards.material import load
-from finetune.guards.network import Weights
+from finetune.guards.network import Weights, pack
 from finetune.guards.train import train_document, train_prompt, train_toxicity
-from ingestion.detect.heads import HEADS_DIR, pack
+from ingestion.detect.heads import HEADS_DIR
 from ingestion.embed import load_embedder
-from ingestion.embed.remembering import Remembering
+from ingestion.embed.cached import Remembering
 
 ROOT = Path(__file__).parent.parent.parent
 HEADS = ("document", "prompt", "toxicity", "attribution")

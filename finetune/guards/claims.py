@@ -14,7 +14,7 @@ import numpy as np
 from finetune.guards.network import Floats, Recipe, Weights, train
 from ingestion.detect.heads import is_held_out
 from ingestion.embed import Embedder
-from service.guard.attribution import Attributor, sentences_of
+from service.guard.models.attribution import Attributor, sentences_of
 
 _KEY_CHARS = 80
 

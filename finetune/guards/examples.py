@@ -12,8 +12,8 @@ from finetune.guards.claims import Claim, claims
 from finetune.guards.invent import Pool, changed, invent, pool_of
 from finetune.guards.statements import other_answer, statement
 from ingestion.detect.heads import is_held_out
-from ingestion.detect.pairs import ANSWERS, SUPPORTS, chosen_evidence
-from ingestion.sentences import sentence_spans
+from ingestion.text.sentences import sentence_spans
+from service.guard.models.cross_encoder import ANSWERS, SUPPORTS, chosen_evidence
 
 INVENTED = {"en": 20_000, "de": 1_500, "es": 1_500}
 _TIMES = {"begin": 3, "q2": 4, "wice": 3, "clapnq": 4}

@@ -5,7 +5,7 @@ import random
 
 from finetune.guards.grammar import sample
 from finetune.guards.harmless import SLOTS, TOUCHY, TOUCHY_SLOTS
-from ingestion.detect.toxicity import lexicon
+from service.guard.models.toxicity import lexicon
 
 _SLOTS: dict[str, tuple[str, ...]] = {
     "group": (

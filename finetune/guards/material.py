@@ -10,12 +10,12 @@ from typing import Any
 
 from finetune.guards import attacks, everyday, extraction, harmless, requests
 from finetune.guards.grammar import expand, sample
-from ingestion.clean import clean_blocks
 from ingestion.corpus import Source
 from ingestion.load import read
 from ingestion.load.fetch import fetch
 from ingestion.load.folder import discover_files
-from ingestion.prepare import assemble
+from ingestion.prepare.preparer import assemble
+from ingestion.text.clean import clean_blocks
 
 REPLY_SLOTS = {**attacks.REPLY_SLOTS, **attacks.EXTRA_SLOTS}
 OVERRIDE_SLOTS = {**attacks.OVERRIDE_SLOTS, **attacks.PEOPLE}

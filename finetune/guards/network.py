@@ -2,6 +2,7 @@
 result on every run."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,3 +87,17 @@ def _slopes(
     error = (scores - labels) * weights / len(rows)
     back = np.outer(error, w2) * keep * (before > 0)
     return [rows.T @ back, back.sum(axis=0), hidden.T @ error, np.array([error.sum()], np.float32)]
+
+
+def pack(weights: Weights) -> dict[str, npt.NDArray[Any]]:
+    """Weights as they are stored: the first layer as int8 with a scale for each hidden unit, the rest as float32."""
+    steps = np.maximum(np.abs(weights.w1).max(axis=0), 1e-8) / 127
+    return {
+        "mean": weights.mean.astype(np.float32),
+        "scale": weights.scale.astype(np.float32),
+        "w1": np.round(weights.w1 / steps).astype(np.int8),
+        "steps": steps.astype(np.float32),
+        "b1": weights.b1.astype(np.float32),
+        "w2": weights.w2.astype(np.float32),
+        "b2": np.array([weights.b2], np.float32),
+    }

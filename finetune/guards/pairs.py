@@ -20,10 +20,10 @@ import torch
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from finetune.embedder.export import MODEL, REVISION, SOURCE_DIGESTS, check_source
 from finetune.guards.examples import INVENTED, Example, corpus
-from ingestion.detect.pairs import MAX_TOKENS, PAIRS_DIR
 from ingestion.embed import builtin_folder
-from ingestion.embed.export import MODEL, REVISION, SOURCE_DIGESTS, check_source
+from service.guard.models.cross_encoder import MAX_TOKENS, PAIRS_DIR
 
 _BATCH, _BATCH_TOKENS, _POOL = 32, 3_840, 1_200
 _SHORT_TOKENS = 96

@@ -11,8 +11,8 @@ from finetune.guards.material import Material
 from finetune.guards.network import Floats, Recipe, Weights, train
 from ingestion.detect.injection import document_rows, prompt_rows, units_of, windows_of
 from ingestion.detect.sentences import pieces_of
-from ingestion.detect.toxicity import toxicity_rows
-from ingestion.embed.remembering import Embeds
+from ingestion.embed.cached import Embeds
+from service.guard.models.toxicity import toxicity_rows
 
 _ATTACKED = 7_000
 _WEIGHT_OF_ATTACK = 3.0

@@ -38,20 +38,6 @@ class Head:
         return found
 
 
-def pack(weights: Any) -> dict[str, npt.NDArray[Any]]:
-    """Weights as they are stored: the first layer as int8 with a scale for each hidden unit, the rest as float32."""
-    steps = np.maximum(np.abs(weights.w1).max(axis=0), 1e-8) / 127
-    return {
-        "mean": weights.mean.astype(np.float32),
-        "scale": weights.scale.astype(np.float32),
-        "w1": np.round(weights.w1 / steps).astype(np.int8),
-        "steps": steps.astype(np.float32),
-        "b1": weights.b1.astype(np.float32),
-        "w2": weights.w2.astype(np.float32),
-        "b2": np.array([weights.b2], np.float32),
-    }
-
-
 def unpack(name: str, parts: Any, thresholds: dict[str, float]) -> Head:
     """A head from what `pack` made."""
     w1 = parts["w1"].astype(np.float32) * parts["steps"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ingestion.detect.decodings import View, views_of
 from ingestion.detect.heads import Floats, Head, load_heads
-from ingestion.detect.normalise import View, views_of
 from ingestion.detect.rules import matches_in
 from ingestion.detect.sentences import (
     Piece,
@@ -22,7 +22,7 @@ from ingestion.detect.sentences import (
     pieces_of,
 )
 from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
-from ingestion.embed.remembering import Embeds
+from ingestion.embed.cached import Embeds
 
 PROMPT, DOCUMENT = "prompt", "document"
 _TAG = re.compile(r"<!--|-->|</?[a-zA-Z][^<>]{0,300}>|[{}]|(?m:^\s*(?:#|//|\*)+)")

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ingestion.detect.decodings import View
 from ingestion.detect.languages import FOREIGN, NOT_MINE, OVERRIDES, SECRET_WORDS, YOURS
-from ingestion.detect.normalise import View
 
 _GAP = r"[^.!?\n]{0,40}?"
 _WORDS = re.compile(r"\w+")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.sentences import sentence_spans
+from ingestion.text.sentences import sentence_spans
 
 Floats = npt.NDArray[np.float32]
 # Longer pieces are cut at spaces, so that the model's window drops nothing.

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
-from ingestion.embed.embedded import Embedded, Question, Vectors
-from ingestion.embed.late import LateHead
+from ingestion.embed.late_interaction import LateHead
+from ingestion.embed.values import Embedded, Question, Vectors
 
 __all__ = ["Embedded", "Embedder", "LateHead", "Question", "Vectors", "builtin_folder", "load_embedder"]
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import openvino
 from tokenizers import Encoding, Tokenizer
 
-from ingestion.embed.embedded import Embedded, Question, plain_questions, without_tokens
-from ingestion.embed.late import LATE_DIR, LateHead
+from ingestion.embed.late_interaction import LATE_DIR, LateHead
+from ingestion.embed.runtime import compiled, rounded
+from ingestion.embed.values import Embedded, Question, plain_questions, without_tokens
 from ingestion.errors import EmbedderError
-from ingestion.graph import compiled, rounded
 
 Manifest = Mapping[str, Any]
 
@@ -208,4 +208,4 @@ def verify_artefact(folder: Path) -> Manifest:
     return dict(manifest)
 
 
-REBUILD = "python -m ingestion.embed.export --source FOLDER (extra `models`)."
+REBUILD = "python -m finetune.embedder.export --source FOLDER (extra `models`)."

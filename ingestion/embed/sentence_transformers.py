@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.embed.embedded import Embedded, Question, plain_questions, without_tokens
-from ingestion.embed.late import LateHead
+from ingestion.embed.late_interaction import LateHead
+from ingestion.embed.values import Embedded, Question, plain_questions, without_tokens
 from ingestion.errors import EmbedderError
 
 _BATCH = 32

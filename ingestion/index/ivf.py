@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.durable import sync, write_atomically
+from ingestion.atomic import sync, write_atomically
 from ingestion.errors import ReleaseError
 from ingestion.index.dense import Bitmap, DenseIndex, Vectors
 

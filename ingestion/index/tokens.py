@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.embed.embedded import Codes
+from ingestion.embed.values import Codes
 from ingestion.errors import ReleaseError
 
 _CODES, _STARTS = "tokens.npy", "token_starts.npy"

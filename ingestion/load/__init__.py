@@ -18,6 +18,11 @@ from ingestion.load.xlsx import read_xlsx
 
 Reader = Callable[[bytes, str], Reading]
 
+
+def _read_email(data: bytes, name: str) -> Reading:
+    return read_eml(data, name, read)
+
+
 READERS: Mapping[str, Reader] = {
     ".md": read_markdown,
     ".markdown": read_markdown,
@@ -33,7 +38,7 @@ READERS: Mapping[str, Reader] = {
     ".ndjson": read_jsonl,
     ".pptx": read_pptx,
     ".xlsx": read_xlsx,
-    ".eml": read_eml,
+    ".eml": _read_email,
 }
 CONTAINERS = (".mbox", ".zip")
 

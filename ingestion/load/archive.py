@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 
 from ingestion.corpus import Source
 from ingestion.errors import SourceError
-from ingestion.load.fetch import MAX_FILE_BYTES, fetch
+from ingestion.load.fetch import fetch
+from ingestion.load.limits import MAX_FILE_BYTES
 
 MAX_MEMBERS = 10_000
 MAX_TOTAL_BYTES = 1024**3

@@ -1,7 +1,6 @@
 """E-mails to blocks: subject, who wrote when to whom, the text, and attachments that can be read."""
 
-import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import EmailMessage
@@ -15,8 +14,11 @@ from ingestion.load.text import read_text
 _HEADERS = ("From", "To", "Cc", "Date")
 
 
-def read_eml(data: bytes, name: str) -> Reading:
-    """A message (RFC 5322). Raises `SourceError` when it has neither headers nor text."""
+def read_eml(data: bytes, name: str, read: Callable[[bytes, str], Reading]) -> Reading:
+    """A message (RFC 5322); `read` reads its attachments, by their names.
+
+    Raises `SourceError` when it has neither headers nor text.
+    """
     try:
         message = message_from_bytes(data, policy=policy.default)
     except (MessageError, ValueError, LookupError) as exc:
@@ -31,7 +33,7 @@ def read_eml(data: bytes, name: str) -> Reading:
     body, hidden = _body(message, name)
     blocks += body
     for part in message.iter_attachments():
-        blocks += _attachment(part)
+        blocks += _attachment(part, read)
     return Reading(title=subject, blocks=tuple(blocks), updated=_date(message), hidden=hidden)
 
 
@@ -53,14 +55,12 @@ def _body(message: EmailMessage, name: str) -> tuple[list[Block], tuple[str, ...
     return list(reading.blocks), reading.hidden
 
 
-def _attachment(part: object) -> Iterator[Block]:
+def _attachment(part: object, read: Callable[[bytes, str], Reading]) -> Iterator[Block]:
     if not isinstance(part, EmailMessage) or not part.get_filename():
         return
     name = str(part.get_filename())
     yield Block("heading", f"Attachment: {name}", level=2)
     payload = part.get_payload(decode=True)
-    # The readers' list lives one level up and names this module.
-    read = importlib.import_module("ingestion.load").read
     try:
         yield from read(payload if isinstance(payload, bytes) else b"", name).blocks
     except SourceError as exc:

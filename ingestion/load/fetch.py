@@ -6,8 +6,7 @@ from pathlib import Path
 
 from ingestion.corpus import Source
 from ingestion.errors import SourceError
-
-MAX_FILE_BYTES = 200 * 1024 * 1024
+from ingestion.load.limits import MAX_FILE_BYTES
 
 
 def fetch(source: Source) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ingestion.corpus import Source
 from ingestion.errors import SourceError
-from ingestion.load.fetch import MAX_FILE_BYTES
+from ingestion.load.limits import MAX_FILE_BYTES
 
 
 def discover_files(base: Path, path: str) -> Iterator[Source | tuple[Source, str]]:

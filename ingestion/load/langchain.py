@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ingestion.collection import SourceConfig
+from ingestion.config import SourceConfig
 from ingestion.corpus import Scalar, Source
 from ingestion.errors import SourceError
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ingestion.collection import SourceConfig
+from ingestion.config import SourceConfig
 from ingestion.corpus import Source
 from ingestion.errors import SourceError
 from ingestion.load.archive import is_container, members

@@ -7,10 +7,10 @@ from typing import Any
 
 import fsspec
 
-from ingestion.collection import SourceConfig
+from ingestion.config import SourceConfig
 from ingestion.corpus import Source
 from ingestion.errors import SourceError
-from ingestion.load.fetch import MAX_FILE_BYTES
+from ingestion.load.limits import MAX_FILE_BYTES
 
 
 def discover_remote(config: SourceConfig) -> Iterator[Source | tuple[Source, str]]:

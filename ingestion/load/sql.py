@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from ingestion.collection import SourceConfig
+from ingestion.config import SourceConfig
 from ingestion.corpus import Scalar, Source
 from ingestion.errors import SourceError
 

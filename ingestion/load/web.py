@@ -19,10 +19,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from lxml import etree
 from lxml import html as lxml_html
 
-from ingestion.collection import SourceConfig
+from ingestion.config import SourceConfig
 from ingestion.corpus import Source
 from ingestion.errors import SourceError
-from ingestion.load.fetch import MAX_FILE_BYTES
+from ingestion.load.limits import MAX_FILE_BYTES
 
 AGENT = "touchstone-ingestion"
 _TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)

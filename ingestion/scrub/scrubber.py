@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ingestion.collection import Action, PiiPolicy
+from ingestion.config import Action, PiiPolicy
 from ingestion.scrub.names import Named, NameFinder, load_names
 from ingestion.scrub.pseudonyms import Pseudonyms
 

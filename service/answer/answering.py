@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ingestion.release import Release
+from ingestion.releases.release import Release
 from ingestion.view import EVERYTHING, View
 from service import metrics
 from service.answer.cite import Citation, CitedSentence

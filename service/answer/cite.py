@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ingestion.corpus import Hit
-from ingestion.sentences import sentence_spans
+from ingestion.text.sentences import sentence_spans
 from service.guard.chain import Verdict
-from service.guard.citations import MARKER
+from service.guard.checks.citations import MARKER
 
 _WORD = re.compile(r"\w+")
 # Share of a sentence's words that a passage must hold to be named as its source without a marker.

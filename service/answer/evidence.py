@@ -10,17 +10,17 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ingestion.corpus import Hit
-from ingestion.detect.pairs import PairJudge
 from ingestion.embed import Question
-from ingestion.release import Release
-from ingestion.retrieve import Query, RetrievalSettings, retrieve
+from ingestion.releases.release import Release
+from ingestion.search.retrieve import Query, RetrievalSettings, retrieve
 from ingestion.view import EVERYTHING, View
 from service.answer.abstain import Relevance, judge
-from service.answer.embedders import Embedders
 from service.answer.sentences import Sentence, SentenceScorer
+from service.corpus.embedders import Embedders
 from service.guard.chain import Verdict
+from service.guard.models.cross_encoder import PairJudge
 from service.guard.retrieved import vet
-from service.policy import Rule
+from service.scope.policy import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from ingestion.release import Release
+from ingestion.releases.release import Release
 from service import metrics
 from service.answer.answering import Answering, Ask, Reply, Sought, count, record_of, reply_of
 from service.answer.cite import cite, readable

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ingestion.corpus import Chunk, Hit
 from ingestion.embed import Embedder
 from ingestion.index.lexical import terms as terms_of
-from ingestion.release import Release
-from ingestion.sentences import sentence_spans
+from ingestion.releases.release import Release
+from ingestion.text.sentences import sentence_spans
 from ingestion.view import View
 from service.answer.quantities import asks_for_quantity, has_quantity
 

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from ingestion.corpus import Hit
 from ingestion.scrub import Scrubber
 from service.guard.chain import Digests, Guard, SentenceGuard, switched
-from service.guard.citations import CitationGuard
-from service.guard.egress import EgressGuard
-from service.guard.exact import ExactGuard, NumberGuard
+from service.guard.checks.citations import CitationGuard
+from service.guard.checks.egress import EgressGuard
+from service.guard.checks.exact import ExactGuard, NumberGuard
+from service.guard.checks.leak import LeakGuard
+from service.guard.checks.pii import PiiGuard, RestoreGuard
+from service.guard.checks.secrets import SecretGuard
+from service.guard.checks.sentences import GroundingGuard, RepetitionGuard, ToxicityGuard
 from service.guard.failure import SafeJudge, TimedJudges
 from service.guard.input import InputGuards
-from service.guard.judges import GroundingGuard, RepetitionGuard, ToxicityGuard
-from service.guard.leak import LeakGuard
-from service.guard.models import Models, Scores
+from service.guard.models.tier import Models, Scores
 from service.guard.output import OutputGuards
 from service.guard.passages import PassageMasks
-from service.guard.pii import PiiGuard, RestoreGuard
-from service.guard.secrets import SecretGuard
-from service.guard.watch import Turns, Watcher
-from service.policy import GuardPolicy, Rule
+from service.guard.stream.background import Turns, Watcher
+from service.scope.policy import GuardPolicy, Rule
 
 
 @dataclass(frozen=True, slots=True)

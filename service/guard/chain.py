@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from service.policy import Rule, Zone
+from service.scope.policy import Rule, Zone
 
 Outcome = Literal["pass", "flag", "redact", "drop", "block", "abstain"]
 

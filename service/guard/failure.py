@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from service.guard.chain import Outcome, SentenceGuard, Verdict
 from service.logs import get_logger
 from service.metrics import GUARD_ERRORS
-from service.policy import Rule, Zone
+from service.scope.policy import Rule, Zone
 
 log = get_logger()
 # What becomes of a text whose guard failed, where the policy says `closed`; in what is said, `degrade` means the same.

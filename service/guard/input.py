@@ -7,13 +7,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ingestion.detect.decodings import views_of
 from ingestion.detect.injection import by_rules
-from ingestion.detect.normalise import views_of
 from service.guard.chain import Guard, Verdict, apply_all, outcome_of
 from service.guard.failure import failed
-from service.guard.models import Scores
+from service.guard.models.tier import Scores
 from service.metrics import GUARD_SECONDS
-from service.policy import GuardPolicy, Rule
+from service.scope.policy import GuardPolicy, Rule
 
 Stand = Literal["pass", "degrade", "block"]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from service.guard.chain import Guard, SentenceGuard, Verdict, apply_all
-from service.guard.sentence import Decision, SentenceStream, end_of_sentence
-from service.guard.stream import StreamGuard
-from service.guard.watch import Watcher
+from service.guard.stream.background import Watcher
+from service.guard.stream.sentences import Decision, SentenceStream, end_of_sentence
+from service.guard.stream.words import StreamGuard
 from service.metrics import GUARD_SECONDS
-from service.policy import GuardPolicy
+from service.scope.policy import GuardPolicy
 
 
 @dataclass(frozen=True, slots=True)

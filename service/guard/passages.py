@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from ingestion.scrub import Scrubber
 from service.guard.chain import Digests, Verdict, apply_all, switched
-from service.guard.pii import PiiGuard
-from service.guard.secrets import SecretGuard
-from service.policy import GuardPolicy
+from service.guard.checks.pii import PiiGuard
+from service.guard.checks.secrets import SecretGuard
+from service.scope.policy import GuardPolicy
 
 # Passages are shown again and again; whole documents are not worth the memory.
 _KNOWN, _KNOWN_CHARS = 4_000, 4_000

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ingestion.corpus import Hit
-from ingestion.detect.copies import alike
 from service.guard.chain import Outcome, Verdict
-from service.policy import Rule
+from service.guard.rouge import alike
+from service.scope.policy import Rule
 
 Trust = Callable[[str], tuple[str, str]]
 

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Form, Header, Query, Request, Response, UploadFil
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from ingestion.changes import Done
 from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
 from ingestion.load import READERS
-from ingestion.spread import Failure
+from ingestion.runs.changes import Done
+from ingestion.runs.workers import Failure
+from service.corpus.documents import Uploaded
 from service.deps import Call, IngestCall, SearchCall
-from service.documents import Uploaded
 from service.errors import BusyError, ConflictError, DocumentRefusedError, InvalidRequestError, NotFoundError
 from service.metrics import DOCUMENTS
 from service.routes.search import collection_of

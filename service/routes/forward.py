@@ -11,10 +11,10 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
-from service.answer.forwarded import guard_prompt, guard_reply, guard_stream
 from service.deps import AnswerCall, State
 from service.errors import GeneratorError, InvalidRequestError, UnknownModelError
 from service.guard.build import AssistantGuards
+from service.guard.completions import guard_prompt, guard_reply, guard_stream
 from service.logs import get_logger
 from service.routes.sse import STREAM_HEADERS
 

@@ -10,7 +10,7 @@ from finetune.guards.examples import corpus
 from finetune.guards.invent import changed, invent, pool_of, sentences_of
 from finetune.guards.material import honest_prompts, hostile_prompts, load
 from finetune.guards.statements import other_answer, statement
-from ingestion.detect.pairs import ANSWERS, SUPPORTS, chosen_evidence
+from service.guard.models.cross_encoder import ANSWERS, SUPPORTS, chosen_evidence
 from tests.conftest import ROOT
 
 PASSAGES = (

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ingestion.build import Change, Recipe, build_release
 from ingestion.corpus import Chunk, Document, Scalar
 from ingestion.embed import Embedder
-from ingestion.embed.embedded import Question
-from ingestion.release import Release
-from ingestion.segment import Entry
+from ingestion.embed.values import Question
+from ingestion.index.segment import Entry
+from ingestion.releases.build import Change, Recipe, build_release
+from ingestion.releases.release import Release
 
 DIMENSION = 32
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Gateway, StartGateway
-from tests.service.test_api import open_file, wait_until
+from tests.service.routes.test_api import open_file, wait_until
 from tests.upstream import ScriptedUpstream
 
 pytestmark = pytest.mark.browser

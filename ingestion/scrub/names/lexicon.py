@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _CAPITAL = re.compile(r"(?:[A-ZÀ-ÖØ-ÞĀ-Ž]['’]|Mc|Mac|De|Di|La|Le)?[A-ZÀ-ÖØ-ÞĀ-ŽΑ-ΩА-Я][a-zß-öø-ÿā-žα-ωа-я]+")
 # A sentence ends at a mark after a word of three letters or more, so not after "Mr." or an initial.
 _END = re.compile(r"(?<=[^\W\d_]{3}[.!?])[\"'”’)]*[ \t]+(?=\S)|\n\n+")
 _STREET = re.compile(
     r"\b(?:street|road|avenue|lane|drive|st|rd|ave|blvd|p\.?o\.? box|apt|suite)\b", re.IGNORECASE
 )
-_FILE = "lexicon.txt"
+FILE = "lexicon.txt"
 _LONG_ENOUGH = 4
 
 
@@ -25,7 +25,7 @@ class Lexicon:
     """Names, words that are names as well, and ordinary words."""
 
     def __init__(self, folder: Path) -> None:
-        names, ambiguous, ordinary = (folder / _FILE).read_text("utf-8").split("\n\n")
+        names, ambiguous, ordinary = (folder / FILE).read_text("utf-8").split("\n\n")
         self._names = frozenset(names.split("\n"))
         self._ambiguous = frozenset(ambiguous.split("\n"))
         self._ordinary = frozenset(ordinary.split("\n"))
@@ -47,15 +47,15 @@ class Lexicon:
 
     def knows(self, text: str) -> bool:
         """Whether a word of a text is a name."""
-        return any(word.casefold() in self._names for word in _WORD.findall(text))
+        return any(word.casefold() in self._names for word in WORD.findall(text))
 
     def may_name(self, text: str) -> bool:
         """Whether a sentence may name somebody or a street."""
         if not any(c.isupper() for c in text):
-            return any(word not in self._ordinary for word in _WORD.findall(text))
+            return any(word not in self._ordinary for word in WORD.findall(text))
         if any(c.isdigit() for c in text) and _STREET.search(text):
             return True
-        words = _WORD.findall(text)
+        words = WORD.findall(text)
         return any(self._weigh(word) > (0 if number else 1) for number, word in enumerate(words))
 
     def parts(self, text: str) -> Iterator[tuple[int, int]]:
@@ -71,11 +71,3 @@ class Lexicon:
             position = end
         if begin is not None:
             yield begin, position
-
-
-def write_lexicon(folder: Path, names: Iterator[str], common: Iterator[str]) -> None:
-    """Write the three lists, in small letters and sorted."""
-    known = {part for name in names for part in _WORD.findall(name.casefold()) if len(part) > 1}
-    ordinary = {word for text in common for word in _WORD.findall(text) if word.islower()}
-    lists = (known - ordinary, known & ordinary, ordinary - known)
-    (folder / _FILE).write_text("\n\n".join("\n".join(sorted(one)) for one in lists), "utf-8")

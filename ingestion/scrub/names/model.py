@@ -14,7 +14,7 @@ import openvino
 from tokenizers import Encoding, Tokenizer
 
 from ingestion.embed.builtin import BUILTIN_DIR, verify_artefact
-from ingestion.graph import compiled
+from ingestion.embed.runtime import compiled
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, shapes_of
 from ingestion.scrub.names.lexicon import Lexicon
 

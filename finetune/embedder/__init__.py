@@ -1,0 +1,1 @@
+"""How the built-in embedder and its late-interaction head are made."""

@@ -1,0 +1,250 @@
+"""Segments: immutable folders of documents, chunks and vectors. Releases are made of them and share them.
+
+<data>/collections/<name>/segments/<id>/   texts.sqlite, vectors, words, tokens, rows.npy, and manifest.json last
+
+Every chunk has a row number that no other chunk of its release has, and keeps it when segments are merged.
+Its place is its position within the segment.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.atomic import sync, write_atomically
+from ingestion.cache import Recent
+from ingestion.columns import Column, column_of
+from ingestion.corpus import Chunk, Document
+from ingestion.embed.values import NO_CODES, Codes
+from ingestion.errors import ReleaseError
+from ingestion.filter import Mask, mask_of
+from ingestion.index import DenseIndex, Postings, PostingsWriter, TokenStore, build_dense, write_tokens
+from ingestion.index.texts import TextStore, TextWriter
+from ingestion.view import View, may_see
+
+Vectors = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+# The vectors of a segment are in memory while it is written: 77 MB at 384 dimensions.
+MAX_ROWS = 50_000
+_RECENT_COLUMNS, _RECENT_MASKS = 16, 32
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document with its chunks, the row, vector and token codes of each, and its near-duplicate bands."""
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    rows: tuple[int, ...]
+    vectors: Vectors
+    bands: tuple[int, ...] = ()
+    codes: tuple[Codes, ...] = ()
+
+    @property
+    def digest(self) -> int:
+        """A number for the entry's content; numbers of entries add up to that of a release."""
+        groups = ",".join(self.document.groups)
+        sha = hashlib.sha256(f"{self.document.id}\x1f{self.document.digest}\x1f{groups}".encode())
+        for chunk in self.chunks:
+            sha.update(chunk.id.encode())
+        return int.from_bytes(sha.digest(), "big")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentManifest:
+    """What a segment holds, and the digest of each of its files."""
+
+    id: str
+    documents: int
+    rows: int
+    dimension: int
+    files: dict[str, str]
+
+
+class SegmentWriter:
+    """Collects entries and writes them as one or more segments, none above `max_rows` rows by much."""
+
+    def __init__(self, folder: Path, languages: Sequence[str], *, max_rows: int = MAX_ROWS) -> None:
+        self._folder = folder / "segments"
+        self._languages = tuple(languages)
+        self._max_rows = max_rows
+        self._place: Path | None = None
+        self._texts: TextWriter | None = None
+        self._rows: list[int] = []
+        self._vectors: list[Vectors] = []
+        self._codes: list[Codes] = []
+        self._words = PostingsWriter(self._languages)
+        self._documents = 0
+        self.written: list[str] = []
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry. Rows must ascend."""
+        if self._texts is None:
+            self._place = self._folder / uuid4().hex[:16]
+            self._place.mkdir(parents=True)
+            self._texts = TextWriter(self._place)
+        self._texts.add(entry.document, list(zip(entry.rows, entry.chunks, strict=True)), entry.bands)
+        self._rows += entry.rows
+        self._vectors.append(entry.vectors)
+        self._codes += entry.codes or [NO_CODES] * len(entry.rows)
+        for chunk in entry.chunks:
+            self._words.add(chunk.language, chunk.embedded_text)
+        self._documents += 1
+        if len(self._rows) >= self._max_rows:
+            self.flush()
+
+    def flush(self) -> None:
+        """Finish the segment in hand."""
+        if self._texts is None or self._place is None:
+            return
+        self._texts.close()
+        vectors = np.concatenate(self._vectors)
+        build_dense(self._place, vectors)
+        np.save(self._place / "rows.npy", np.array(self._rows, dtype=np.int64))
+        names = [*self._words.write(self._place), *write_tokens(self._place, self._codes)]
+        for name in ("dense.faiss", "rows.npy", *names):
+            sync(self._place / name)
+        manifest = SegmentManifest(
+            self._place.name,
+            self._documents,
+            len(self._rows),
+            int(vectors.shape[1]),
+            file_digests(self._place),
+        )
+        write_atomically(self._place / "manifest.json", json.dumps(asdict(manifest), indent=1))
+        self.written.append(self._place.name)
+        self._place, self._texts, self._rows, self._vectors, self._documents = None, None, [], [], 0
+        self._codes, self._words = [], PostingsWriter(self._languages)
+
+    def abandon(self) -> None:
+        """Remove whatever was written."""
+        if self._texts is not None:
+            self._texts.abandon()
+        for name in [*self.written, *([self._place.name] if self._place else [])]:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+
+
+class Segment:
+    """An open segment. Safe to use from several threads."""
+
+    def __init__(self, place: Path) -> None:
+        self.manifest = read_segment_manifest(place)
+        self.id = self.manifest.id
+        self.texts = TextStore(place)
+        self.dense = DenseIndex(place)
+        try:
+            self.rows: Rows = np.load(place / "rows.npy", mmap_mode="r")
+        except (OSError, ValueError) as exc:
+            raise ReleaseError(f"The rows of segment {place.name!r} cannot be read.") from exc
+        sizes = {self.manifest.rows, self.dense.rows, len(self.rows)}
+        if len(sizes) > 1 or self.dense.dimension != self.manifest.dimension:
+            raise ReleaseError(f"Segment {place.name!r} disagrees with its manifest.")
+        self.words = Postings(place)
+        self.tokens = TokenStore(place)
+        superseded = np.array(self.texts.superseded_rows(), dtype=np.int64)
+        self._current: Mask | None = None
+        if len(superseded):
+            self._current = np.ones(len(self.rows), dtype=bool)
+            self._current[np.searchsorted(self.rows, superseded)] = False
+        self._columns: Recent[str, Column] = Recent(_RECENT_COLUMNS)
+        self._masks: Recent[View, Mask | None] = Recent(_RECENT_MASKS)
+
+    @cached_property
+    def _facts(self) -> tuple[npt.NDArray[np.int64], list[list[str]], list[dict[str, object]]]:
+        """The place of each document's first chunk, the document's groups, and its facts."""
+        found = self.texts.facts()
+        starts = np.searchsorted(self.rows, np.array([row for row, _, _ in found], dtype=np.int64))
+        return starts, [groups for _, groups, _ in found], [facts for _, _, facts in found]
+
+    @cached_property
+    def _groups(self) -> Column:
+        starts, groups, _ = self._facts
+        return column_of([{"groups": one} for one in groups], "groups")
+
+    def _column(self, field: str) -> Column:
+        return self._columns.get(field, lambda name: column_of(self._facts[2], name))
+
+    def mask(self, view: View) -> Mask | None:
+        """Which places a view shows, shape `(rows,)`; None for all of them."""
+        return self._masks.get(view, self._mask)
+
+    def _mask(self, view: View) -> Mask | None:
+        found = None if view.include_superseded else self._current
+        documents: Mask | None = None
+        if view.groups is not None:
+            groups = view.groups
+            documents = self._groups.select(lambda of_document: may_see(groups, of_document))
+        if view.filter is not None:
+            chosen = mask_of(view.filter, self._column, len(self._facts[0]))
+            documents = chosen if documents is None else documents & chosen
+        if documents is None or documents.all():
+            return found
+        starts = self._facts[0]
+        places = np.repeat(documents, np.diff(np.append(starts, len(self.rows))))
+        return places if found is None else places & found
+
+    def document_ids(self, view: View) -> list[tuple[int, str]]:
+        """First row and id of each document that a view shows."""
+        mask = self.mask(view)
+        starts, _, facts = self._facts
+        chosen = range(len(starts)) if mask is None else np.flatnonzero(mask[starts]).tolist()
+        return [(int(self.rows[starts[i]]), str(facts[i]["id"])) for i in chosen]
+
+    def has(self, row: int) -> bool:
+        """Whether a row lies in this segment."""
+        position = int(np.searchsorted(self.rows, row))
+        return position < len(self.rows) and int(self.rows[position]) == row
+
+    def places_of(self, rows: Iterable[int]) -> Rows:
+        """The places of some of its rows."""
+        return np.searchsorted(self.rows, np.fromiter(rows, dtype=np.int64))
+
+    def entry(self, document: Document) -> Entry:
+        """All that the segment holds of one of its documents."""
+        rows = tuple(self.texts.document_rows(document.id))
+        chunks = tuple(self.texts.read(row) for row in rows)
+        places = self.places_of(rows)
+        codes = [self.tokens.take(place) for place in places.tolist()]
+        known = tuple(one for one in codes if one is not None)
+        bands = tuple(self.texts.bands(document.id))
+        return Entry(document, chunks, rows, self.dense.take(places), bands, known)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry, in the order of rows."""
+        for _, document in self.texts.documents():
+            yield self.entry(document)
+
+
+def read_segment_manifest(place: Path) -> SegmentManifest:
+    """Raises `ReleaseError` when the segment is incomplete."""
+    try:
+        return SegmentManifest(**json.loads((place / "manifest.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as exc:
+        raise ReleaseError(f"Segment {place.name!r} is missing or has no readable manifest.") from exc
+
+
+def file_digests(
+    place: Path, like: Path | None = None, known: dict[str, str] | None = None
+) -> dict[str, str]:
+    """sha256 of every file below a folder; those that are links to files of `like` are `known`."""
+    # Lock files are empty and belong to the process, not to the data.
+    found = {}
+    for path in sorted(place.rglob("*")):
+        name = path.relative_to(place).as_posix()
+        if path.is_file() and not name.endswith(".lock") and name != "manifest.json":
+            twin = like / name if like else None
+            is_link = twin is not None and twin.is_file() and twin.samefile(path)
+            found[name] = (known or {})[name] if is_link else _sha256(path)
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""One source to a document and its scrubbed, screened chunks."""

@@ -1,0 +1,272 @@
+"""One source to a document and its chunks: read, clean, scrub, screen, chunk. Pure but for the source's bytes."""
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from ingestion.config import CollectionConfig
+from ingestion.corpus import Block, Chunk, Document, Flag, Reading, Source, Span
+from ingestion.detect.heads import read_manifest
+from ingestion.detect.injection import Finding, InjectionModel, load_injection_model
+from ingestion.embed import Embedder, load_embedder
+from ingestion.errors import SourceError
+from ingestion.load import read
+from ingestion.load.fetch import fetch
+from ingestion.prepare.chunk import chunk_document
+from ingestion.prepare.near_duplicates import bands_of
+from ingestion.prepare.screen import model_flags, screen_text
+from ingestion.scrub import Scrubbed, Scrubber
+from ingestion.scrub.names import load_names
+from ingestion.scrub.pseudonyms import pseudonyms_of
+from ingestion.text.clean import Cleaned, clean, clean_text
+from ingestion.text.language import guess_language
+
+# Raise it when a stage changes what it makes of the same bytes: all documents are then made anew.
+PIPELINE_VERSION = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that shapes a document besides its source: small, and the same in every process."""
+
+    config: CollectionConfig
+    folder: Path
+    run_id: str = ""
+    keep_originals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document, its chunks, and what was found on the way.
+
+    `blocked` are types of personal data that keep it out; `originals` maps pseudonyms to values where
+    a vault wants them; `timings` are seconds by stage.
+    """
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    bands: tuple[int, ...]
+    blocked: frozenset[str] = frozenset()
+    originals: Mapping[str, str] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+def recipe_of(config: CollectionConfig, place: str, embedder_digest: str) -> str:
+    """A digest of everything but its bytes that shapes a document of a place."""
+    policy = config.pii_of(place)
+    clearance = config.clearance_of(place)
+    parts = {
+        "pipeline": PIPELINE_VERSION,
+        "chunks": [config.chunk_tokens, config.contextual_header, config.languages],
+        "screen": [
+            config.screen.enabled,
+            config.screen.model,
+            config.screen.flag_above,
+            config.screen.quarantine_above,
+        ],
+        "heads": read_manifest()["digest"] if config.screen.model else "",
+        "pii": policy.model_dump(mode="json"),
+        "names": load_names(policy.names).digest if policy.names != "none" else "",
+        "clearance": clearance.model_dump(mode="json") if clearance else None,
+        "metadata": config.source_of(place).metadata,
+        "groups": config.groups_of(place),
+        "embedder": embedder_digest,
+        "presidio": version("presidio-analyzer"),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+class Preparer:
+    """Prepares the sources of a collection. Keeps what is slow to load."""
+
+    def __init__(self, plan: Plan, embedder: Embedder | None = None) -> None:
+        self._plan = plan
+        self._embedder = embedder or load_embedder(plan.config.embedder)
+        self._pseudonyms = pseudonyms_of(plan.folder)
+        self._scrubbers: dict[str, Scrubber] = {}
+        self._recipes: dict[str, str] = {}
+        self._timings: dict[str, float] = {}
+        self._injection: InjectionModel | None = None
+
+    def prepare(self, source: Source) -> Prepared:
+        """Everything up to the vectors. Raises `SourceError`."""
+        self._timings = {}
+        with self._timed("read"):
+            reading = _read(source)
+        with self._timed("clean"):
+            cleaned = clean(reading.blocks)
+        if not cleaned.blocks:
+            raise SourceError("No text was found in it.")
+        with self._timed("scrub"):
+            blocks, title, metadata, scrubbed = self._scrub(source, reading, cleaned)
+        document = self._document(source, reading, blocks, title, metadata, scrubbed)
+        with self._timed("screen"):
+            planted = self._planted(document)
+            document = replace(document, flags=self._flags(document, reading, cleaned, planted))
+        with self._timed("chunk"):
+            chunks = _marked(self._chunks(document), planted)
+        with self._timed("dedup"):
+            bands = bands_of(document.text) if self._plan.config.deduplicate else ()
+        if not chunks:
+            raise SourceError("It holds headings alone and no text below them.")
+        blocked = frozenset(entity for one in scrubbed for entity in one.blocked)
+        originals = {key: value for one in scrubbed for key, value in one.originals.items()}
+        return Prepared(document, tuple(chunks), bands, blocked, originals, dict(self._timings))
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self._timings[stage] = self._timings.get(stage, 0.0) + time.perf_counter() - begun
+
+    def _scrubber(self, place: str) -> Scrubber:
+        if place not in self._scrubbers:
+            self._scrubbers[place] = Scrubber(self._plan.config.pii_of(place), pseudonyms=self._pseudonyms)
+        return self._scrubbers[place]
+
+    def _scrub(
+        self, source: Source, reading: Reading, cleaned: Cleaned
+    ) -> tuple[list[Block], str, dict[str, str | int | float | bool], list[Scrubbed]]:
+        """Blocks, title and metadata without personal data. Names are not looked for in program code."""
+        scrubber = self._scrubber(source.place)
+        facts = {**reading.metadata, **source.facts, **self._plan.config.source_of(source.place).metadata}
+        title = clean_text(str(facts.pop("title", "") or reading.title)).replace("\n", " ")
+        words = {key: value for key, value in facts.items() if isinstance(value, str)}
+        prose = [i for i, block in enumerate(cleaned.blocks) if block.kind != "code"]
+        texts = [title, *words.values(), *(cleaned.blocks[i].text for i in prose)]
+        keep = self._plan.keep_originals
+        done = scrubber.scrub_all(texts, keep_originals=keep)
+        code = [i for i, block in enumerate(cleaned.blocks) if block.kind == "code"]
+        done_code = scrubber.scrub_all(
+            [cleaned.blocks[i].text for i in code], keep_originals=keep, with_names=False
+        )
+        blocks = list(cleaned.blocks)
+        first = 1 + len(words)
+        for i, one in [*zip(prose, done[first:], strict=True), *zip(code, done_code, strict=True)]:
+            blocks[i] = replace(blocks[i], text=one.text)
+        facts |= {key: one.text for key, one in zip(words, done[1:first], strict=True)}
+        return blocks, done[0].text, facts, [*done, *done_code]
+
+    def _document(
+        self,
+        source: Source,
+        reading: Reading,
+        blocks: Sequence[Block],
+        title: str,
+        metadata: Mapping[str, str | int | float | bool],
+        scrubbed: Sequence[Scrubbed],
+    ) -> Document:
+        config = self._plan.config
+        text, spans = assemble(blocks)
+        counts: Counter[str] = Counter()
+        for one in scrubbed:
+            counts.update(one.counts)
+        clearance = config.clearance_of(source.place)
+        if source.place not in self._recipes:
+            self._recipes[source.place] = recipe_of(config, source.place, self._embedder.digest)
+        return Document(
+            id=source.id,
+            title=title,
+            source=str(metadata.get("url") or source.id),
+            digest=source.digest,
+            language=str(
+                source.facts.get("language") or reading.language or guess_language(text, config.languages)
+            ),
+            text=text,
+            spans=spans,
+            updated=str(source.facts.get("updated") or reading.updated or "") or None,
+            superseded_by=reading.superseded_by,
+            pii=dict(counts),
+            place=source.place,
+            run_id=self._plan.run_id,
+            clearance=clearance.model_dump(mode="json") if clearance else {},
+            metadata={
+                k: v
+                for k, v in metadata.items()
+                if k not in ("language", "updated", "url", "validator", "groups")
+            },
+            recipe=self._recipes[source.place],
+            groups=self._groups(source),
+        )
+
+    def _groups(self, source: Source) -> tuple[str, ...]:
+        """Who may see it: as its place says of this document, else as the scope file says of the place.
+
+        What a document says of itself doesn't count: who writes a document must not open it to others.
+        """
+        said = source.facts.get("groups")
+        groups = self._plan.config.groups_of(source.place) if said is None else str(said).split(",")
+        return tuple(sorted({group.strip() for group in groups if group.strip()}))
+
+    def _planted(self, document: Document) -> list[Finding]:
+        """Sentences that somebody may have planted, the worst first."""
+        policy = self._plan.config.screen
+        if not policy.enabled or not policy.model:
+            return []
+        if self._injection is None:
+            self._injection = load_injection_model()
+        found = self._injection.judge_documents([document.text], document.language)[0]
+        return [finding for finding in found if finding.score >= policy.flag_above]
+
+    def _flags(
+        self, document: Document, reading: Reading, cleaned: Cleaned, planted: Sequence[Finding]
+    ) -> tuple[Flag, ...]:
+        policy = self._plan.config.screen
+        if not policy.enabled:
+            return ()
+        found = list(screen_text(document.text, [*reading.hidden, *cleaned.hidden], cleaned.invisible))
+        return (*found, *model_flags([one for one in planted if one.score >= policy.quarantine_above]))
+
+    def _chunks(self, document: Document) -> list[Chunk]:
+        config = self._plan.config
+        count = self._embedder.count_tokens
+        return chunk_document(
+            document, max_tokens=config.chunk_tokens, count=count, header=config.contextual_header
+        )
+
+
+def _marked(chunks: list[Chunk], planted: Sequence[Finding]) -> list[Chunk]:
+    """Chunks in which a suspicious sentence stands, flagged; once a person has approved the document, only that counts."""
+    return [
+        replace(chunk, verdict="flag")
+        if any(f.start < chunk.end and chunk.start < f.end for f in planted)
+        else chunk
+        for chunk in chunks
+    ]
+
+
+def _read(source: Source) -> Reading:
+    try:
+        return read(fetch(source), (source.inner or (source.path,))[-1])
+    except (SourceError, MemoryError):
+        raise
+    except RecursionError as exc:
+        raise SourceError("It is nested too deeply to be read.") from exc
+    except Exception as exc:
+        raise SourceError(f"The reader failed on it: {type(exc).__name__}: {str(exc)[:200]}.") from exc
+
+
+def assemble(blocks: Sequence[Block]) -> tuple[str, tuple[Span, ...]]:
+    """The document's text and where each block lies in it. Rows and items follow line by line."""
+    parts: list[str] = []
+    spans: list[Span] = []
+    position = 0
+    for index, block in enumerate(blocks):
+        if index:
+            tight = block.kind in ("row", "item") and blocks[index - 1].kind == block.kind
+            gap = "\n" if tight else "\n\n"
+            parts.append(gap)
+            position += len(gap)
+        spans.append(Span(block.kind, position, position + len(block.text), block.level, block.page))
+        parts.append(block.text)
+        position += len(block.text)
+    return "".join(parts), tuple(spans)
+
+
+Prepare = Callable[[Source], Prepared]

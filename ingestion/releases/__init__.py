@@ -1,0 +1,1 @@
+"""Index releases: immutable versions of a collection, made of segments."""

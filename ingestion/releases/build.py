@@ -1,0 +1,290 @@
+"""Make a release from another: what is added, what goes, and which segments are written anew."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from heapq import merge
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ingestion.atomic import sync, write_atomically
+from ingestion.errors import ReleaseError
+from ingestion.index import OTHER
+from ingestion.index.ivf import keep_coarse, make_coarse
+from ingestion.index.segment import Entry, Segment, SegmentWriter, file_digests, read_segment_manifest
+from ingestion.releases.release import (
+    FORMAT,
+    Manifest,
+    Release,
+    active_id,
+    read_manifest,
+    releases,
+)
+
+_MODULUS = 1 << 256
+_KEPT = 5
+# A reader may open a file of a release a moment after another was activated.
+_GRACE_S = 60.0
+_TIER = 8
+# A coarse index is made anew when so many times its rows are there; until then the new ones are searched exactly.
+_GROWTH = 1.25
+# Segments above this are merged by runs alone: it takes seconds, which an upload must not.
+_UPLOAD_MERGES_ROWS = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What shapes every document of a release."""
+
+    digest: str
+    embedder: str
+    embedder_name: str
+    embedder_digest: str
+    dimension: int
+    languages: tuple[str, ...]
+    kind: Literal["auto", "exact", "ivf"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of a release. The rows of added entries are given here, whatever they say."""
+
+    added: Iterable[Entry]
+    removed: Sequence[str] = ()
+    origin: str = "run"
+
+
+def build_release(
+    folder: Path, collection: str, base: Release | None, change: Change, recipe: Recipe
+) -> Release:
+    """Write a release below `folder` and validate it. It is not active yet.
+
+    Documents that are added replace those of the same id. Without a base, or with one of another
+    embedder, only what is added is in it. Raises `ReleaseError` when what was written can't be read
+    back; nothing is left behind then.
+    """
+    if base is not None and base.manifest.embedder_digest != recipe.embedder_digest:
+        base = None
+    known = releases(folder)
+    number = 1 + max((m.number for m in known), default=0)
+    created = datetime.now(UTC)
+    place = folder / "releases" / f"{created:%Y%m%dT%H%M%S}-{number:06d}"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    work = _Work(folder, place, base, recipe, is_upload=change.origin != "run")
+    try:
+        work.apply(change)
+        manifest = work.manifest(collection, number, created, change.origin)
+        write_atomically(place / "manifest.json", json.dumps(asdict(manifest), indent=1))
+        release = Release(place, like=base)
+        release.check()
+    except BaseException:
+        work.abandon()
+        raise
+    return release
+
+
+class _Work:
+    """A release in the making."""
+
+    def __init__(
+        self, folder: Path, place: Path, base: Release | None, recipe: Recipe, *, is_upload: bool
+    ) -> None:
+        self._place = place
+        self._base = base
+        self._recipe = recipe
+        self._is_upload = is_upload
+        self._languages = tuple(sorted({*recipe.languages, OTHER}))
+        self._segments = SegmentWriter(folder, self._languages)
+        self._folder = folder
+        self._dead = set(base.dead.tolist()) if base else set()
+        self._next_row = base.manifest.next_row if base else 0
+        self._total = int(base.manifest.total, 16) if base else 0
+        self._documents = base.manifest.documents if base else 0
+        self._chunks = base.manifest.chunks if base else 0
+        self._kept: list[Segment] = []
+
+    def apply(self, change: Change) -> None:
+        """Remove, add, and merge small segments."""
+        for document_id in change.removed:
+            self._remove(document_id)
+        added = self._added(change.added)
+        merged = self._merged()
+        first = next(added, None)
+        # Merged rows are older than added ones, so together they ascend.
+        for entry in merged:
+            self._segments.add(entry)
+        # A document that is replaced may be among the merged ones, and a segment holds each id once.
+        self._segments.flush()
+        while first is not None:
+            self._segments.add(first)
+            first = next(added, None)
+        self._segments.flush()
+        self._coarse = self._index()
+        np.save(self._place / "dead.npy", np.array(sorted(self._dead), dtype=np.int64))
+        sync(self._place / "dead.npy")
+
+    def _remove(self, document_id: str) -> None:
+        holder = self._base.texts.holder(document_id) if self._base else None
+        document = holder.texts.document(document_id) if holder else None
+        if holder is None or document is None:
+            return
+        entry = holder.entry(document)
+        if entry.rows[0] in self._dead:
+            return
+        self._dead.update(entry.rows)
+        self._count(entry, -1)
+
+    def _count(self, entry: Entry, sign: int) -> None:
+        self._total = (self._total + sign * entry.digest) % _MODULUS
+        self._documents += sign
+        self._chunks += sign * len(entry.chunks)
+
+    def _added(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            self._remove(entry.document.id)
+            rows = tuple(range(self._next_row, self._next_row + len(entry.chunks)))
+            self._next_row += len(rows)
+            self._count(entry, 1)
+            yield replace(entry, rows=rows)
+
+    def _merged(self) -> Iterator[Entry]:
+        """Living entries of the segments that are written anew, by row."""
+        segments = list(self._base.segments) if self._base else []
+        covered = self._base.coarse.segments if self._base and self._base.coarse else 0
+        chosen = _to_merge(segments, self._dead, 0 if not self._is_upload else covered, self._is_upload)
+        self._kept = [segment for segment in segments if segment not in chosen]
+        living = (
+            (entry for entry in segment.entries() if entry.rows[0] not in self._dead) for segment in chosen
+        )
+        yield from merge(*living, key=lambda entry: entry.rows[0])
+        for segment in chosen:
+            self._dead.difference_update(segment.rows.tolist())
+
+    def _names(self) -> tuple[str, ...]:
+        return (*(segment.id for segment in self._kept), *self._segments.written)
+
+    def _index(self) -> bool:
+        """Take over the base's coarse index while it fits, or make one; whether there is one."""
+        base = self._base.coarse if self._base else None
+        if base is not None and self._base is not None:
+            fits = self._names()[: base.segments] == self._base.manifest.segments[: base.segments]
+            rows = sum(read_segment_manifest(self._folder / "segments" / name).rows for name in self._names())
+            if fits and (self._is_upload or rows <= base.rows * _GROWTH):
+                keep_coarse(self._base.place, self._place)
+                return True
+        if self._is_upload:
+            return False
+        return make_coarse(self._folder, self._place, self._names(), self._recipe.kind)
+
+    def manifest(self, collection: str, number: int, created: datetime, origin: str) -> Manifest:
+        """The manifest of what was written."""
+        recipe = self._recipe
+        total = f"{self._total:064x}"
+        base = self._base.manifest if self._base else None
+        return Manifest(
+            id=self._place.name,
+            number=number,
+            parent=base.id if base else None,
+            origin=origin,
+            collection=collection,
+            format=FORMAT,
+            digest=sha256(f"{recipe.digest}{total}".encode()).hexdigest(),
+            total=total,
+            recipe=recipe.digest,
+            created_at=created.isoformat(),
+            embedder=recipe.embedder,
+            embedder_name=recipe.embedder_name,
+            embedder_digest=recipe.embedder_digest,
+            dimension=recipe.dimension,
+            kind="ivf" if self._coarse else "exact",
+            documents=self._documents,
+            chunks=self._chunks,
+            next_row=self._next_row,
+            languages=self._languages,
+            segments=self._names(),
+            files=file_digests(
+                self._place, self._base.place if self._base else None, base.files if base else None
+            ),
+        )
+
+    def abandon(self) -> None:
+        """Remove whatever was written."""
+        self._segments.abandon()
+        shutil.rmtree(self._place, ignore_errors=True)
+
+
+def _to_merge(segments: Sequence[Segment], dead: set[int], covered: int, is_upload: bool) -> list[Segment]:
+    """Segments to write anew: half dead ones, and eight of like size together (O'Neil et al. 1996, LSM).
+
+    So each chunk is written again once for every factor of eight that the collection grows by. The first
+    `covered` stay, since a coarse index refers to them.
+    """
+    chosen = []
+    tiers: dict[int, list[Segment]] = {}
+    for segment in segments[covered:]:
+        rows = len(segment.rows)
+        if is_upload and rows > _UPLOAD_MERGES_ROWS:
+            continue
+        if np.isin(segment.rows, list(dead)).sum() * 2 > rows:
+            chosen.append(segment)
+        else:
+            tiers.setdefault(len(f"{rows:o}"), []).append(segment)
+    for tier in tiers.values():
+        if len(tier) >= _TIER:
+            chosen += tier
+    return chosen
+
+
+def prune(
+    folder: Path,
+    *,
+    keep: int = _KEPT,
+    grace_s: float = _GRACE_S,
+    only_active: bool = False,
+    pinned: frozenset[str] = frozenset(),
+) -> None:
+    """Remove old releases and the segments that no release holds any more.
+
+    The newest `keep` releases of runs and of uploads stay, the active one, what it was made from, and
+    those that a variant names. What was in use less
+    than `grace_s` seconds ago stays until the next time. Call it with the collection's lock held.
+    """
+    current = active_id(folder)
+    known = releases(folder)
+    ages = {manifest.id: _age_s(folder / "releases" / manifest.id) for manifest in known}
+    kept = {current, *(manifest.parent for manifest in known if manifest.id == current)}
+    if only_active:
+        kept = {current}
+    kept |= pinned
+    for origins in ({"run"}, {"upload", "withdraw"}):
+        kept |= {m.id for m in [m for m in known if m.origin in origins][:keep]}
+    for newer, manifest in zip([None, *known], known, strict=False):
+        retired = ages[newer.id] if newer else 0.0
+        if manifest.id not in kept and retired >= grace_s:
+            shutil.rmtree(folder / "releases" / manifest.id)
+        else:
+            kept.add(manifest.id)
+    _remove_orphans(folder, grace_s)
+
+
+def _remove_orphans(folder: Path, grace_s: float) -> None:
+    held: set[str] = set()
+    for place in (folder / "releases").iterdir():
+        try:
+            held.update(read_manifest(place).segments)
+        except ReleaseError:
+            shutil.rmtree(place, ignore_errors=True)  # a build that was killed, or of an older format
+    for place in (folder / "segments").iterdir():
+        if place.name not in held and _age_s(place) >= min(grace_s, _GRACE_S):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _age_s(path: Path) -> float:
+    return max(0.0, time.time() - path.stat().st_mtime)

@@ -1,0 +1,126 @@
+"""The texts of a release: the stores of its segments as one, without what is dead."""
+
+from collections.abc import Iterator, Sequence
+
+from ingestion.corpus import Chunk, Document
+from ingestion.index.segment import Entry, Rows, Segment
+from ingestion.view import View
+
+
+class Texts:
+    """Documents and chunks of a release. The newest segment is asked first."""
+
+    def __init__(self, segments: Sequence[Segment], dead: Rows) -> None:
+        self._segments = tuple(reversed(segments))
+        self._dead = frozenset(dead.tolist())
+
+    def chunks(self, rows: Sequence[int]) -> list[Chunk]:
+        """The chunks of some rows, in the order asked for."""
+        return [self._of(row).texts.read(row) for row in rows]
+
+    def _of(self, row: int) -> Segment:
+        return next(segment for segment in self._segments if segment.has(row))
+
+    def chunk(self, chunk_id: str) -> Chunk | None:
+        """A chunk by its id."""
+        for segment in self._segments:
+            for row in segment.texts.chunk_rows(chunk_id):
+                if row not in self._dead:
+                    return segment.texts.read(row)
+        return None
+
+    def holder(self, document_id: str) -> Segment | None:
+        """The segment that holds a document which is alive."""
+        query = "select first_row from documents where id = ?"
+        for segment in self._segments:
+            found = segment.texts.query(query, (document_id,)).fetchone()
+            if found and found[0] not in self._dead:
+                return segment
+        return None
+
+    def facts(self, document_id: str) -> tuple[str, str, str] | None:
+        """Digest, recipe and place of a document, read without its text."""
+        segment = self.holder(document_id)
+        if segment is None:
+            return None
+        query = "select digest, recipe, place from documents where id = ?"
+        digest, recipe, place = segment.texts.query(query, (document_id,)).fetchone()
+        return digest, recipe, place
+
+    def trust(self, document_id: str) -> tuple[str, str]:
+        """Where a document came from, and how far that is trusted: `high`, `normal` or `low`."""
+        segment = self.holder(document_id)
+        document = segment.texts.document(document_id) if segment else None
+        if document is None:
+            return "", "low"
+        return document.place, str(document.clearance.get("trust", "normal"))
+
+    def entry(self, document_id: str) -> Entry | None:
+        """All that is known of a document."""
+        segment = self.holder(document_id)
+        document = segment.texts.document(document_id) if segment else None
+        return segment.entry(document) if segment and document else None
+
+    def document(self, document_id: str) -> Document | None:
+        """A document by its id."""
+        segment = self.holder(document_id)
+        return segment.texts.document(document_id) if segment else None
+
+    def passage(self, document_id: str, start: int, end: int) -> str:
+        """Characters `start:end` of a document's text; nothing for an unknown one."""
+        segment = self.holder(document_id)
+        return segment.texts.passage(document_id, start, end) if segment else ""
+
+    def document_chunks(self, document_id: str) -> list[tuple[int, Chunk]]:
+        """Rows and chunks of a document, in reading order."""
+        segment = self.holder(document_id)
+        if segment is None:
+            return []
+        return [(row, segment.texts.read(row)) for row in segment.texts.document_rows(document_id)]
+
+    def ids(self, where: str = "1 = 1", values: Sequence[object] = ()) -> Iterator[str]:
+        """Ids of the documents for which an SQL condition on the documents' table holds."""
+        for segment in self._segments:
+            query = f"select first_row, id from documents where {where} order by id"
+            for row, document_id in segment.texts.query(query, values):
+                if row not in self._dead:
+                    yield document_id
+
+    def visible_ids(self, view: View) -> list[str]:
+        """Ids of the documents that a view shows, in order."""
+        found = [pair for segment in self._segments for pair in segment.document_ids(view)]
+        return sorted(document_id for row, document_id in found if row not in self._dead)
+
+    def places(self) -> set[str]:
+        """The places that documents come from."""
+        query = "select distinct place from documents"
+        return {place for segment in self._segments for (place,) in segment.texts.query(query)}
+
+    def count(self, where: str, values: Sequence[object]) -> int:
+        """How many documents satisfy an SQL condition on the documents' table."""
+        return sum(1 for _ in self.ids(where, values))
+
+    def documents(self) -> Iterator[Document]:
+        """Every document, by id."""
+        for document_id in sorted(self.ids()):
+            document = self.document(document_id)
+            if document is not None:
+                yield document
+
+    def all_chunks(self) -> Iterator[Chunk]:
+        """Every chunk, document by document in the order of ids."""
+        for document_id in sorted(self.ids()):
+            for _, chunk in self.document_chunks(document_id):
+                yield chunk
+
+    def near(self, bands: Sequence[int]) -> Iterator[str]:
+        """Documents that share a near-duplicate band."""
+        marks = ",".join("?" * len(bands))
+        query = (
+            "select distinct d.first_row, d.id from bands b join documents d on d.id = b.document_id"
+            f" where b.band in ({marks})"
+        )
+        for segment in self._segments if bands else ():
+            for row, document_id in segment.texts.query(query, bands):
+                if row not in self._dead:
+                    yield document_id

@@ -1,0 +1,192 @@
+"""Which prepared documents enter: neither copies, nor what a policy blocks, nor what must wait for a person."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ingestion.config import CollectionConfig
+from ingestion.corpus import Document, Flag
+from ingestion.index.segment import Entry
+from ingestion.prepare.near_duplicates import NEAR, is_copy, resemblance
+from ingestion.prepare.preparer import Prepared
+from ingestion.prepare.screen import beginning, describe
+from ingestion.releases.release import Release
+from ingestion.runs.state import Ledger, Outcome
+
+_CANDIDATES = 20
+# Poisoned passages are short; a manual that begins like another is not.
+_SHORT_CHUNKS = 3
+_KNOWN_PLACE_DOCUMENTS = 20
+_NO_VECTORS = np.empty((0, 0), np.float32)
+
+
+class Admission:
+    """Decides about one document after the other, in order, and at the end about all of them together."""
+
+    def __init__(
+        self, ledger: Ledger, config: CollectionConfig, previous: Release | None, run_id: str
+    ) -> None:
+        self._ledger = ledger
+        self._config = config
+        self._previous = previous
+        self._run_id = run_id
+
+    def admit(self, prepared: Prepared) -> Prepared | None:
+        """Stage a document without its vectors, or note why not. Call it within a batch of the ledger."""
+        document = prepared.document
+        self._ledger.settle(document.id)
+        self._ledger.unstage(document.id)
+        if prepared.blocked:
+            types = ", ".join(sorted(prepared.blocked))
+            self._refuse(document, "blocked", f"It holds {types}, which the policy keeps out.")
+            return None
+        copy_of = self._copy_of(document, prepared.bands) if self._config.deduplicate else None
+        if copy_of is not None:
+            self._refuse(document, "copy", copy_of)
+            return None
+        decision = self._ledger.decision(document.id, document.content)
+        if decision == "rejected":
+            self._refuse(document, "rejected", "A person rejected it.")
+            return None
+        if document.flags and decision != "approved":
+            self._hold(prepared, document.flags)
+            return None
+        if decision == "approved":
+            prepared = replace(
+                prepared, chunks=tuple(replace(chunk, verdict="pass") for chunk in prepared.chunks)
+            )
+        prepared = self._versioned(prepared)
+        start = beginning(document.text) if len(prepared.chunks) <= _SHORT_CHUNKS else None
+        self._ledger.stage(entry_of(prepared), start or "")
+        return prepared
+
+    def _refuse(self, document: Document, kind: str, detail: str) -> None:
+        self._ledger.note(
+            document.id, document.place, Outcome(kind, detail, document.digest, document.recipe)
+        )
+
+    def _hold(self, prepared: Prepared, flags: Sequence[Flag]) -> None:
+        self._ledger.hold(entry_of(prepared), flags, self._run_id)
+        self._refuse(prepared.document, "held", describe(flags))
+
+    def _alike(self, document: Document, bands: Sequence[int]) -> Iterator[Document]:
+        """Other documents that are to be in the release and share a band, those of this run first."""
+        for document_id in self._ledger.staged_like(document.content, bands)[:_CANDIDATES]:
+            entry = self._ledger.staged_entry(document_id)
+            if document_id != document.id and entry is not None:
+                yield entry.document
+        if self._previous is None:
+            return
+        near = list(self._previous.texts.ids("content = ?", (document.content,)))
+        near += sorted(set(self._previous.texts.near(bands)))
+        for document_id in list(dict.fromkeys(near))[:_CANDIDATES]:
+            if document_id == document.id or self._ledger.is_staged(document_id):
+                continue
+            found = self._previous.texts.document(document_id)
+            if found is not None and self._stays(found):
+                yield found
+
+    def _stays(self, document: Document) -> bool:
+        """Whether a document of the previous release will be in the next one, as far as can be known now."""
+        return self._ledger.has_seen(document.id) or document.place not in self._ledger.places_seen()
+
+    def _copy_of(self, document: Document, bands: Sequence[int]) -> str | None:
+        for other in self._alike(document, bands):
+            if other.content == document.content or (
+                other.language == document.language
+                and other.superseded_by is None
+                and _is_same_version(document, other)
+                and is_copy(document.text, other.text)
+            ):
+                return other.id
+        return None
+
+    def _versioned(self, prepared: Prepared) -> Prepared:
+        """Of two dated versions of one text, the older is marked as superseded by the newer."""
+        document = prepared.document
+        if document.superseded_by or not document.updated or not self._config.deduplicate:
+            return prepared
+        for other in self._alike(document, prepared.bands):
+            if not _is_version(document, other):
+                continue
+            if (document.updated or "") < (other.updated or ""):
+                return _superseded(prepared, other.id)
+            self._supersede(other.id, document.id)
+        return prepared
+
+    def _supersede(self, old: str, new: str) -> None:
+        entry = self._ledger.staged_entry(old) or (
+            self._previous.texts.entry(old) if self._previous else None
+        )
+        if entry is None or entry.document.superseded_by:
+            return
+        marked = _superseded(Prepared(entry.document, entry.chunks, entry.bands), new)
+        self._ledger.stage(replace(entry_of(marked), vectors=entry.vectors), "")
+
+    # Of all documents of the run together.
+
+    def screen_together(self) -> None:
+        """Hold back floods, places not seen before, and near copies that are aimed at one question."""
+        policy = self._config.screen
+        if not policy.enabled:
+            return
+        for group in list(self._ledger.staged_beginnings(policy.near_copies)):
+            reason = f"{len(group)} short documents begin with the same words: they compete for one question"
+            self._hold_staged(group, Flag("near_copies", reason))
+        if self._previous is None:
+            return
+        for place, staged in self._ledger.staged_by_place().items():
+            before = self._previous.texts.count("place = ?", (place,))
+            fresh = [i for i in staged if self._previous.texts.holder(i) is None]
+            if not before and policy.new_sources == "quarantine":
+                self._hold_staged(fresh, Flag("new_source", f"nothing came from {place!r} before"))
+            is_known = before >= _KNOWN_PLACE_DOCUMENTS
+            if (
+                is_known
+                and len(fresh) >= policy.flood_documents
+                and len(fresh) > policy.flood_factor * before
+            ):
+                reason = f"{len(fresh)} documents at once from {place!r}, which had {before}"
+                self._hold_staged(fresh, Flag("flood", reason))
+
+    def _hold_staged(self, ids: Sequence[str], flag: Flag) -> None:
+        with self._ledger.batch():
+            for document_id in ids:
+                entry = self._ledger.staged_entry(document_id)
+                if entry is None or self._ledger.decision(document_id, entry.document.content) == "approved":
+                    continue
+                self._ledger.unstage(document_id)
+                document = replace(entry.document, flags=(*entry.document.flags, flag))
+                self._hold(Prepared(document, entry.chunks, entry.bands), document.flags)
+
+
+def entry_of(prepared: Prepared) -> Entry:
+    """A prepared document as an entry that waits for its vectors."""
+    return Entry(
+        prepared.document, prepared.chunks, tuple(range(len(prepared.chunks))), _NO_VECTORS, prepared.bands
+    )
+
+
+def _is_same_version(one: Document, other: Document) -> bool:
+    return not (one.updated and other.updated and one.updated != other.updated)
+
+
+def _is_version(one: Document, other: Document) -> bool:
+    """The same page of another date: alike in text, and of the same title but for figures."""
+    if not other.updated or other.updated == one.updated or other.superseded_by:
+        return False
+    is_same_title = _letters(one.title) == _letters(other.title)
+    return is_same_title and one.language == other.language and resemblance(one.text, other.text) >= NEAR
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalpha())
+
+
+def _superseded(prepared: Prepared, by: str) -> Prepared:
+    return replace(
+        prepared,
+        document=replace(prepared.document, superseded_by=by),
+        chunks=tuple(replace(chunk, superseded=True) for chunk in prepared.chunks),
+    )

@@ -1,0 +1,1 @@
+"""From a question to passages: candidates, fusion, a second look, diversity."""

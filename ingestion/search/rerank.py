@@ -1,0 +1,67 @@
+"""A second look at the best candidates: late interaction when the index has it, or any cross-encoder."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.embed import LateHead, Question
+from ingestion.errors import EmbedderError
+from ingestion.releases.candidates import LocalIndex, Places
+
+Floats = npt.NDArray[np.float32]
+_BATCH = 32
+
+
+class Reranker(Protocol):
+    """Reads a question and a passage together."""
+
+    name: str
+
+    def score(self, question: str, texts: Sequence[str]) -> Floats:
+        """How well each passage answers; only the order and the distances count."""
+        ...
+
+
+class CrossEncoderReranker:
+    """Any sentence-transformers cross-encoder, such as `cross-encoder/ms-marco-MiniLM-L6-v2`."""
+
+    def __init__(self, model: Any, name: str) -> None:
+        self.name = name
+        self._model = model
+
+    def score(self, question: str, texts: Sequence[str]) -> Floats:
+        """One score a passage."""
+        pairs = [(question, text) for text in texts]
+        found = self._model.predict(pairs, batch_size=_BATCH, show_progress_bar=False)
+        return np.asarray(found, np.float32).reshape(len(texts), -1)[:, -1]
+
+
+def load_reranker(name: str) -> Reranker:
+    """A cross-encoder by folder or hub name. Raises `EmbedderError` without the extra `models`."""
+    try:
+        from sentence_transformers import CrossEncoder
+    except ImportError as exc:
+        raise EmbedderError(
+            f"The reranker {name!r} needs torch and sentence-transformers: "
+            "pip install -r requirements/models.lock (or the extra `models`)."
+        ) from exc
+    try:
+        return CrossEncoderReranker(CrossEncoder(name), name)
+    except (OSError, ValueError) as exc:
+        raise EmbedderError(f"The reranker {name!r} cannot be loaded: {exc}") from exc
+
+
+def late_scores(
+    head: LateHead | None, index: LocalIndex, question: Question, places: Places
+) -> Floats | None:
+    """Late interaction between a question and some passages; None where the model or the index has none."""
+    if head is None or not len(question.tokens) or not len(places):
+        return None
+    codes = index.codes(places)
+    known = [one for one in codes if one is not None and len(one)]
+    if len(known) < len(codes):
+        return None
+    starts = np.cumsum([0, *(len(one) for one in known)][:-1], dtype=np.int64)
+    return head.score(question.tokens, question.weights, np.concatenate(known), starts)

@@ -1,0 +1,1 @@
+"""What is served: live releases, the embedders that they need, documents that callers change."""

@@ -1,0 +1,140 @@
+"""The release that is being served, a collection, and the watch for a newly activated one."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+
+from ingestion.config import CollectionConfig
+from ingestion.errors import EmbedderError, ReleaseError
+from ingestion.releases.release import Release, active_id, collection_folder, open_active
+from ingestion.search.milvus import MilvusIndex
+from service.corpus.embedders import Embedders
+from service.errors import NotReadyError
+from service.logs import get_logger
+from service.metrics import RELEASE, RELEASE_CHUNKS
+
+log = get_logger()
+
+
+class LiveReleases:
+    """Swaps in new releases between requests; one that is in use stays open until its last request."""
+
+    def __init__(
+        self, data_dir: Path, collections: Mapping[str, CollectionConfig], embedders: Embedders
+    ) -> None:
+        self._milvus = {
+            name: MilvusIndex(config.index.milvus, name)
+            for name, config in collections.items()
+            if config.index.milvus
+        }
+        self._folders = {name: collection_folder(data_dir, name) for name in collections}
+        self._embedders = embedders
+        self._pinned: dict[tuple[str, str], Release] = {}
+        self._open: dict[str, Release] = {}
+        self._refused: dict[str, str] = {}
+        self._pointers: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+
+    def current(self, collection: str, release_id: str | None = None) -> Release:
+        """The release that is active at this moment, or one that was named. Raises `NotReadyError`.
+
+        A look at the pointer takes microseconds, so that what was acknowledged to one client is seen by
+        all others at once, whichever process answers them.
+        """
+        if release_id is not None:
+            return self._pinned_release(collection, release_id)
+        if self._pointer(collection) != self._pointers.get(collection):
+            self.refresh()
+        release = self._open.get(collection)
+        if release is None:
+            raise NotReadyError(
+                f"The collection {collection!r} has no index yet. Run: python -m ingestion run."
+            )
+        return release
+
+    def _pinned_release(self, collection: str, release_id: str) -> Release:
+        active = self._open.get(collection)
+        if active is not None and active.manifest.id == release_id:
+            return active
+        key = (collection, release_id)
+        with self._lock:
+            if key not in self._pinned:
+                try:
+                    release = Release(self._folders[collection] / "releases" / release_id, active)
+                    release.check()
+                    self._admit(collection, release)
+                except (ReleaseError, EmbedderError) as exc:
+                    raise NotReadyError(
+                        f"The release {release_id!r} of {collection!r}, which the variant names, can't be served: {exc}"
+                    ) from exc
+                self._pinned[key] = release
+            return self._pinned[key]
+
+    def close(self) -> None:
+        """Let go of Milvus."""
+        for index in self._milvus.values():
+            index.close()
+
+    def peek(self, collection: str) -> Release | None:
+        """The release that is open now, if any."""
+        return self._open.get(collection)
+
+    def _pointer(self, collection: str) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._folders[collection] / "active")
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def missing(self) -> list[str]:
+        """Collections without an open release."""
+        return [name for name in self._folders if name not in self._open]
+
+    def refresh(self) -> None:
+        """Open what was activated since the last look. What can't be opened is logged, once."""
+        with self._lock:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        for name, folder in self._folders.items():
+            pointer = self._pointer(name)
+            wanted = active_id(folder)
+            if pointer is not None:
+                self._pointers[name] = pointer
+            serving = self._open.get(name)
+            if wanted is None or (serving and serving.manifest.id == wanted):
+                continue
+            if self._refused.get(name) == wanted:
+                continue
+            try:
+                self._swap(name, open_active(folder, serving))
+            except (ReleaseError, EmbedderError) as exc:
+                self._refused[name] = wanted
+                log.error("release_refused", collection=name, release=wanted, reason=str(exc))
+
+    def _swap(self, name: str, release: Release) -> None:
+        manifest = release.manifest
+        self._admit(name, release)
+        self._open[name] = release
+        RELEASE.labels(name).set(manifest.number)
+        RELEASE_CHUNKS.labels(name).set(manifest.chunks)
+        log.info("release_served", collection=name, release=manifest.id, chunks=manifest.chunks)
+
+    def _admit(self, name: str, release: Release) -> None:
+        """Load the release's model, and let Milvus propose where the scope says so."""
+        self._embedders.admit(release.manifest)
+        if name in self._milvus:
+            release.searcher = self._milvus[name].searcher(release)
+
+    async def watch(self, executor: Executor, interval_s: float) -> None:
+        """Refresh for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                await loop.run_in_executor(executor, self.refresh)
+            except Exception as exc:  # noqa: BLE001 - a watch that dies would serve stale answers
+                log.error("release_watch_failed", error=type(exc).__name__)

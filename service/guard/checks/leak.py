@@ -1,0 +1,48 @@
+"""What the generator was told and must not tell: the rules of its prompt, and a canary hidden among them."""
+
+import hashlib
+import hmac
+import re
+
+from ingestion.detect.decodings import views_of
+from service.guard.chain import Verdict, outcome_of
+from service.scope.policy import Rule
+
+_WORD = re.compile(r"\w+")
+# Six words in a row that also stand in the rules are no accident; a shorter run may be.
+_RUN = 6
+
+
+def canary_of(key: bytes) -> str:
+    """A word that is in the prompt and nowhere else. The same for a deployment, so that a prefix cache still hits."""
+    digest = hmac.new(key, b"canary", hashlib.sha256).hexdigest()[:20]
+    # Letters alone: a guard of numbers must leave it to the guard that looks for it.
+    return "ref-" + digest.translate(str.maketrans("0123456789", "ghijklmnop"))
+
+
+class LeakGuard:
+    """Finds the canary, in any reading of the text, and runs of words of the rules."""
+
+    name = "leak"
+
+    def __init__(self, rules: str, canary: str, rule: Rule, sources: str = "") -> None:
+        self._canary = canary
+        self._outcome = outcome_of(rule)
+        self._runs = _runs(rules) - _runs(sources)
+
+    def judge(self, sentence: str) -> list[Verdict]:
+        """A verdict when the sentence gives something away."""
+        bare = self._canary.removeprefix("ref-")
+        if bare and any(bare in re.sub(r"\W", "", view.text.casefold()) for view in views_of(sentence)):
+            return [self._verdict("CANARY", sentence)]
+        if not self._runs.isdisjoint(_runs(sentence)):
+            return [self._verdict("PROMPT", sentence)]
+        return []
+
+    def _verdict(self, rule: str, sentence: str) -> Verdict:
+        return Verdict(self.name, "output", self._outcome, rule, 1.0, 0, len(sentence))
+
+
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    words = [word.casefold() for word in _WORD.findall(text)]
+    return frozenset(tuple(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1))

@@ -1,0 +1,1 @@
+"""Models that guards ask: heads, the cross-encoder, any Hugging Face classifier."""

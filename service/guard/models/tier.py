@@ -1,0 +1,128 @@
+"""The model tier: heads on the embedder's vectors, or classifiers that the scope names. Loaded once, used by all guards."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Protocol
+
+from ingestion.detect.decodings import views_of
+from ingestion.detect.heads import load_heads
+from ingestion.detect.injection import InjectionModel
+from ingestion.embed import Embedder
+from ingestion.embed.cached import Remembering, uncased
+from service.guard.models.attribution import HEAD, Attributor
+from service.guard.models.classifier import SequenceClassifier
+from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.toxicity import may_attack, toxicity_rows
+from service.scope.policy import GuardPolicy
+
+_KNOWN = 4_000
+_VECTORS = 200
+
+
+class Scores(Protocol):
+    """A judge of one text."""
+
+    def __call__(self, text: str) -> float:
+        """A probability that a text is what a guard looks for."""
+        ...
+
+
+class Supports(Protocol):
+    """A judge of a claim."""
+
+    def __call__(self, claim: str, passages: Sequence[str]) -> float:
+        """A probability that the passages support the claim."""
+        ...
+
+
+class Models:
+    """The built-in heads over the built-in embedder, and classifiers by name."""
+
+    def __init__(self, embedder: Embedder, pairs: PairJudge | None = None) -> None:
+        heads = load_heads()
+        self._embedder = embedder
+        # A question is judged for several things in a row, and embedded for them once.
+        self._vectors = Remembering(embedder, _VECTORS, key=uncased)
+        self._injection = InjectionModel(self._vectors, heads)
+        self._toxicity = heads["toxicity"]
+        self._attributor = Attributor(embedder, heads[HEAD], pairs)
+        self._classifiers: dict[str, SequenceClassifier] = {}
+        self._lock = Lock()
+
+    def warm(self) -> None:
+        """Do now what the first question would otherwise wait for."""
+        self._embedder.warm()
+        self.injection()("How do I return something? It is broken.")
+        self.toxicity()("How do I return something?")
+
+    def preload(self, policy: GuardPolicy) -> None:
+        """Load the classifiers that a policy names. Raises `EmbedderError`."""
+        for zone in (policy.input, policy.output):
+            for rule in zone.values():
+                if rule.is_on and rule.model:
+                    self._classifier(rule.model)
+
+    def injection(self, model: str | None = None) -> Scores:
+        """How much a prompt looks like an attack: its worst part."""
+        if model:
+            return remembered(
+                lambda text: max(self._classifier(model).scores([v.text for v in views_of(text)]))
+            )
+
+        def judge(text: str) -> float:
+            found = self._injection.judge_prompt(text)
+            return found.score if found else 0.0
+
+        return remembered(judge)
+
+    def toxicity(self, model: str | None = None) -> Scores:
+        """How much a text attacks a group of people."""
+        if model:
+            return remembered(lambda text: self._classifier(model).scores([text])[0])
+        return remembered(self._toxicity_of)
+
+    def _toxicity_of(self, text: str) -> float:
+        if not may_attack(text):
+            return 0.0
+        return float(self._toxicity.scores(toxicity_rows([text], self._vectors))[0])
+
+    def support(self, model: str | None = None) -> Supports:
+        """How far passages support a claim."""
+        if model:
+            return lambda claim, passages: self._classifier(model).support([claim], "\n".join(passages))[0]
+        return self._support
+
+    def _support(self, claim: str, passages: Sequence[str]) -> float:
+        folded = " ".join(claim.casefold().split()).rstrip(".!?… ")
+        # What is quoted needs no model.
+        if folded and any(folded in " ".join(passage.casefold().split()) for passage in passages):
+            return 1.0
+        return self._attributor.score(claim, passages)
+
+    def _classifier(self, name: str) -> SequenceClassifier:
+        with self._lock:
+            if name not in self._classifiers:
+                self._classifiers[name] = SequenceClassifier(name)
+            return self._classifiers[name]
+
+
+def remembered(judge: Callable[[str], float]) -> Scores:
+    """A judge that remembers what it said: a conversation comes again with every question."""
+    known: OrderedDict[bytes, float] = OrderedDict()
+    lock = Lock()
+
+    def score(text: str) -> float:
+        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        with lock:
+            if key in known:
+                return known[key]
+        value = judge(text)
+        with lock:
+            known[key] = value
+            while len(known) > _KNOWN:
+                known.popitem(last=False)
+        return value
+
+    return score

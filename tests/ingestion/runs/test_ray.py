@@ -1,0 +1,58 @@
+"""On a real local Ray: the release is the one that the local engine makes."""
+
+from pathlib import Path
+
+import pytest
+
+from ingestion.releases.release import collection_folder, open_active
+from ingestion.runs.pipeline import run
+from tests.conftest import Quiet
+from tests.ingestion.runs.test_admission import PAGE, Place, place
+
+__all__ = ["place"]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.enable_socket,
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
+    ),
+]
+pytest.importorskip("ray", reason="the extra `ray` is not installed")
+
+
+def test_ray_and_local_make_the_same_release(place: Place, tmp_path: Path) -> None:
+    from ingestion.runs.ray import OnRay
+
+    place.configure(pii={})
+    for number in range(12):
+        place.write(
+            f"p{number}.md", f"# Page {number}\n\nPage {number}, by Anna Lindqvist, is about {number * 31}."
+        )
+    place.write("copy.md", PAGE.format(plan="basic", fee=4))
+    place.write("copy2.md", PAGE.format(plan="basic", fee=4))
+    place.write("bad.pdf", "no pdf")
+    local = place.run()
+    other = tmp_path / "other"
+    folder = collection_folder(other, "c")
+    folder.mkdir(parents=True)
+    (folder / "pseudonyms.key").write_bytes((place.folder / "pseudonyms.key").read_bytes())
+    engine = OnRay(2)
+    try:
+        report = run(
+            None,
+            collection="c",
+            config=place.config,
+            embedder=place.embedder,
+            data_dir=other,
+            progress=Quiet(),
+            engine=engine,
+            base=place.root,
+        )
+    finally:
+        engine.close()
+    assert report.release_digest == local.release_digest
+    assert report.failures == local.failures
+    assert report.duplicates == local.duplicates
+    assert report.embedded_chunks == local.embedded_chunks > 10
+    here, there = place.release, open_active(folder)
+    assert [c.id for c in here.texts.all_chunks()] == [c.id for c in there.texts.all_chunks()]

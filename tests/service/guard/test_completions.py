@@ -1,0 +1,90 @@
+"""Forwarded streams: whatever arrives together, each choice says what its whole text would."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestion.config import PiiPolicy
+from ingestion.scrub import Scrubber
+from service.guard.build import AssistantGuards
+from service.guard.chain import Digests
+from service.guard.completions import guard_reply, guard_stream
+from service.scope.policy import policy_of
+
+SCRUBBER = Scrubber(PiiPolicy(), with_names=False)
+GUARDS = AssistantGuards(
+    policy_of(),
+    input_scrubber=SCRUBBER,
+    output_scrubber=SCRUBBER,
+    models=None,
+    executor=None,
+    digests=Digests(b"test"),
+    rules="",
+    canary="",
+)
+WORDS = st.sampled_from(
+    ["Write ", "to ", "jo.", "doe@mail", "box.example", " now", " 4111 1111", " 1111 1111 ", "\n"]
+)
+TOLD = st.lists(st.tuples(st.integers(0, 1), WORDS), max_size=20)
+
+
+def events_of(told: list[tuple[int, str]]) -> bytes:
+    """One event a word, the end of each choice, and what was used."""
+    events = [{"id": "x", "choices": [{"index": i, "text": text, "finish_reason": None}]} for i, text in told]
+    ends = [{"id": "x", "choices": [{"index": i, "text": "", "finish_reason": "stop"}]} for i in (0, 1)]
+    used = {"id": "x", "choices": [], "usage": {"completion_tokens": len(told)}}
+    return (
+        b"".join(b"data: " + orjson.dumps(e) + b"\n\n" for e in [*events, *ends, used]) + b"data: [DONE]\n\n"
+    )
+
+
+async def guarded(chunks: list[bytes]) -> list[dict[str, Any]]:
+    async def sent() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+
+    lines = b"".join([piece async for piece in guard_stream(sent(), GUARDS)]).split(b"\n\n")
+    assert lines[-2:] == [b"data: [DONE]", b""]
+    return [orjson.loads(line.removeprefix(b"data: ")) for line in lines[:-2]]
+
+
+@settings(deadline=None)
+@given(TOLD, st.lists(st.integers(0, 4_000), max_size=8))
+def test_a_forwarded_stream_says_what_the_whole_reply_would(
+    told: list[tuple[int, str]], cuts: list[int]
+) -> None:
+    raw = events_of(told)
+    places = sorted({min(cut, len(raw)) for cut in cuts} | {0, len(raw)})
+    events = asyncio.run(guarded([raw[a:b] for a, b in zip(places, places[1:], strict=False)]))
+    texts: dict[int, str] = defaultdict(str)
+    for event in events:
+        for choice in event["choices"]:
+            texts[choice["index"]] += choice["text"]
+    whole = defaultdict(str)
+    for i, text in told:
+        whole[i] += text
+    for i in (0, 1):
+        reply = guard_reply({"choices": [{"index": i, "text": whole[i]}]}, GUARDS)
+        assert texts[i] == reply["choices"][0]["text"]
+    assert "jo.doe@mailbox.example" not in "".join(texts.values())
+    assert events[-1]["usage"] == {"completion_tokens": len(told)}
+    assert [c["index"] for e in events for c in e["choices"] if c["finish_reason"]] == [0, 1]
+
+
+def test_what_arrives_together_leaves_as_one_event() -> None:
+    raw = events_of([(0, word) for word in "one two three four".split()])
+    together = asyncio.run(guarded([raw]))
+    singly = asyncio.run(guarded([line + b"\n\n" for line in raw.split(b"\n\n")]))
+    assert (len(together), len(singly)) == (3, 7)
+
+
+def test_an_error_ends_a_stream_after_what_was_held_back() -> None:
+    raw = b'data: {"choices": [{"index": 0, "text": "Half a wor"}]}\n\ndata: {"error": {"code": "x"}}\n\ndata: [DONE]\n\n'
+    events = asyncio.run(guarded([raw]))
+    assert [event for event in events if "error" in event] == [{"error": {"code": "x"}}]
+    assert "".join(c["text"] for e in events for c in e.get("choices", [])) == "Half a wor"
