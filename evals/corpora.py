@@ -15,6 +15,7 @@ from ingestion.prepare.chunk import chunk_document
 from ingestion.prepare.preparer import PIPELINE_VERSION, assemble
 from ingestion.releases.build import Change, Recipe, build_release
 from ingestion.releases.release import FORMAT, Release, active_id, open_active, point_to
+from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
 
 CHUNK_TOKENS = 200
@@ -26,7 +27,7 @@ class MissingDataError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judgement:
     """Questions by id, and the gains of documents for each."""
 
     questions: Mapping[str, str]
@@ -34,29 +35,11 @@ class Judged:
     answers: Mapping[str, tuple[str, ...]]
 
 
-class Silent:
-    """No progress bars."""
-
-    def begin(self, stage: str, total: int, unit: str) -> None:
-        """Nothing."""
-
-    def advance(self, count: int) -> None:
-        """Nothing."""
-
-
 def demo_release(
     name: str, config: CollectionConfig, base: Path, embedder: Embedder, data_dir: Path
 ) -> Release:
     """The demo's collection, ingested by the real pipeline."""
-    run(
-        None,
-        collection=name,
-        config=config,
-        embedder=embedder,
-        data_dir=data_dir / "evals",
-        progress=Silent(),
-        base=base,
-    )
+    run(Collection(name, config, embedder, data_dir / "evals", base))
     return open_active(data_dir / "evals" / "collections" / name)
 
 
@@ -111,17 +94,17 @@ def embedded(documents: Sequence[tuple[Document, list[Chunk]]], embedder: Embedd
         waiting = []
 
 
-def xquad(data: Path, language: str = "en") -> tuple[list[tuple[str, str, str]], Judged]:
+def xquad(data: Path, language: str = "en") -> tuple[list[tuple[str, str, str]], Judgement]:
     """XQuAD: 240 paragraphs as documents, 1,190 questions with answer spans, in `en`, `de` or `es`."""
     return _spans(data / "xquad" / f"xquad.{language}.json", "p")
 
 
-def covid_qa(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:
+def covid_qa(data: Path) -> tuple[list[tuple[str, str, str]], Judgement]:
     """COVID-QA: 98 articles of some 23,000 characters, 1,380 questions with answer spans."""
     return _spans(data / "covid-qa" / "200423_covidQA.json", "c")
 
 
-def _spans(path: Path, prefix: str) -> tuple[list[tuple[str, str, str]], Judged]:
+def _spans(path: Path, prefix: str) -> tuple[list[tuple[str, str, str]], Judgement]:
     """A set in SQuAD's form, each paragraph a document."""
     raw = json.loads(need(path).read_text("utf-8"))
     documents: list[tuple[str, str, str]] = []
@@ -137,10 +120,10 @@ def _spans(path: Path, prefix: str) -> tuple[list[tuple[str, str, str]], Judged]
                 questions[key] = item["question"]
                 gains[key] = {document_id: 1}
                 answers[key] = tuple(answer["text"] for answer in item["answers"])
-    return documents, Judged(questions, gains, answers)
+    return documents, Judgement(questions, gains, answers)
 
 
-def scifact(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:
+def scifact(data: Path) -> tuple[list[tuple[str, str, str]], Judgement]:
     """BEIR SciFact: 5,183 abstracts, 300 test claims."""
     documents = [(row["_id"], row["title"], row["text"]) for row in _rows(data / "scifact" / "corpus.jsonl")]
     texts = {row["_id"]: row["text"] for row in _rows(data / "scifact" / "queries.jsonl")}
@@ -149,7 +132,7 @@ def scifact(data: Path) -> tuple[list[tuple[str, str, str]], Judged]:
     for line in lines:
         query, document, gain = line.split("\t")
         gains.setdefault(query, {})[document] = int(gain)
-    return documents, Judged({query: texts[query] for query in gains}, gains, {})
+    return documents, Judgement({query: texts[query] for query in gains}, gains, {})
 
 
 def clapnq(data: Path) -> tuple[list[tuple[str, str, str]], list[tuple[str, bool]]]:

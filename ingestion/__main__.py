@@ -25,11 +25,11 @@ from ingestion.releases.release import (
     verify,
 )
 from ingestion.runs.changes import compact, decide, withdraw
-from ingestion.runs.collection import Surroundings
+from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
 from ingestion.runs.report import RunReport, html_of, lines_of, load_report
-from ingestion.runs.state import Decision, Held, Ledger
-from ingestion.runs.workers import Engine, Local
+from ingestion.runs.state import Decision, QuarantinedDocument, RunState
+from ingestion.runs.workers import LocalWorkers, Workers
 from ingestion.scrub.vault import Vault, new_key
 from ingestion.settings import CorpusSettings
 
@@ -95,7 +95,7 @@ def _add_runs(commands: Any) -> None:
     watch.add_argument("--times", type=int, default=0, help="stop after so many runs (default: never)")
     for command in (run_parser, watch):
         command.add_argument(
-            "places", nargs="*", help="folders, files, patterns or URLs (default: the scope's)"
+            "sources", nargs="*", help="folders, files, patterns or URLs (default: the scope's)"
         )
         command.add_argument("--engine", choices=("local", "ray"), default="local")
         command.add_argument(
@@ -123,24 +123,24 @@ def _dispatch(args: argparse.Namespace, settings: CorpusSettings) -> int:
     scope = args.scope or settings.scope_file
     name, config = _pick(read_collections(scope), args.collection)
     folder = collection_folder(settings.data_dir, name)
-    around = _Around(settings, name, config, scope)
+    command = _Command(settings, name, config, scope)
     handlers = {
-        "run": lambda: _run(args, around),
-        "watch": lambda: _watch(args, around),
+        "run": lambda: _run(args, command),
+        "watch": lambda: _watch(args, command),
         "releases": lambda: _releases(args, folder),
         "verify": lambda: _verify(args, folder),
         "report": lambda: _report(args, folder),
-        "quarantine": lambda: _quarantine(args, around),
-        "remove": lambda: _remove(args, around),
-        "purge": lambda: _purge(args, around),
-        "vault": lambda: _reveal(args, around),
+        "quarantine": lambda: _quarantine(args, command),
+        "remove": lambda: _remove(args, command),
+        "purge": lambda: _purge(args, command),
+        "vault": lambda: _reveal(args, command),
         "activate": lambda: _activated(args, activate(folder, args.release, force=args.force).id),
-        "rollback": lambda: _roll_back(args, around),
+        "rollback": lambda: _roll_back(args, command),
     }
     return handlers[args.command]()
 
 
-class _Around:
+class _Command:
     """What most commands need; the embedder is loaded when it is used."""
 
     def __init__(self, settings: CorpusSettings, name: str, config: CollectionConfig, scope: Path) -> None:
@@ -153,10 +153,10 @@ class _Around:
         key = self.settings.vault_key
         return Vault(self.folder, key.get_secret_value()) if key else None
 
-    def surroundings(self) -> Surroundings:
+    def opened(self) -> Collection:
         """With the embedder."""
         embedder = load_embedder(self.config.embedder, threads=self.settings.embed_threads)
-        return Surroundings(
+        return Collection(
             self.name,
             self.config,
             embedder,
@@ -175,55 +175,46 @@ def _pick(collections: dict[str, CollectionConfig], name: str | None) -> tuple[s
     return str(name), collections[str(name)]
 
 
-def _engine(args: argparse.Namespace) -> Engine:
+def _workers(args: argparse.Namespace) -> Workers:
     if args.engine == "local":
-        return Local(args.workers)
-    from ingestion.runs.ray import OnRay  # ray: optional
+        return LocalWorkers(args.workers)
+    from ingestion.runs.ray import RayWorkers  # ray: optional
 
-    engine: Engine = OnRay(args.workers)
-    return engine
+    workers: Workers = RayWorkers(args.workers)
+    return workers
 
 
-def _run(args: argparse.Namespace, around: _Around) -> int:
-    report = _run_once(args, around, _engine(args))
+def _run(args: argparse.Namespace, command: _Command) -> int:
+    report = _run_once(args, command, _workers(args))
     return _show(args, asdict(report), lines_of(report))
 
 
-def _run_once(args: argparse.Namespace, around: _Around, engine: Engine) -> RunReport:
-    if not args.places and not around.config.sources:
-        raise SourceError(f"Nothing to ingest: give a path, or `sources` of {around.name!r} in the scope.")
+def _run_once(args: argparse.Namespace, command: _Command, workers: Workers) -> RunReport:
+    if not args.sources and not command.config.sources:
+        raise SourceError(f"Nothing to ingest: give a path, or `sources` of {command.name!r} in the scope.")
     bars = Bars()
-    surroundings = around.surroundings()
+    opened = command.opened()
     try:
-        return run(
-            [_absolute(place, around) for place in args.places] or None,
-            collection=around.name,
-            config=around.config,
-            embedder=surroundings.embedder,
-            data_dir=around.settings.data_dir,
-            progress=bars,
-            engine=engine,
-            base=surroundings.base,
-            vault=surroundings.vault,
-            pinned=surroundings.pinned,
-        )
+        sources = [_absolute(source, command) for source in args.sources] or None
+        return run(opened, sources, progress=bars, workers=workers)
     finally:
         bars.close()
-        engine.close()
+        workers.close()
 
 
-def _absolute(place: str, around: _Around) -> str:
+def _absolute(source: str, command: _Command) -> str:
     """A path is relative to where the command is given; what the scope declares keeps its name."""
-    if place in around.config.places or "://" in place or place.startswith(("loader:", "sql+")):
-        return place
-    return str(Path(place).resolve())
+    is_url = "://" in source or source.startswith(("loader:", "sql+"))
+    if is_url or source in command.config.sources_by_name:
+        return source
+    return str(Path(source).resolve())
 
 
-def _watch(args: argparse.Namespace, around: _Around) -> int:
+def _watch(args: argparse.Namespace, command: _Command) -> int:
     times = 0
     while True:
         try:
-            report = _run_once(args, around, _engine(args))
+            report = _run_once(args, command, _workers(args))
             if report.changed or report.failures:
                 _show(args, asdict(report), lines_of(report))
         except IngestionError as exc:
@@ -251,10 +242,10 @@ def _verify(args: argparse.Namespace, folder: Path) -> int:
     return 1 if any(found.values()) else 0
 
 
-def _roll_back(args: argparse.Namespace, around: _Around) -> int:
+def _roll_back(args: argparse.Namespace, command: _Command) -> int:
     if not args.run:
-        return _activated(args, roll_back(around.folder).id)
-    done = withdraw(around.surroundings(), run_id=args.run)
+        return _activated(args, roll_back(command.folder).id)
+    done = withdraw(command.opened(), run_id=args.run)
     return _show(
         args,
         asdict(done),
@@ -266,37 +257,37 @@ def _activated(args: argparse.Namespace, release_id: str) -> int:
     return _show(args, {"id": release_id}, [f"{release_id} is active"])
 
 
-def _quarantine(args: argparse.Namespace, around: _Around) -> int:
+def _quarantine(args: argparse.Namespace, command: _Command) -> int:
     if args.action == "list":
-        ledger = Ledger(around.folder)
-        held = ledger.held()
-        ledger.close()
+        state = RunState(command.folder)
+        held = state.held()
+        state.close()
         return _show(args, [asdict(one) for one in held], [_held(one) for one in held] or ["nothing waits"])
     if not args.document:
         raise SourceError(f"Which document? python -m ingestion quarantine {args.action} ID.")
-    state: Decision = "approved" if args.action == "approve" else "rejected"
-    done = decide(around.surroundings(), args.document, state, by="command line")
-    return _show(args, asdict(done), [f"{args.document} is {state}: release {done.release_id}"])
+    decision: Decision = "approved" if args.action == "approve" else "rejected"
+    done = decide(command.opened(), args.document, decision, by="command line")
+    return _show(args, asdict(done), [f"{args.document} is {decision}: release {done.release_id}"])
 
 
-def _held(one: Held) -> str:
-    return f"{one.document_id}  ({one.place}, {one.at[:19]}): {describe(one.flags)}"
+def _held(one: QuarantinedDocument) -> str:
+    return f"{one.document_id}  ({one.source_name}, {one.at[:19]}): {describe(one.flags)}"
 
 
-def _remove(args: argparse.Namespace, around: _Around) -> int:
-    done = withdraw(around.surroundings(), ids=args.documents)
+def _remove(args: argparse.Namespace, command: _Command) -> int:
+    done = withdraw(command.opened(), ids=args.documents)
     return _show(args, asdict(done), [f"{done.documents} documents are out: release {done.release_id}"])
 
 
-def _purge(args: argparse.Namespace, around: _Around) -> int:
-    done = compact(around.surroundings())
+def _purge(args: argparse.Namespace, command: _Command) -> int:
+    done = compact(command.opened())
     return _show(
         args, asdict(done), [f"only release {done.release_id} is left, without anything that was removed"]
     )
 
 
-def _reveal(args: argparse.Namespace, around: _Around) -> int:
-    vault = around.vault
+def _reveal(args: argparse.Namespace, command: _Command) -> int:
+    vault = command.vault
     if vault is None:
         raise VaultError("There is no vault: set TOUCHSTONE_VAULT_KEY to the key it is written under.")
     found = vault.reveal(args.pseudonyms)

@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Recent(Generic[K, V]):
+class LruCache(Generic[K, V]):
     """The last `size` values by key. Safe to use from several threads; two may compute the same value."""
 
     def __init__(self, size: int) -> None:

@@ -137,7 +137,7 @@ class Clearance(BaseModel):
 
 
 class SourceConfig(BaseModel):
-    """Where documents come from, with the rules of that place."""
+    """Where documents come from, with its rules."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -159,7 +159,7 @@ class SourceConfig(BaseModel):
     pages_per_s: float = Field(2.0, gt=0, le=100, description="Requests to a site in a second.")
 
     @property
-    def place(self) -> str:
+    def source_name(self) -> str:
         """How reports and provenance call it."""
         return self.name or self.path
 
@@ -178,7 +178,7 @@ class ScreenPolicy(BaseModel):
         0.98, ge=0, le=1, description="Score of a sentence from which its document waits for a person."
     )
     new_sources: Literal["allow", "quarantine"] = Field(
-        "allow", description="What happens to documents of a place the collection has not seen before."
+        "allow", description="What happens to documents of a source the collection has not seen before."
     )
     flood_factor: float = Field(5.0, gt=1, description="Growth of a source in one go that counts as a flood.")
     flood_documents: int = Field(200, ge=1, description="Fewer new documents than this are never a flood.")
@@ -239,32 +239,32 @@ class CollectionConfig(BaseModel):
     screen: ScreenPolicy = ScreenPolicy.model_validate({})
 
     @cached_property
-    def places(self) -> dict[str, SourceConfig]:
-        """The declared sources by place."""
+    def sources_by_name(self) -> dict[str, SourceConfig]:
+        """The declared sources by name."""
         sources = [SourceConfig(path=s) if isinstance(s, str) else s for s in self.sources]
-        return {source.place: source for source in sources}
+        return {source.source_name: source for source in sources}
 
-    def source_of(self, place: str) -> SourceConfig:
-        """The declaration of a place; an undeclared one follows the collection's rules."""
-        return self.places.get(place) or SourceConfig(path=place or ".")
+    def source_of(self, source_name: str) -> SourceConfig:
+        """The declaration of a source; an undeclared one follows the collection's rules."""
+        return self.sources_by_name.get(source_name) or SourceConfig(path=source_name or ".")
 
-    def clearance_of(self, place: str) -> Clearance | None:
-        """The clearance of a place."""
-        return self.source_of(place).clearance or self.clearance
+    def clearance_of(self, source_name: str) -> Clearance | None:
+        """The clearance of a source."""
+        return self.source_of(source_name).clearance or self.clearance
 
-    def groups_of(self, place: str) -> list[str]:
-        """Who may see the documents of a place."""
-        own = self.source_of(place).groups
+    def groups_of(self, source_name: str) -> list[str]:
+        """Who may see the documents of a source."""
+        own = self.source_of(source_name).groups
         return self.groups if own is None else own
 
-    def pii_of(self, place: str) -> PiiPolicy:
-        """The policy for personal data of a place."""
-        return self.source_of(place).pii or self.pii
+    def pii_of(self, source_name: str) -> PiiPolicy:
+        """The policy for personal data of a source."""
+        return self.source_of(source_name).pii or self.pii
 
     @property
     def has_one_pii_policy(self) -> bool:
         """Whether no source has a policy for personal data of its own."""
-        return all(source.pii in (None, self.pii) for source in self.places.values())
+        return all(source.pii in (None, self.pii) for source in self.sources_by_name.values())
 
 
 def read_scope(path: Path) -> dict[str, Any]:

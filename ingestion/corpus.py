@@ -23,16 +23,16 @@ class Block:
 class Source:
     """Something to ingest: its id within the collection, what tells a change, and how to get its bytes.
 
-    `digest` is of the bytes where they are at hand, else of what the place says of them (size, time, ETag).
-    `place` is the declared source it belongs to. `inner` leads through containers: the members of an archive.
-    `data` are the bytes where getting them was part of finding it; `facts` are what its place says of it.
+    `digest` is of the bytes where they are at hand, else of what their source says of them (size, time, ETag).
+    `source_name` names the declared source that it belongs to. `inner` leads through containers: the members of an archive.
+    `data` are the bytes where getting them was part of finding it; `facts` are what its source says of it.
     """
 
     id: str
     path: str
     digest: str
     size_bytes: int
-    place: str = ""
+    source_name: str = ""
     inner: tuple[str, ...] = ()
     data: bytes | None = None
     facts: Mapping[str, Scalar] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Document:
     updated: str | None = None
     superseded_by: str | None = None
     pii: Mapping[str, int] = field(default_factory=dict)
-    place: str = ""
+    source_name: str = ""
     run_id: str = ""
     clearance: Mapping[str, object] = field(default_factory=dict)
     metadata: Mapping[str, Scalar] = field(default_factory=dict)

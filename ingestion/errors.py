@@ -2,11 +2,11 @@
 
 IngestionError
 ├── ScopeError           the scope file is missing, unreadable or wrong
-├── SourceError          a place or a file cannot be read
+├── SourceError          a source or a file cannot be read
 ├── EmbedderError        an embedding model is missing, damaged or of the wrong kind
 ├── ReleaseError         a release is missing, damaged or not of this collection
 ├── FilterError          a filter on metadata is not written as it must be
-├── LedgerError          what the collection remembers can't be read or written
+├── StateError           what the collection remembers can't be read or written
 ├── VaultError           the vault's key is missing or wrong
 ├── QuarantineError      there is nothing to decide about a document
 └── CollectionBusyError  another writer holds the collection
@@ -22,7 +22,7 @@ class ScopeError(IngestionError):
 
 
 class SourceError(IngestionError):
-    """A place or a file cannot be read."""
+    """A source or a file cannot be read."""
 
 
 class EmbedderError(IngestionError):
@@ -37,8 +37,8 @@ class FilterError(IngestionError):
     """A filter on metadata is not written as it must be."""
 
 
-class LedgerError(IngestionError):
-    """The ledger of a collection can't be read or written."""
+class StateError(IngestionError):
+    """What a collection remembers of its runs can't be read or written."""
 
 
 class VaultError(IngestionError):

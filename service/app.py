@@ -17,12 +17,12 @@ from ingestion.scrub import Scrubber
 from ingestion.scrub.pseudonyms import pseudonyms_of
 from ingestion.search.rerank import Reranker, load_reranker
 from ingestion.text.language import guess_language
-from service.answer.answering import Sought
+from service.answer.answering import SearchText
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.generate.openai import OpenAIGenerator, Upstream
-from service.answer.pipeline import AnswerPipeline, Parts
+from service.answer.pipeline import AnswerPipeline, Dependencies
 from service.answer.prompts import RULES
 from service.answer.record import AnswerLog
 from service.answer.sentences import SentenceScorer
@@ -36,9 +36,9 @@ from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_in
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.checks.leak import canary_of
-from service.guard.checks.pii import Seeker
+from service.guard.checks.pii import QueryScrubber
 from service.guard.marking import read_measured
-from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.guard.passages import PassageMasks
 from service.guard.selftest import SelfTest
@@ -126,7 +126,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     live = LiveReleases(settings.data_dir, scope.collections, models)
     stack.callback(live.close)
     live.refresh()
-    pairs = await loop.run_in_executor(model_threads, lambda: PairJudge(threads=settings.embed_threads))
+    pairs = await loop.run_in_executor(model_threads, lambda: CrossEncoder(threads=settings.embed_threads))
     loop.run_in_executor(model_threads, pairs.answers, "Is it warm?", ["It is warm now."])
     finder = EvidenceFinder(models, SentenceScorer(), pairs, model_threads)
     session = await stack.enter_async_context(
@@ -141,7 +141,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     stack.push_async_callback(answers.close)
     secret = _secret(settings)
     signer = FeedbackSigner(secret)
-    seekers = {n: Seeker(s, scrubbers["output"][n]) for n, s in scrubbers["input"].items()}
+    query_scrubbers = {n: QueryScrubber(s, scrubbers["output"][n]) for n, s in scrubbers["input"].items()}
     library = Library(scope, settings, embedders, live)
     stack.callback(library.close)
     guard_threads = ThreadPoolExecutor(1, "guards", initializer=one_thread_each)
@@ -154,7 +154,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     guards = _guards(scope, scrubbers, guard_models, (guard_threads, turns), secret, warm)
     self_test = SelfTest()
     _show_marking(settings.data_dir)
-    parts = Parts(
+    parts = Dependencies(
         scope=scope,
         live=live,
         finder=finder,
@@ -162,7 +162,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         guards=guards,
         record=answers.add,
         sign=signer.sign,
-        sought=_sought(scope, seekers),
+        search_text=_search_text(scope, query_scrubbers),
         completer=server,
         canary=canary_of(secret),
         max_question_chars=settings.max_question_chars,
@@ -186,7 +186,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         pseudonyms=Pseudonyms(secret),
         database_threads=database_threads,
         library=library,
-        seekers=seekers,
+        query_scrubbers=query_scrubbers,
         guards=guards,
         passages=_passages(scope, scrubbers["output"], Digests(secret)),
         self_test=self_test,
@@ -229,7 +229,7 @@ def _show_marking(data_dir: Path) -> None:
 
 
 def _guard_models(
-    scope: Scope, settings: Settings, embedders: Mapping[str, Embedder], pairs: PairJudge
+    scope: Scope, settings: Settings, embedders: Mapping[str, Embedder], pairs: CrossEncoder
 ) -> Models:
     """The heads, on the built-in embedder whichever one the collections use, and the classifiers that policies name."""
     shared = [embedders[name] for name, config in scope.collections.items() if config.embedder == "builtin"]
@@ -280,17 +280,19 @@ def _passages(scope: Scope, scrubbers: Mapping[str, Scrubber], digests: Digests)
     }
 
 
-def _sought(scope: Scope, seekers: Mapping[str, Seeker]) -> dict[str, Callable[[str], Sought]]:
+def _search_text(
+    scope: Scope, query_scrubbers: Mapping[str, QueryScrubber]
+) -> dict[str, Callable[[str], SearchText]]:
     """What each assistant searches for when it is asked; one without the guard searches for what was said."""
     return {
-        name: _as_sought(seekers[assistant.collection])
+        name: _as_search_text(query_scrubbers[assistant.collection])
         for name, assistant in scope.assistants.items()
         if scope.policy_of(name).input["pii"].changes_text
     }
 
 
-def _as_sought(seeker: Seeker) -> Callable[[str], Sought]:
-    return lambda question: Sought(*seeker.seek(question))
+def _as_search_text(seeker: QueryScrubber) -> Callable[[str], SearchText]:
+    return lambda question: SearchText(*seeker.scrub_query(question))
 
 
 def _upstream(settings: Settings) -> Upstream:

@@ -20,7 +20,7 @@ from service.corpus.live import LiveReleases
 from service.errors import InvalidRequestError
 from service.feedback.tokens import FeedbackSigner, Pseudonyms
 from service.guard.build import AssistantGuards
-from service.guard.checks.pii import Seeker
+from service.guard.checks.pii import QueryScrubber
 from service.guard.passages import PassageMasks
 from service.guard.selftest import SelfTest
 from service.metrics import GUARD_VERDICTS
@@ -44,7 +44,7 @@ class State:
     pseudonyms: Pseudonyms
     database_threads: Executor
     library: Library
-    seekers: Mapping[str, Seeker]
+    query_scrubbers: Mapping[str, QueryScrubber]
     guards: Mapping[str, AssistantGuards]
     passages: Mapping[str, PassageMasks]
     self_test: SelfTest

@@ -47,7 +47,7 @@ class _JsonFormatter(logging.Formatter):
         return orjson.dumps(event).decode()
 
 
-def place_of(error: BaseException) -> list[str]:
+def frames_of(error: BaseException) -> list[str]:
     """Where an error was raised, innermost last; its message may hold text of a person and stays out."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

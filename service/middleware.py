@@ -13,7 +13,7 @@ import structlog
 
 from service.errors import BodyTooLargeError, ForbiddenError, InternalError, TouchstoneError
 from service.ids import uuid7
-from service.logs import get_logger, place_of
+from service.logs import frames_of, get_logger
 from service.metrics import IN_FLIGHT, REQUEST_SECONDS, REQUESTS
 
 Scope = MutableMapping[str, Any]
@@ -70,7 +70,7 @@ class Observe:
         try:
             await self._app(scope, receive, observed)
         except Exception as exc:  # noqa: BLE001 - the last line of defence
-            log.error("request_failed", error=type(exc).__name__, where=place_of(exc))
+            log.error("request_failed", error=type(exc).__name__, where=frames_of(exc))
             if status == 0:
                 error = InternalError("Something went wrong here. Quote the request id when you ask.")
                 await send_error(error, scope, observed)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from ingestion.runs.state import Held
+from ingestion.runs.state import QuarantinedDocument
 from ingestion.search.retrieve import Mode
 
 
@@ -234,13 +234,13 @@ class HeldDocument(BaseModel):
     flags: list[HeldFlag]
 
     @classmethod
-    def of(cls, held: Held) -> Self:
+    def of(cls, held: QuarantinedDocument) -> Self:
         """From what the ledger remembers."""
         flags = [HeldFlag(rule=f.rule, reason=f.reason, start=f.start, end=f.end) for f in held.flags]
         return cls(
             document_id=held.document_id,
             title=held.title,
-            place=held.place,
+            place=held.source_name,
             run_id=held.run_id,
             at=held.at,
             flags=flags,

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from ingestion.config import read_collections
 from ingestion.embed import Embedder, load_embedder
 from ingestion.releases.release import Release, collection_folder, open_active
+from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import RunReport, run
 from service.app import create_app
 from service.auth import KeyScope, create_key
@@ -55,14 +56,6 @@ def patient_scope(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return scope_with(tmp_path_factory.mktemp("scope"))
 
 
-class Quiet:
-    """No progress bars."""
-
-    def begin(self, stage: str, total: int, unit: str) -> None: ...
-
-    def advance(self, count: int) -> None: ...
-
-
 @pytest.fixture(scope="session")
 def embedder() -> Embedder:
     return load_embedder("builtin", threads=1)
@@ -79,15 +72,7 @@ class Demo:
 def demo(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     data_dir = tmp_path_factory.mktemp("demo")
     config = read_collections(SCOPE)["help"]
-    report = run(
-        None,
-        base=ROOT,
-        collection="help",
-        config=config,
-        embedder=embedder,
-        data_dir=data_dir,
-        progress=Quiet(),
-    )
+    report = run(Collection("help", config, embedder, data_dir, ROOT))
     return Demo(data_dir, open_active(collection_folder(data_dir, "help")), report)
 
 
@@ -158,9 +143,7 @@ def keyed(
     """Ingest the collection `c` of `folder/scope.yaml` and serve it with a key for each name; the keys, and the URL."""
     scope_file, data_dir = folder / "scope.yaml", folder / "data"
     config = read_collections(scope_file)["c"]
-    run(
-        None, base=folder, collection="c", config=config, embedder=embedder, data_dir=data_dir, progress=Quiet()
-    )  # fmt: skip
+    run(Collection("c", config, embedder, data_dir, folder))
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]
         scope_file=scope_file,

@@ -95,11 +95,11 @@ def test_the_demo_corpus_is_what_it_promises(demo: Demo) -> None:
     assert len(articles) >= 45
     assert sum(len(text.split()) for text in texts.values()) >= 19_500
     assert {path.suffix for path in files} == {".md", ".html", ".pdf", ".docx", ".txt", ".csv"}
-    languages = [document.language for document in demo.release.texts.documents()]
+    languages = [document.language for document in demo.release.documents.all()]
     assert (languages.count("de"), languages.count("es")) == (3, 3)
-    superseded = [d for d in demo.release.texts.documents() if d.superseded_by]
+    superseded = [d for d in demo.release.documents.all() if d.superseded_by]
     assert len(superseded) == 2
-    assert all(demo.release.texts.document(d.superseded_by or "") for d in superseded)
+    assert all(demo.release.documents.document(d.superseded_by or "") for d in superseded)
     assert demo.report.failures == {}
     with (help_folder / "faq" / "faq.csv").open() as file:
         assert len(list(csv.DictReader(file))) >= 20

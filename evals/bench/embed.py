@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from evals.bench.servers import PEERS, peer_environment
-from evals.corpora import Judged, scifact
+from evals.corpora import Judgement, scifact
 from evals.metrics import Figure, mean, ndcg
 from ingestion.corpus import Document, Source
 from ingestion.embed import Embedder, Vectors, load_embedder
@@ -150,7 +150,7 @@ def _quality(embedder: Embedder, peer: _Peer, data: Path) -> dict[str, Figure]:
     }
 
 
-def _ndcg(ids: Sequence[str], vectors: Vectors, judged: Judged) -> Figure:
+def _ndcg(ids: Sequence[str], vectors: Vectors, judged: Judgement) -> Figure:
     scores = vectors[len(ids) :] @ vectors[: len(ids)].T
     best = np.argsort(-scores, axis=1)[:, :10]
     return mean(

@@ -27,9 +27,9 @@ from ingestion.detect.injection import load_injection_model
 from ingestion.embed import load_embedder
 from ingestion.prepare.screen import model_flags, screen_text
 from ingestion.scrub import Scrubber
-from service.guard.build import AssistantGuards, Told
+from service.guard.build import AnswerContext, AssistantGuards
 from service.guard.chain import Digests
-from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.guard.stream.sentences import sentences_in
 from service.scope.policy import policy_of
@@ -77,7 +77,7 @@ def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
 
 def _guards(executor: ThreadPoolExecutor) -> AssistantGuards:
     policy = PiiPolicy()
-    models = Models(load_embedder("builtin", threads=1), PairJudge(threads=1))
+    models = Models(load_embedder("builtin", threads=1), CrossEncoder(threads=1))
     models.warm()
     scrubbers = [Scrubber(policy, with_names=with_names) for with_names in (True, False)]
     for scrubber in scrubbers:
@@ -153,7 +153,7 @@ async def _held(guards: AssistantGuards) -> dict[str, Figure]:
     chunk = Chunk("c", "d", 0, passage, 0, len(passage), "Delivery", "d", "en")
     worst = 0
     for size in (1, 3, 7, 20, len(passage)):
-        stream = guards.output(Told((Hit(chunk, 1.0, {}),), ("What does it cost?",)))
+        stream = guards.output(AnswerContext((Hit(chunk, 1.0, {}),), ("What does it cost?",)))
         fed = 0
         while fed < len(passage) and not (await stream.feed(passage[fed : fed + size])).text:
             fed += size

@@ -16,7 +16,7 @@ from ingestion.embed import Embedder, load_embedder
 from ingestion.index.segment import Entry
 from ingestion.releases.build import Change, build_release
 from ingestion.releases.release import point_to
-from ingestion.runs.collection import Surroundings
+from ingestion.runs.collection import Collection
 
 _ACTIVATIONS, _PER_S = 200, 50
 _WARM = 20
@@ -30,20 +30,20 @@ def measure(*, is_quick: bool) -> dict[str, Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = CollectionConfig.model_validate({"languages": ["en"]})
-        around = Surroundings("c", config, load_embedder("builtin"), folder / "var")
-        around.folder.mkdir(parents=True)
+        collection = Collection("c", config, load_embedder("builtin"), folder / "var")
+        collection.folder.mkdir(parents=True)
         ids = [
             build_release(
-                around.folder, "c", None, Change(_entries(mark, around.embedder)), around.recipe
+                collection.folder, "c", None, Change(_entries(mark, collection.embedder)), collection.recipe
             ).manifest.id
             for mark in ("amber", "birch")
         ]
         marks = dict(zip(ids, ("amber", "birch"), strict=True))
-        point_to(around.folder, ids[0])
+        point_to(collection.folder, ids[0])
         with gateway(folder) as (base, pid):
-            asyncio.run(_swap(base, around.folder, ids, marks, _WARM))
+            asyncio.run(_swap(base, collection.folder, ids, marks, _WARM))
             before = _memory_bytes(pid)
-            failed, mixed, asked, served = asyncio.run(_swap(base, around.folder, ids, marks, count))
+            failed, mixed, asked, served = asyncio.run(_swap(base, collection.folder, ids, marks, count))
             after = _memory_bytes(pid)
     return {
         "search.activations": Figure(count),

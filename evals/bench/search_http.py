@@ -22,7 +22,7 @@ from ingestion.prepare.chunk import chunk_document
 from ingestion.prepare.preparer import assemble
 from ingestion.releases.build import Change, build_release
 from ingestion.releases.release import point_to
-from ingestion.runs.collection import Surroundings
+from ingestion.runs.collection import Collection
 
 _CHUNKS, _REQUESTS = 100_000, 600
 _CHUNK_TOKENS = 32
@@ -79,10 +79,10 @@ def _measure_ours(
     folder: Path, entries: Sequence[Entry], questions: Sequence[str], rounds: int
 ) -> dict[str, Figure]:
     config = CollectionConfig.model_validate({"languages": ["en"]})
-    around = Surroundings("c", config, load_embedder("builtin"), folder / "var")
-    around.folder.mkdir(parents=True)
-    release = build_release(around.folder, "c", None, Change(entries), around.recipe)
-    point_to(around.folder, release.manifest.id)
+    collection = Collection("c", config, load_embedder("builtin"), folder / "var")
+    collection.folder.mkdir(parents=True)
+    release = build_release(collection.folder, "c", None, Change(entries), collection.recipe)
+    point_to(collection.folder, release.manifest.id)
     with gateway(folder) as (base, _):
         requests = [request_bytes(f"{base}/v1/search", {"query": text, "top_k": 5}) for text in questions]
         figures = _drive(base, requests, rounds)

@@ -99,20 +99,20 @@ def _times(ask: Callable[[Vectors], object], asked: Vectors) -> Figure:
 def _ours(release: Release, vectors: Vectors, asked: Vectors) -> dict[str, Figure]:
     truth = _truth(vectors, asked)
     rows = release.index
-    found = [rows.near(vector, _DEPTH, EVERYTHING)[0] for vector in asked]
+    found = [rows.search_dense(vector, _DEPTH, EVERYTHING)[0] for vector in asked]
     size = sum(path.stat().st_size for segment in release.segments for path in [_dense(release, segment.id)])
-    size += (release.place / "coarse.faiss").stat().st_size
+    size += (release.folder / "coarse.faiss").stat().st_size
     return {
         "search.recall@10": _recall(found, truth),
-        "search.p50_s": _times(lambda v: rows.near(v, _DEPTH, EVERYTHING), asked),
-        "search.candidates_p50_s": _times(lambda v: rows.near(v, 100, EVERYTHING), asked),
+        "search.p50_s": _times(lambda v: rows.search_dense(v, _DEPTH, EVERYTHING), asked),
+        "search.candidates_p50_s": _times(lambda v: rows.search_dense(v, 100, EVERYTHING), asked),
         "search.memory_ratio": Figure(size / vectors.nbytes),
         "search.lexical_p50_s": _words(release),
     }
 
 
 def _dense(release: Release, segment: str) -> Path:
-    return release.place.parent.parent / "segments" / segment / "dense.faiss"
+    return release.folder.parent.parent / "segments" / segment / "dense.faiss"
 
 
 def _words(release: Release) -> Figure:
@@ -122,7 +122,7 @@ def _words(release: Release) -> Figure:
     numbers = np.arange(len(texts))
 
     def ask(number: Any) -> None:
-        release.index.worded(release.index.words(texts[int(number)], EVERYTHING), 100)
+        release.index.search_lexical(release.index.words(texts[int(number)], EVERYTHING), 100)
 
     return _times(ask, numbers)  # type: ignore[arg-type]  # numbers stand for texts
 
@@ -133,14 +133,14 @@ def _filtered(release: Release, vectors: Vectors, asked: Vectors) -> dict[str, F
     for share in _SHARES:
         view = View(filter=Compare("bucket", "lt", share))
         allowed = np.flatnonzero(bucket < share)
-        found = [release.index.near(vector, _DEPTH, view)[0] for vector in asked]
+        found = [release.index.search_dense(vector, _DEPTH, view)[0] for vector in asked]
         figures[f"search.filtered_{share}.recall@10"] = _recall(found, _truth(vectors, asked, allowed))
         figures[f"search.filtered_{share}.p50_s"] = _times(_asker(release, view), asked)
     return figures
 
 
 def _asker(release: Release, view: View) -> Callable[[Vectors], object]:
-    return lambda vector: release.index.near(vector, _DEPTH, view)
+    return lambda vector: release.index.search_dense(vector, _DEPTH, view)
 
 
 def _flat(vectors: Vectors, asked: Vectors) -> Figure:

@@ -23,7 +23,7 @@ from ingestion.embed import Embedder, load_embedder
 from ingestion.index.segment import Entry
 from ingestion.releases.build import Change, build_release
 from ingestion.releases.release import point_to
-from ingestion.runs.collection import Surroundings
+from ingestion.runs.collection import Collection
 
 _SIZES = (20_000, 200_000)
 _CHANGES = 25
@@ -96,10 +96,12 @@ def _call(method: str, url: str, body: dict[str, Any] | None = None) -> dict[str
 def fill(data_dir: Path, size: int) -> None:
     """A released collection `c` of `size` synthetic chunks."""
     config = CollectionConfig.model_validate({"languages": ["en"]})
-    around = Surroundings("c", config, load_embedder("builtin"), data_dir)
-    around.folder.mkdir(parents=True)
-    release = build_release(around.folder, "c", None, Change(_entries(size, around.embedder)), around.recipe)
-    point_to(around.folder, release.manifest.id)
+    collection = Collection("c", config, load_embedder("builtin"), data_dir)
+    collection.folder.mkdir(parents=True)
+    release = build_release(
+        collection.folder, "c", None, Change(_entries(size, collection.embedder)), collection.recipe
+    )
+    point_to(collection.folder, release.manifest.id)
 
 
 def _entries(size: int, embedder: Embedder) -> Iterator[Entry]:
@@ -108,7 +110,7 @@ def _entries(size: int, embedder: Embedder) -> Iterator[Entry]:
     for number in range(size // _CHUNKS_A_DOCUMENT):
         name = f"filler-{number:06d}"
         texts = [" ".join(words[rng.zipf(1.3, 40) % len(words)]) for _ in range(_CHUNKS_A_DOCUMENT)]
-        document = Document(name, name, name, name, "en", "\n".join(texts), (), place="filler")
+        document = Document(name, name, name, name, "en", "\n".join(texts), (), source_name="filler")
         chunks = tuple(
             Chunk(f"{name}-{i}", name, i, text, 0, len(text), name, name, "en")
             for i, text in enumerate(texts)

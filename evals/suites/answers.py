@@ -52,7 +52,7 @@ def _valid(answered: Answered, release: Release) -> list[bool]:
     retrieved = {hit.chunk.id for hit in answered.hits}
     outcomes = []
     for citation in answered.reply.rag["citations"]:
-        document = release.texts.document(citation["document_id"])
+        document = release.documents.document(citation["document_id"])
         body = document.text if document else ""
         quote_stands = body[citation["start"] : citation["end"]] == citation["quote"] != ""
         outcomes.append(citation["chunk_id"] in retrieved and quote_stands)

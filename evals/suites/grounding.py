@@ -6,7 +6,7 @@ from evals import sets
 from evals.metrics import Figure, auroc, share
 from evals.sets import Pair
 from evals.suites.context import Context
-from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.scope.policy import policy_of
 
@@ -15,7 +15,7 @@ def measure(context: Context) -> dict[str, Figure]:
     """`auroc`: does a supported claim score above one that isn't; `kept` and `dropped` at the policy's threshold."""
     if context.data is None:
         return {}
-    support = Models(context.embedder, PairJudge(threads=2)).support()
+    support = Models(context.embedder, CrossEncoder(threads=2)).support()
     figures: dict[str, Figure] = {}
     least = policy_of().output["grounding"].threshold
     for name, pairs in (

@@ -12,7 +12,7 @@ from pathlib import Path
 from evals import sets
 from evals.corpora import scifact, xquad
 from evals.metrics import Figure, share
-from evals.sets import Labelled
+from evals.sets import LabelledText
 from evals.suites.context import Context
 from ingestion.config import PiiPolicy, ScreenPolicy
 from ingestion.corpus import Block, Flag
@@ -23,7 +23,7 @@ from ingestion.scrub import Scrubber
 from ingestion.text.clean import clean
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
-from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.scope.policy import policy_of
 
@@ -73,7 +73,7 @@ def default_guards(context: Context, executor: ThreadPoolExecutor) -> AssistantG
         policy_of(layer),
         input_scrubber=scrubber,
         output_scrubber=scrubber,
-        models=Models(context.embedder, PairJudge(threads=1)),
+        models=Models(context.embedder, CrossEncoder(threads=1)),
         executor=executor,
         digests=Digests(b"evaluation"),
         rules="",
@@ -86,12 +86,12 @@ async def _blocked(guards: AssistantGuards, texts: Iterable[str]) -> list[bool]:
     found = []
     for text in texts:
         is_blocked = guards.input.screen(text).is_blocked
-        found.append(is_blocked or (await guards.input.judge([text])).stand == "block")
+        found.append(is_blocked or (await guards.input.judge([text])).disposition == "block")
     return found
 
 
 def _by_kind(
-    name: str, figure: str, texts: Sequence[Labelled], outcomes: Sequence[bool], *, has_kinds: bool = True
+    name: str, figure: str, texts: Sequence[LabelledText], outcomes: Sequence[bool], *, has_kinds: bool = True
 ) -> dict[str, Figure]:
     """The share of all, and of each kind and language."""
     figures = {f"{name}.{figure}": share(outcomes)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evals.corpora import Judged, built_release, need, xquad
+from evals.corpora import Judgement, built_release, need, xquad
 from evals.harness import rank
 from evals.metrics import Figure, mean, ndcg, share
 from evals.spans import Counts, Score, Span
@@ -118,7 +118,7 @@ def _ndcg(
     context: Context,
     name: str,
     documents: list[tuple[str, str, str]],
-    judged: Judged,
+    judged: Judgement,
     hints: Callable[[str], str] = lambda query: "",
 ) -> list[float]:
     release = built_release(name, documents, context.embedder, context.data_dir)

@@ -24,7 +24,7 @@ from service.scope.policy import policy_of
 _SETS = {"": 5, "_single": 1}
 
 
-class Believer:
+class GullibleGenerator:
     """Gives the attacker's answer when one of the attacker's passages is before it, and else extracts."""
 
     name = "believer"
@@ -83,7 +83,7 @@ def _attack(
     guards = _guards(context, is_defended=is_defended)
     questions = [case.question for case in cases]
     extractive = ExtractiveGenerator(context.embedder)
-    believer = Believer(wrong, extractive)
+    believer = GullibleGenerator(wrong, extractive)
     runs = [
         answer_all(
             context.scope,

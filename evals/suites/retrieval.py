@@ -1,6 +1,6 @@
 """Is the right document found, and does what is found hold the answer?"""
 
-from evals.corpora import Judged, built_release, covid_qa, scifact, xquad
+from evals.corpora import Judgement, built_release, covid_qa, scifact, xquad
 from evals.harness import rank, search_all
 from evals.metrics import Figure, mean, ndcg, share
 from evals.suites.context import Context
@@ -55,7 +55,7 @@ def _settings(context: Context, **changes: object) -> RetrievalSettings:
 
 
 def _ndcg(
-    context: Context, release: Release, judged: Judged, changes: dict[str, object] | None = None
+    context: Context, release: Release, judged: Judgement, changes: dict[str, object] | None = None
 ) -> Figure:
     settings = _settings(context, top_k=_DEPTH, **(changes or {}))
     ranked = rank(release, context.embedder, list(judged.questions.values()), settings)
@@ -63,7 +63,7 @@ def _ndcg(
     return mean([ndcg(names, gain) for names, gain in zip(ranked, gains, strict=True)])
 
 
-def _answers(context: Context, release: Release, judged: Judged) -> Figure:
+def _answers(context: Context, release: Release, judged: Judgement) -> Figure:
     """The share of questions of which an answer's words stand in one of the first five passages."""
     settings = _settings(context, top_k=_SHOWN)
     found = search_all(release, context.embedder, list(judged.questions.values()), settings)

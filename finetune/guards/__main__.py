@@ -21,7 +21,7 @@ from finetune.guards.network import Weights, pack
 from finetune.guards.train import train_document, train_prompt, train_toxicity
 from ingestion.detect.heads import HEADS_DIR
 from ingestion.embed import load_embedder
-from ingestion.embed.cached import Remembering
+from ingestion.embed.cached import CachedEmbedder
 
 ROOT = Path(__file__).parent.parent.parent
 HEADS = ("document", "prompt", "toxicity", "attribution")
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{exc}. Name the folder with the public sets: --data FOLDER", file=sys.stderr)
         return 1
     embedder = load_embedder("builtin", threads=2)
-    remembering = Remembering(embedder)
+    remembering = CachedEmbedder(embedder)
     makers = {
         "document": lambda: train_document(remembering, material),
         "prompt": lambda: train_prompt(remembering, material),

@@ -11,7 +11,7 @@ from finetune.guards.material import Material
 from finetune.guards.network import Floats, Recipe, Weights, train
 from ingestion.detect.injection import document_rows, prompt_rows, units_of, windows_of
 from ingestion.detect.sentences import pieces_of
-from ingestion.embed.cached import Embeds
+from ingestion.embed.cached import SentenceEmbedder
 from service.guard.models.toxicity import toxicity_rows
 
 _ATTACKED = 7_000
@@ -19,7 +19,7 @@ _WEIGHT_OF_ATTACK = 3.0
 _SENTENCES_OF_DOCUMENTS = 4_000
 
 
-def train_document(embedder: Embeds, material: Material, seed: int = 7) -> Weights:
+def train_document(embedder: SentenceEmbedder, material: Material, seed: int = 7) -> Weights:
     """The head that finds planted sentences in documents."""
     rng = random.Random(seed)
     planted = texts.planted(rng, material)
@@ -37,7 +37,7 @@ def train_document(embedder: Embeds, material: Material, seed: int = 7) -> Weigh
     return train(rows, labels, weights, Recipe(epochs=8))
 
 
-def _document_cases(cases: Sequence[tuple[str, str]], embedder: Embeds) -> tuple[Floats, Floats]:
+def _document_cases(cases: Sequence[tuple[str, str]], embedder: SentenceEmbedder) -> tuple[Floats, Floats]:
     windows = [
         ([piece.text for piece in chosen], frozenset(piece.text for piece in pieces_of(attack)))
         for document, attack in cases
@@ -49,7 +49,7 @@ def _document_cases(cases: Sequence[tuple[str, str]], embedder: Embeds) -> tuple
     return np.concatenate(rows), np.array(labels, np.float32)
 
 
-def train_prompt(embedder: Embeds, material: Material, seed: int = 7) -> Weights:
+def train_prompt(embedder: SentenceEmbedder, material: Material, seed: int = 7) -> Weights:
     """The head that tells hostile prompts from honest ones."""
     rng = random.Random(seed)
     hostile = texts.hostile_prompts(rng)
@@ -66,7 +66,7 @@ def train_prompt(embedder: Embeds, material: Material, seed: int = 7) -> Weights
     return train(rows, labels, np.ones(len(labels), np.float32), Recipe(epochs=10))
 
 
-def train_toxicity(embedder: Embeds, material: Material, seed: int = 7) -> Weights:
+def train_toxicity(embedder: SentenceEmbedder, material: Material, seed: int = 7) -> Weights:
     """The head that finds hate against groups, from templates of our own and customers' questions."""
     rng = random.Random(seed)
     hateful = hate.hateful(rng, 6_000)

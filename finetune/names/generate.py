@@ -13,7 +13,7 @@ TEMPLATES = Path(__file__).parent / "templates.txt"
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledText:
     """A text and its entities as `(start, end, label)`, in characters, in order, without overlaps."""
 
     text: str
@@ -26,7 +26,7 @@ def templates(path: Path = TEMPLATES) -> list[str]:
     return [line.replace("\\n", "\n").replace("\\t", "\t") for line in lines if line and line[0] != "#"]
 
 
-def fill(template: str, values: Values) -> Labelled:
+def fill(template: str, values: Values) -> LabelledText:
     """A template with its slots filled."""
     parts: list[str] = []
     spans: list[tuple[int, int, str]] = []
@@ -41,10 +41,10 @@ def fill(template: str, values: Values) -> Labelled:
         size += len(value)
         position = slot.end()
     parts.append(template[position:])
-    return Labelled("".join(parts), tuple(spans))
+    return LabelledText("".join(parts), tuple(spans))
 
 
-def generate(count: int, seed: int) -> Iterator[Labelled]:
+def generate(count: int, seed: int) -> Iterator[LabelledText]:
     """`count` texts, the same for the same seed. A fifth of them are several sentences together."""
     chance = random.Random(seed)
     values = Values(seed)
@@ -56,22 +56,22 @@ def generate(count: int, seed: int) -> Iterator[Labelled]:
         yield join(parts, " " if chance.random() < 0.7 else "\n")
 
 
-def rewrite(one: Labelled, chance: random.Random) -> Labelled:
+def rewrite(one: LabelledText, chance: random.Random) -> LabelledText:
     """The text in another register: small letters, capitals, without punctuation."""
     roll = chance.random()
     if roll < 0.12:
-        return Labelled(_same_length(one.text, str.lower), one.spans)
+        return LabelledText(_same_length(one.text, str.lower), one.spans)
     if roll < 0.15:
-        return Labelled(_same_length(one.text, str.upper), one.spans)
+        return LabelledText(_same_length(one.text, str.upper), one.spans)
     if roll < 0.18:
-        return Labelled(_same_length(one.text, str.title), one.spans)
+        return LabelledText(_same_length(one.text, str.title), one.spans)
     if roll < 0.24:
-        return Labelled(
+        return LabelledText(
             one.text.rstrip(".!?"),
             tuple((s, min(e, len(one.text.rstrip(".!?"))), x) for s, e, x in one.spans),
         )
     if roll < 0.30:
-        return Labelled(re.sub(r"[,;:]", " ", one.text), one.spans)
+        return LabelledText(re.sub(r"[,;:]", " ", one.text), one.spans)
     return one
 
 
@@ -80,7 +80,7 @@ def _same_length(text: str, change: "type[str] | object") -> str:
     return changed if len(changed) == len(text) else text
 
 
-def join(parts: Sequence[Labelled], gap: str) -> Labelled:
+def join(parts: Sequence[LabelledText], gap: str) -> LabelledText:
     """Several texts as one."""
     texts: list[str] = []
     spans: list[tuple[int, int, str]] = []
@@ -92,4 +92,4 @@ def join(parts: Sequence[Labelled], gap: str) -> Labelled:
         spans += [(start + size, end + size, label) for start, end, label in part.spans]
         texts.append(part.text)
         size += len(part.text)
-    return Labelled("".join(texts), tuple(spans))
+    return LabelledText("".join(texts), tuple(spans))

@@ -27,7 +27,7 @@ from tokenizers import Tokenizer
 from transformers import BertModel
 
 from finetune.embedder.export import MODEL, REVISION, SOURCE_DIGESTS, check_source
-from finetune.names.generate import Labelled, generate, templates
+from finetune.names.generate import LabelledText, generate, templates
 from finetune.names.lexicon import write_lexicon
 from finetune.names.values import WORDY, Values
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, SHAPES, TAGS, shapes_of
@@ -86,7 +86,7 @@ def main() -> None:
     write_manifest(args.out, recipe, args.wnut17)
 
 
-def corpus(count: int, wnut17: Path, seed: int) -> Iterator[Labelled]:
+def corpus(count: int, wnut17: Path, seed: int) -> Iterator[LabelledText]:
     """Generated texts, tweets (three times over) and prose without names."""
     yield from generate(count, seed)
     tweets = list(read_conll(wnut17.read_text("utf-8")))
@@ -95,7 +95,7 @@ def corpus(count: int, wnut17: Path, seed: int) -> Iterator[Labelled]:
     yield from prose()
 
 
-def read_conll(text: str) -> Iterator[Labelled]:
+def read_conll(text: str) -> Iterator[LabelledText]:
     """Texts of a CoNLL file; words are joined by spaces, labels that aren't ours are dropped."""
     for block in text.split("\n\n"):
         words: list[str] = []
@@ -111,19 +111,19 @@ def read_conll(text: str) -> Iterator[Labelled]:
             words.append(word)
             size += len(word) + 1
         if words:
-            yield Labelled(" ".join(words), tuple(spans))
+            yield LabelledText(" ".join(words), tuple(spans))
 
 
-def prose() -> Iterator[Labelled]:
+def prose() -> Iterator[LabelledText]:
     """Paragraphs of Python's language reference (PSF licence), in which nobody is named."""
     for topic in sorted(topics.topics):
         for paragraph in topics.topics[topic].split("\n\n"):
             text = " ".join(paragraph.split())
             if 60 < len(text) < 600 and not any(name in text for name in ("Guido", "Rossum", "Monty")):
-                yield Labelled(text, ())
+                yield LabelledText(text, ())
 
 
-def encode(tokenizer: Tokenizer, one: Labelled) -> Example:
+def encode(tokenizer: Tokenizer, one: LabelledText) -> Example:
     """Ids, shapes and tags. Only the first token of a word has a tag."""
     encoding = tokenizer.encode(one.text)
     tags = []

@@ -64,7 +64,7 @@ _SHIFTS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Decoding:
     """A reading of a text. `origin[i]` is where character `i` stands in the text as written; a decoded piece has none,
     and stands at `start:end` as a whole."""
 
@@ -83,9 +83,9 @@ class View:
         return self.origin[start], self.origin[end - 1] + 1
 
 
-def views_of(text: str) -> list[View]:
+def decodings_of(text: str) -> list[Decoding]:
     """The text as written first, then every other reading that differs from it."""
-    found = [View("written", text, 0, len(text))]
+    found = [Decoding("written", text, 0, len(text))]
     base = text
     if not text.isascii():
         plain = _plain(text)
@@ -93,11 +93,11 @@ def views_of(text: str) -> list[View]:
             found.append(plain)
             base = plain.text
         for match in TAGS.finditer(text):
-            found.append(View("hidden", tagged_text(match[0]), match.start(), match.end()))
+            found.append(Decoding("hidden", tagged_text(match[0]), match.start(), match.end()))
     origin = found[1] if base is not text else None
-    for view in (*_decoded(base), *_turned(base), *_joined(base)):
-        start, end = origin.span(view.start, view.end) if origin else (view.start, view.end)
-        found.append(View(view.kind, view.text, start, end))
+    for decoding in (*_decoded(base), *_turned(base), *_joined(base)):
+        start, end = origin.span(decoding.start, decoding.end) if origin else (decoding.start, decoding.end)
+        found.append(Decoding(decoding.kind, decoding.text, start, end))
     return found
 
 
@@ -106,7 +106,7 @@ def fold(text: str) -> str:
     return text if text.isascii() else _plain(text).text
 
 
-def _plain(text: str) -> View:
+def _plain(text: str) -> Decoding:
     parts: list[str] = []
     origin: list[int] = []
     position = foreign = 0
@@ -127,20 +127,20 @@ def _plain(text: str) -> View:
     # A text in Cyrillic or Greek is one, and no disguise.
     if foreign < len(_LATIN.findall(plain)):
         plain = plain.translate(LOOKALIKES)
-    return View("plain", plain, 0, len(text), origin)
+    return Decoding("plain", plain, 0, len(text), origin)
 
 
 # Encodings.
 
 
-def _decoded(text: str) -> Iterator[View]:
+def _decoded(text: str) -> Iterator[Decoding]:
     count = 0
     for pattern, decode, may_be in _DECODERS:
         for match in pattern.finditer(text) if may_be(text) else ():
             decoded = decode(match[0])
             if decoded is None or not _reads_like_text(decoded):
                 continue
-            yield View("decoded", decoded, match.start(), match.end())
+            yield Decoding("decoded", decoded, match.start(), match.end())
             count += 1
             if count == _MOST_DECODED:
                 return
@@ -208,7 +208,7 @@ def _reads_like_text(text: str) -> bool:
 # Ciphers that any reader can turn back.
 
 
-def _turned(text: str) -> Iterator[View]:
+def _turned(text: str) -> Iterator[Decoding]:
     """Caesar's cipher with any shift, words or letters in reverse, Pig Latin; line by line."""
     offset = 0
     for line in _LINE_END.split(text):
@@ -218,7 +218,7 @@ def _turned(text: str) -> Iterator[View]:
             continue
         best = max(_turns(line), key=_common)
         if _common(best) >= _LEAST_COMMON:
-            yield View("turned", best, start, offset)
+            yield Decoding("turned", best, start, offset)
 
 
 def _common(text: str) -> float:
@@ -236,12 +236,12 @@ def _turns(line: str) -> Iterator[str]:
 # Letters parted or swapped for digits.
 
 
-def _joined(text: str) -> Iterator[View]:
+def _joined(text: str) -> Iterator[Decoding]:
     """The text with parted letters together and digits read as letters, where there are any."""
     joined = _SPACED.sub(lambda found: re.sub(r"[ .\-_*]", "", found[0]), text)
     joined = _LEET_WORD.sub(_unleet, joined)
     if joined != text:
-        yield View("joined", joined, 0, len(text))
+        yield Decoding("joined", joined, 0, len(text))
 
 
 def _unleet(found: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.detect.decodings import View, views_of
+from ingestion.detect.decodings import Decoding, decodings_of
 from ingestion.detect.heads import Floats, Head, load_heads
 from ingestion.detect.rules import matches_in
 from ingestion.detect.sentences import (
@@ -22,7 +22,7 @@ from ingestion.detect.sentences import (
     pieces_of,
 )
 from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
-from ingestion.embed.cached import Embeds
+from ingestion.embed.cached import SentenceEmbedder
 
 PROMPT, DOCUMENT = "prompt", "document"
 _TAG = re.compile(r"<!--|-->|</?[a-zA-Z][^<>]{0,300}>|[{}]|(?m:^\s*(?:#|//|\*)+)")
@@ -45,30 +45,30 @@ class Finding:
     score: float
 
 
-def by_rules(text: str, views: Sequence[View], *, is_document: bool) -> list[Finding]:
+def by_rules(text: str, decodings: Sequence[Decoding], *, is_document: bool) -> list[Finding]:
     """What the rules find, deterministically and without a model."""
     zones = _RETRIEVED if is_document else _PASTE if _PASTED.search(text) else _INPUT
-    return [Finding(m.rule, m.start, m.end, 1.0) for m in matches_in(views, zones)]
+    return [Finding(m.rule, m.start, m.end, 1.0) for m in matches_in(decodings, zones)]
 
 
 class InjectionModel:
     """The model tier. `embedder` must be the one that the heads were trained on."""
 
-    def __init__(self, embedder: Embeds, heads: dict[str, Head]) -> None:
+    def __init__(self, embedder: SentenceEmbedder, heads: dict[str, Head]) -> None:
         self._embedder = embedder
         self._prompt, self._document = heads[PROMPT], heads[DOCUMENT]
 
-    def judge_prompt(self, text: str, views: Sequence[View] | None = None) -> Finding | None:
+    def judge_prompt(self, text: str, decodings: Sequence[Decoding] | None = None) -> Finding | None:
         """The part of a prompt that looks most like an attack, whatever its score; None for an empty one."""
         found: list[Finding] = []
-        for view in views or views_of(text):
-            if view.kind == "plain" and len(view.text) == len(text):
+        for decoding in decodings or decodings_of(text):
+            if decoding.kind == "plain" and len(decoding.text) == len(text):
                 continue
-            units = units_of(view.text)
+            units = units_of(decoding.text)
             if units:
                 scores = self._prompt.scores(prompt_rows([u.text for u in units], self._embedder))
                 best = int(scores.argmax())
-                span = view.span(units[best].start, units[best].end)
+                span = decoding.span(units[best].start, units[best].end)
                 found.append(Finding("model", *span, float(scores[best])))
         if _PASTED.search(text):
             found += self.judge_documents([_unmarked(text)])[0][:1]
@@ -116,7 +116,7 @@ def units_of(text: str) -> list[Piece]:
     return units
 
 
-def prompt_rows(texts: list[str], embedder: Embeds) -> Floats:
+def prompt_rows(texts: list[str], embedder: SentenceEmbedder) -> Floats:
     """Features of parts of prompts."""
     return np.concatenate([embedder.embed(texts), cue_features(texts)], axis=1)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ingestion.detect.decodings import View
+from ingestion.detect.decodings import Decoding
 from ingestion.detect.languages import FOREIGN, NOT_MINE, OVERRIDES, SECRET_WORDS, YOURS
 
 _GAP = r"[^.!?\n]{0,40}?"
@@ -204,20 +204,22 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def matches_in(views: Sequence[View], zones: frozenset[str]) -> Iterator[Match]:
+def matches_in(decodings: Sequence[Decoding], zones: frozenset[str]) -> Iterator[Match]:
     """Every rule of the zones that matches a view, once."""
     seen: set[str] = set()
-    for view in views:
-        folded = view.text.casefold()
+    for decoding in decodings:
+        folded = decoding.text.casefold()
         words = set(_WORDS.findall(folded))
         for rule in RULES:
             if rule.id in seen or not rule.zones & zones or not _may_match(rule, words, folded):
                 continue
-            for found in rule.pattern.finditer(view.text):
+            for found in rule.pattern.finditer(decoding.text):
                 start = found.start()
-                if not (_is_of_oneself(rule, view, start) if "input" in zones else _is_quoted(view, start)):
+                if not (
+                    _is_of_oneself(rule, decoding, start) if "input" in zones else _is_quoted(decoding, start)
+                ):
                     seen.add(rule.id)
-                    yield Match(rule.id, *view.span(found.start(), found.end()))
+                    yield Match(rule.id, *decoding.span(found.start(), found.end()))
                     break
 
 
@@ -229,11 +231,11 @@ def _may_match(rule: Rule, words: set[str], folded: str) -> bool:
     return any(word in folded for word in rule.words)
 
 
-def _is_of_oneself(rule: Rule, view: View, start: int) -> bool:
+def _is_of_oneself(rule: Rule, decoding: Decoding, start: int) -> bool:
     """Whether somebody asks about what he does; a document asks nothing."""
-    before = view.text[max(0, start - _PREFIX_CHARS) : start]
+    before = decoding.text[max(0, start - _PREFIX_CHARS) : start]
     return rule.unless is not None and bool(rule.unless.search(before))
 
 
-def _is_quoted(view: View, start: int) -> bool:
-    return bool(_QUOTED.search(view.text[max(0, start - 3) : start]))
+def _is_quoted(decoding: Decoding, start: int) -> bool:
+    return bool(_QUOTED.search(decoding.text[max(0, start - 3) : start]))

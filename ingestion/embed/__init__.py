@@ -5,9 +5,17 @@ from typing import Protocol
 
 from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
 from ingestion.embed.late_interaction import LateHead
-from ingestion.embed.values import Embedded, Question, Vectors
+from ingestion.embed.values import Embeddings, EncodedQuestion, Vectors
 
-__all__ = ["Embedded", "Embedder", "LateHead", "Question", "Vectors", "builtin_folder", "load_embedder"]
+__all__ = [
+    "Embeddings",
+    "Embedder",
+    "LateHead",
+    "EncodedQuestion",
+    "Vectors",
+    "builtin_folder",
+    "load_embedder",
+]
 
 
 class Embedder(Protocol):
@@ -27,11 +35,11 @@ class Embedder(Protocol):
         """Unit vectors, shape `(len(texts), dimension)`."""
         ...
 
-    def encode(self, texts: list[str]) -> Embedded:
+    def encode(self, texts: list[str]) -> Embeddings:
         """Vectors of passages, and the codes of their tokens where there is late interaction."""
         ...
 
-    def encode_questions(self, texts: list[str]) -> list[Question]:
+    def encode_questions(self, texts: list[str]) -> list[EncodedQuestion]:
         """Questions, one by one the same as together."""
         ...
 

@@ -16,8 +16,8 @@ import openvino
 from tokenizers import Encoding, Tokenizer
 
 from ingestion.embed.late_interaction import LATE_DIR, LateHead
-from ingestion.embed.runtime import compiled, rounded
-from ingestion.embed.values import Embedded, Question, plain_questions, without_tokens
+from ingestion.embed.runtime import PRECISION, compiled, rounded
+from ingestion.embed.values import Embeddings, EncodedQuestion, plain_questions, without_tokens
 from ingestion.errors import EmbedderError
 
 Manifest = Mapping[str, Any]
@@ -45,7 +45,7 @@ class OpenVinoEmbedder:
     ) -> None:
         self.name = str(manifest["name"])
         self.late = late
-        digests = f"{manifest['digest']}{late.digest if late else ''}"
+        digests = f"{manifest['digest']}{late.digest if late else ''}{PRECISION}"
         self.digest = hashlib.sha256(digests.encode()).hexdigest()
         self.dimension = int(manifest["dimension"])
         self._folder = folder
@@ -92,7 +92,7 @@ class OpenVinoEmbedder:
             out[rows] = vectors
         return out
 
-    def encode(self, texts: list[str]) -> Embedded:
+    def encode(self, texts: list[str]) -> Embeddings:
         """Vectors of texts and the codes of their tokens, the special ones left out."""
         if self.late is None:
             return without_tokens(self.embed(texts))
@@ -105,9 +105,9 @@ class OpenVinoEmbedder:
             parts = np.split(self.late.encode(inner), np.cumsum(lengths)[:-1])
             for row, part in zip(rows, parts, strict=True):
                 codes[row] = part
-        return Embedded(out, tuple(codes))
+        return Embeddings(out, tuple(codes))
 
-    def encode_questions(self, texts: list[str]) -> list[Question]:
+    def encode_questions(self, texts: list[str]) -> list[EncodedQuestion]:
         """Questions ready to be compared with passages."""
         if self.late is None:
             return plain_questions(self.embed(texts))
@@ -117,7 +117,7 @@ class OpenVinoEmbedder:
             size = len(encoding.ids)
             ids = np.array(encoding.ids[1 : size - 1], np.int64)
             tokens = self.late.project(hidden[1 : size - 1])
-            found.append(Question(vector[0], tokens, self.late.weigh(ids)))
+            found.append(EncodedQuestion(vector[0], tokens, self.late.weigh(ids)))
         return found
 
     def hidden(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 Vectors = npt.NDArray[np.float32]
 
 
-class Embeds(Protocol):
+class SentenceEmbedder(Protocol):
     """The part of an embedder that is needed here."""
 
     def embed(self, texts: list[str]) -> Vectors:
@@ -24,13 +24,15 @@ def uncased(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-class Remembering:
+class CachedEmbedder:
     """Keeps the vectors of the last `most` texts; None: of all. Safe to use from several threads.
 
     Texts of the same `key` are the same to the embedder.
     """
 
-    def __init__(self, embedder: Embeds, most: int | None = None, *, key: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, embedder: SentenceEmbedder, most: int | None = None, *, key: Callable[[str], str] = str
+    ) -> None:
         self._embedder = embedder
         self._most = most
         self._key = key

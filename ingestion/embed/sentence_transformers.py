@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingestion.embed.late_interaction import LateHead
-from ingestion.embed.values import Embedded, Question, plain_questions, without_tokens
+from ingestion.embed.values import Embeddings, EncodedQuestion, plain_questions, without_tokens
 from ingestion.errors import EmbedderError
 
 _BATCH = 32
@@ -33,11 +33,11 @@ class SentenceTransformerEmbedder:
         )
         return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
 
-    def encode(self, texts: list[str]) -> Embedded:
+    def encode(self, texts: list[str]) -> Embeddings:
         """Vectors alone: there is no late interaction."""
         return without_tokens(self.embed(texts))
 
-    def encode_questions(self, texts: list[str]) -> list[Question]:
+    def encode_questions(self, texts: list[str]) -> list[EncodedQuestion]:
         """Vectors alone."""
         return plain_questions(self.embed(texts))
 

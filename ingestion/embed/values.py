@@ -11,7 +11,7 @@ Codes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class Embeddings:
     """Unit vectors of texts, shape `(texts, dimension)`, and the codes of each text's tokens.
 
     Codes have the shape `(tokens, code_bytes)`; without late interaction they have no rows.
@@ -22,7 +22,7 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EncodedQuestion:
     """A question's unit vector, shape `(dimension,)`, and for late interaction its tokens.
 
     `tokens` has the shape `(tokens, late dimension)`; `weights` sum to 1, rare tokens weigh more.
@@ -38,14 +38,14 @@ _NO_WEIGHTS = np.empty(0, np.float32)
 NO_CODES: Codes = np.empty((0, 0), np.uint8)
 
 
-def without_tokens(vectors: Vectors) -> Embedded:
+def without_tokens(vectors: Vectors) -> Embeddings:
     """Vectors of a model that has no late interaction."""
-    return Embedded(vectors, (NO_CODES,) * len(vectors))
+    return Embeddings(vectors, (NO_CODES,) * len(vectors))
 
 
-def plain_questions(vectors: Vectors) -> list[Question]:
+def plain_questions(vectors: Vectors) -> list[EncodedQuestion]:
     """Questions of a model that has no late interaction."""
-    return [Question(vector, _NO_TOKENS, _NO_WEIGHTS) for vector in vectors]
+    return [EncodedQuestion(vector, _NO_TOKENS, _NO_WEIGHTS) for vector in vectors]
 
 
 def pack_codes(codes: Sequence[Codes]) -> bytes:

@@ -45,25 +45,25 @@ class DenseIndex:
     def search(
         self, query: Vectors, limit: int, allowed: Bitmap | None = None
     ) -> tuple[npt.NDArray[np.int64], Vectors]:
-        """Places and cosines of the nearest to `query`, shape `(dimension,)`, best first.
+        """Positions and cosines of the nearest to `query`, shape `(dimension,)`, best first.
 
-        `allowed` has a bit for each place, the lowest first. Fewer than `limit` come back where there
+        `allowed` has a bit for each position, the lowest first. Fewer than `limit` come back where there
         are no more.
         """
         limit = min(limit, self.rows)
         bindings: Any = faiss  # their signatures are those of C++
         if allowed is None:
-            scores, places = self._index.search(query[None, :], limit)
+            scores, positions = self._index.search(query[None, :], limit)
         else:
             chosen = bindings.SearchParameters(sel=bindings.IDSelectorBitmap(allowed))
-            scores, places = self._index.search(query[None, :], limit, params=chosen)
-        found = places[0] >= 0
-        return places[0][found], scores[0][found]
+            scores, positions = self._index.search(query[None, :], limit, params=chosen)
+        found = positions[0] >= 0
+        return positions[0][found], scores[0][found]
 
-    def score(self, query: Vectors, places: npt.NDArray[np.int64]) -> Vectors:
-        """Cosines of `query`, shape `(dimension,)`, with some places."""
-        return self.take(places) @ query
+    def score(self, query: Vectors, positions: npt.NDArray[np.int64]) -> Vectors:
+        """Cosines of `query`, shape `(dimension,)`, with some positions."""
+        return self.take(positions) @ query
 
-    def take(self, places: npt.NDArray[np.int64]) -> Vectors:
-        """The vectors of some places, shape `(places, dimension)`."""
-        return self._halves[places].astype(np.float32)
+    def take(self, positions: npt.NDArray[np.int64]) -> Vectors:
+        """The vectors of some positions, shape `(positions, dimension)`."""
+        return self._halves[positions].astype(np.float32)

@@ -21,7 +21,7 @@ _MARGIN = 4
 
 
 class GpuIndex(IvfIndex):
-    """Proposes places by comparing with every vector. Safe to use from several threads, one at a time."""
+    """Proposes positions by comparing with every vector. Safe to use from several threads, one at a time."""
 
     def __init__(self, lists: IvfIndex, flat: Any) -> None:
         super().__init__(lists.index, lists.facts, lists.key)
@@ -31,17 +31,17 @@ class GpuIndex(IvfIndex):
     def search(
         self, vector: Vectors, limit: int, allowed: Bitmap | None, share: float
     ) -> npt.NDArray[np.int64]:
-        """Places of the nearest `limit` at least; see `IvfIndex.search`."""
+        """Positions of the nearest `limit` at least; see `IvfIndex.search`."""
         wanted = limit if allowed is None else int(_MARGIN * limit / max(share, 1e-6))
         wanted = min(wanted, _MOST, self.rows)
         with self._lock:
-            places: npt.NDArray[np.int64] = self._flat.search(vector[None, :], wanted)[1][0]
+            positions: npt.NDArray[np.int64] = self._flat.search(vector[None, :], wanted)[1][0]
         if allowed is None:
-            return places
-        seen = np.unpackbits(allowed, bitorder="little")[places].astype(bool)
+            return positions
+        seen = np.unpackbits(allowed, bitorder="little")[positions].astype(bool)
         if int(seen.sum()) < limit and wanted < self.rows:
             return super().search(vector, limit, allowed, share)
-        shown: npt.NDArray[np.int64] = places[seen]
+        shown: npt.NDArray[np.int64] = positions[seen]
         return shown
 
 

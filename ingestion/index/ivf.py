@@ -25,7 +25,7 @@ Kind = Literal["exact", "ivf"]
 
 
 @dataclass(frozen=True, slots=True)
-class CoarseFacts:
+class IvfFacts:
     """What a coarse index covers: the first segments of a release, by id, and their rows."""
 
     segments: tuple[str, ...]
@@ -44,7 +44,7 @@ class Plan:
 
 PLAN = Plan()
 # Exact search over half-precision vectors takes 2 ms at 50,000 rows and grows with them; probing takes 1 ms.
-COARSE_ABOVE = 50_000
+IVF_ABOVE = 50_000
 _BATCH_ROWS = 50_000
 _FEWEST_LISTS = 16
 # The nearest that a filter leaves are further away: at a tenth, four times the lists hold .98 of them.
@@ -54,9 +54,9 @@ _FEWEST_PROPOSALS = 200
 
 
 class IvfIndex:
-    """Proposes places. Safe to use from several threads."""
+    """Proposes positions. Safe to use from several threads."""
 
-    def __init__(self, index: Any, facts: CoarseFacts, key: tuple[int, int]) -> None:
+    def __init__(self, index: Any, facts: IvfFacts, key: tuple[int, int]) -> None:
         self.index = index
         self.facts = facts
         self.key = key
@@ -66,9 +66,9 @@ class IvfIndex:
     def search(
         self, vector: Vectors, limit: int, allowed: Bitmap | None, share: float
     ) -> npt.NDArray[np.int64]:
-        """Places that may be among the nearest `limit`, in no order that matters.
+        """Positions that may be among the nearest `limit`, in no order that matters.
 
-        `allowed` has a bit for each place; `share` of all is allowed, and the fewer, the more lists are probed.
+        `allowed` has a bit for each position; `share` of all is allowed, and the fewer, the more lists are probed.
         """
         bindings: Any = faiss
         probes = min(self.facts.lists, int(PLAN.probes * min(_MOST_MORE, share**-0.6)))
@@ -76,14 +76,14 @@ class IvfIndex:
             nprobe=probes, **({"sel": bindings.IDSelectorBitmap(allowed)} if allowed is not None else {})
         )
         proposals = max(_FEWEST_PROPOSALS, 2 * limit)
-        _, places = self.index.search(vector[None, :], proposals, params=chosen)
-        found: npt.NDArray[np.int64] = places[0][places[0] >= 0]
+        _, positions = self.index.search(vector[None, :], proposals, params=chosen)
+        found: npt.NDArray[np.int64] = positions[0][positions[0] >= 0]
         return found
 
 
-def open_coarse(place: Path, like: IvfIndex | None = None) -> IvfIndex | None:
+def open_ivf(folder: Path, like: IvfIndex | None = None) -> IvfIndex | None:
     """The coarse index in a release's folder, if it has one; `like` when that is the same file."""
-    path = place / _FILE
+    path = folder / _FILE
     if not path.is_file():
         return None
     found = path.stat()
@@ -91,26 +91,26 @@ def open_coarse(place: Path, like: IvfIndex | None = None) -> IvfIndex | None:
     if like is not None and like.key == key:
         return like
     try:
-        facts = json.loads((place / _FACTS).read_text("utf-8"))
+        facts = json.loads((folder / _FACTS).read_text("utf-8"))
         index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
     except (OSError, ValueError, RuntimeError) as exc:
-        raise ReleaseError(f"The coarse index in {str(place)!r} cannot be read.") from exc
-    return IvfIndex(index, CoarseFacts(tuple(facts["segments"]), facts["rows"], facts["lists"]), key)
+        raise ReleaseError(f"The coarse index in {str(folder)!r} cannot be read.") from exc
+    return IvfIndex(index, IvfFacts(tuple(facts["segments"]), facts["rows"], facts["lists"]), key)
 
 
-def keep_coarse(old: Path, new: Path) -> None:
+def link_ivf(old: Path, new: Path) -> None:
     """The same coarse index in another release's folder: links, since the files never change."""
     for name in (_FILE, _FACTS):
         os.link(old / name, new / name)
 
 
-def make_coarse(
-    folder: Path, place: Path, segments: Sequence[str], kind: Literal["auto", "exact", "ivf"]
+def build_ivf(
+    collection_folder: Path, folder: Path, segments: Sequence[str], kind: Literal["auto", "exact", "ivf"]
 ) -> bool:
     """Build a coarse index over all segments, if the kind or their size asks for one; whether it did."""
-    stores = [DenseIndex(folder / "segments" / name) for name in segments]
+    stores = [DenseIndex(collection_folder / "segments" / name) for name in segments]
     rows = sum(store.rows for store in stores)
-    if not rows or kind == "exact" or (kind == "auto" and rows < COARSE_ABOVE):
+    if not rows or kind == "exact" or (kind == "auto" and rows < IVF_ABOVE):
         return False
     lists = max(_FEWEST_LISTS, min(rows // PLAN.rows_a_list, 65_536))
     if rows < lists:
@@ -118,10 +118,10 @@ def make_coarse(
     index = train(_sample(stores, lists * PLAN.training_rows_a_list), lists)
     for batch in batches(stores):
         index.add(batch)
-    faiss.write_index(index, str(place / _FILE))
-    sync(place / _FILE)
-    facts = CoarseFacts(tuple(segments), rows, lists)
-    write_atomically(place / _FACTS, json.dumps(asdict(facts)))
+    faiss.write_index(index, str(folder / _FILE))
+    sync(folder / _FILE)
+    facts = IvfFacts(tuple(segments), rows, lists)
+    write_atomically(folder / _FACTS, json.dumps(asdict(facts)))
     return True
 
 

@@ -36,9 +36,9 @@ _STEMMERS = {
 # The analysis of texts in a language that the collection does not declare.
 OTHER = "other"
 _MOST = np.iinfo(np.uint16).max
-_FILES = ("keys", "starts", "places", "counts", "lengths")
+_FILES = ("keys", "starts", "positions", "counts", "lengths")
 
-Places = npt.NDArray[np.int32]
+Positions = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
 
@@ -67,7 +67,7 @@ def key_of(term: str, language: str) -> int:
 
 
 class PostingsWriter:
-    """Collects the words of passages, which are given in the order of their places."""
+    """Collects the words of passages, which are given in the order of their positions."""
 
     def __init__(self, languages: Sequence[str]) -> None:
         self._languages = frozenset(languages)
@@ -87,14 +87,14 @@ class PostingsWriter:
         """Write the arrays; the names of the files."""
         sizes = [len(keys) for keys in self._keys]
         keys = np.concatenate([np.empty(0, np.uint64), *self._keys])
-        places = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        positions = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         counts = np.concatenate([np.empty(0, np.uint16), *self._counts])
         order = np.argsort(keys, kind="stable")
         unique, starts = np.unique(keys[order], return_index=True)
         arrays = {
             "keys": unique,
             "starts": np.append(starts, len(keys)).astype(np.int64),
-            "places": places[order],
+            "positions": positions[order],
             "counts": counts[order],
             "lengths": np.array(self._lengths, np.uint32),
         }
@@ -112,16 +112,16 @@ class Postings:
         except (OSError, ValueError) as exc:
             raise ReleaseError(f"The lexical index in {str(folder)!r} cannot be read.") from exc
         # Views without memmap's Python-side cost for each slice.
-        self._keys, self._starts, self._places, self._counts, lengths = map(np.asarray, loaded)
+        self._keys, self._starts, self._positions, self._counts, lengths = map(np.asarray, loaded)
         self.lengths: Floats = lengths.astype(np.float32)
 
-    def find(self, keys: npt.NDArray[np.uint64]) -> list[tuple[int, Places, npt.NDArray[np.uint16]]]:
-        """For those of some keys that are here: which one, the places it is in, and how often in each."""
+    def find(self, keys: npt.NDArray[np.uint64]) -> list[tuple[int, Positions, npt.NDArray[np.uint16]]]:
+        """For those of some keys that are here: which one, the positions it is in, and how often in each."""
         if not len(self._keys):
             return []
         at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         found = []
         for index in np.flatnonzero(self._keys[at] == keys).tolist():
             begin, end = self._starts[at[index]], self._starts[at[index] + 1]
-            found.append((index, self._places[begin:end], self._counts[begin:end]))
+            found.append((index, self._positions[begin:end], self._counts[begin:end]))
         return found

@@ -3,7 +3,7 @@
 <data>/collections/<name>/segments/<id>/   texts.sqlite, vectors, words, tokens, rows.npy, and manifest.json last
 
 Every chunk has a row number that no other chunk of its release has, and keeps it when segments are merged.
-Its place is its position within the segment.
+Its position is its place within the segment.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ingestion.atomic import sync, write_atomically
-from ingestion.cache import Recent
+from ingestion.cache import LruCache
 from ingestion.columns import Column, column_of
 from ingestion.corpus import Chunk, Document
 from ingestion.embed.values import NO_CODES, Codes
 from ingestion.errors import ReleaseError
 from ingestion.filter import Mask, mask_of
 from ingestion.index import DenseIndex, Postings, PostingsWriter, TokenStore, build_dense, write_tokens
-from ingestion.index.texts import TextStore, TextWriter
+from ingestion.index.texts import SegmentTexts, SegmentTextsWriter
 from ingestion.view import View, may_see
 
 Vectors = npt.NDArray[np.float32]
@@ -75,8 +75,8 @@ class SegmentWriter:
         self._folder = folder / "segments"
         self._languages = tuple(languages)
         self._max_rows = max_rows
-        self._place: Path | None = None
-        self._texts: TextWriter | None = None
+        self._target: Path | None = None
+        self._texts: SegmentTextsWriter | None = None
         self._rows: list[int] = []
         self._vectors: list[Vectors] = []
         self._codes: list[Codes] = []
@@ -87,9 +87,9 @@ class SegmentWriter:
     def add(self, entry: Entry) -> None:
         """Add an entry. Rows must ascend."""
         if self._texts is None:
-            self._place = self._folder / uuid4().hex[:16]
-            self._place.mkdir(parents=True)
-            self._texts = TextWriter(self._place)
+            self._target = self._folder / uuid4().hex[:16]
+            self._target.mkdir(parents=True)
+            self._texts = SegmentTextsWriter(self._target)
         self._texts.add(entry.document, list(zip(entry.rows, entry.chunks, strict=True)), entry.bands)
         self._rows += entry.rows
         self._vectors.append(entry.vectors)
@@ -102,63 +102,63 @@ class SegmentWriter:
 
     def flush(self) -> None:
         """Finish the segment in hand."""
-        if self._texts is None or self._place is None:
+        if self._texts is None or self._target is None:
             return
         self._texts.close()
         vectors = np.concatenate(self._vectors)
-        build_dense(self._place, vectors)
-        np.save(self._place / "rows.npy", np.array(self._rows, dtype=np.int64))
-        names = [*self._words.write(self._place), *write_tokens(self._place, self._codes)]
+        build_dense(self._target, vectors)
+        np.save(self._target / "rows.npy", np.array(self._rows, dtype=np.int64))
+        names = [*self._words.write(self._target), *write_tokens(self._target, self._codes)]
         for name in ("dense.faiss", "rows.npy", *names):
-            sync(self._place / name)
+            sync(self._target / name)
         manifest = SegmentManifest(
-            self._place.name,
+            self._target.name,
             self._documents,
             len(self._rows),
             int(vectors.shape[1]),
-            file_digests(self._place),
+            file_digests(self._target),
         )
-        write_atomically(self._place / "manifest.json", json.dumps(asdict(manifest), indent=1))
-        self.written.append(self._place.name)
-        self._place, self._texts, self._rows, self._vectors, self._documents = None, None, [], [], 0
+        write_atomically(self._target / "manifest.json", json.dumps(asdict(manifest), indent=1))
+        self.written.append(self._target.name)
+        self._target, self._texts, self._rows, self._vectors, self._documents = None, None, [], [], 0
         self._codes, self._words = [], PostingsWriter(self._languages)
 
     def abandon(self) -> None:
         """Remove whatever was written."""
         if self._texts is not None:
             self._texts.abandon()
-        for name in [*self.written, *([self._place.name] if self._place else [])]:
+        for name in [*self.written, *([self._target.name] if self._target else [])]:
             shutil.rmtree(self._folder / name, ignore_errors=True)
 
 
 class Segment:
     """An open segment. Safe to use from several threads."""
 
-    def __init__(self, place: Path) -> None:
-        self.manifest = read_segment_manifest(place)
+    def __init__(self, folder: Path) -> None:
+        self.manifest = read_segment_manifest(folder)
         self.id = self.manifest.id
-        self.texts = TextStore(place)
-        self.dense = DenseIndex(place)
+        self.texts = SegmentTexts(folder)
+        self.dense = DenseIndex(folder)
         try:
-            self.rows: Rows = np.load(place / "rows.npy", mmap_mode="r")
+            self.rows: Rows = np.load(folder / "rows.npy", mmap_mode="r")
         except (OSError, ValueError) as exc:
-            raise ReleaseError(f"The rows of segment {place.name!r} cannot be read.") from exc
+            raise ReleaseError(f"The rows of segment {folder.name!r} cannot be read.") from exc
         sizes = {self.manifest.rows, self.dense.rows, len(self.rows)}
         if len(sizes) > 1 or self.dense.dimension != self.manifest.dimension:
-            raise ReleaseError(f"Segment {place.name!r} disagrees with its manifest.")
-        self.words = Postings(place)
-        self.tokens = TokenStore(place)
+            raise ReleaseError(f"Segment {folder.name!r} disagrees with its manifest.")
+        self.words = Postings(folder)
+        self.tokens = TokenStore(folder)
         superseded = np.array(self.texts.superseded_rows(), dtype=np.int64)
         self._current: Mask | None = None
         if len(superseded):
             self._current = np.ones(len(self.rows), dtype=bool)
             self._current[np.searchsorted(self.rows, superseded)] = False
-        self._columns: Recent[str, Column] = Recent(_RECENT_COLUMNS)
-        self._masks: Recent[View, Mask | None] = Recent(_RECENT_MASKS)
+        self._columns: LruCache[str, Column] = LruCache(_RECENT_COLUMNS)
+        self._masks: LruCache[View, Mask | None] = LruCache(_RECENT_MASKS)
 
     @cached_property
     def _facts(self) -> tuple[npt.NDArray[np.int64], list[list[str]], list[dict[str, object]]]:
-        """The place of each document's first chunk, the document's groups, and its facts."""
+        """The position of each document's first chunk, the document's groups, and its facts."""
         found = self.texts.facts()
         starts = np.searchsorted(self.rows, np.array([row for row, _, _ in found], dtype=np.int64))
         return starts, [groups for _, groups, _ in found], [facts for _, _, facts in found]
@@ -172,7 +172,7 @@ class Segment:
         return self._columns.get(field, lambda name: column_of(self._facts[2], name))
 
     def mask(self, view: View) -> Mask | None:
-        """Which places a view shows, shape `(rows,)`; None for all of them."""
+        """Which positions a view shows, shape `(rows,)`; None for all of them."""
         return self._masks.get(view, self._mask)
 
     def _mask(self, view: View) -> Mask | None:
@@ -187,8 +187,8 @@ class Segment:
         if documents is None or documents.all():
             return found
         starts = self._facts[0]
-        places = np.repeat(documents, np.diff(np.append(starts, len(self.rows))))
-        return places if found is None else places & found
+        positions = np.repeat(documents, np.diff(np.append(starts, len(self.rows))))
+        return positions if found is None else positions & found
 
     def document_ids(self, view: View) -> list[tuple[int, str]]:
         """First row and id of each document that a view shows."""
@@ -202,19 +202,19 @@ class Segment:
         position = int(np.searchsorted(self.rows, row))
         return position < len(self.rows) and int(self.rows[position]) == row
 
-    def places_of(self, rows: Iterable[int]) -> Rows:
-        """The places of some of its rows."""
+    def positions_of(self, rows: Iterable[int]) -> Rows:
+        """The positions of some of its rows."""
         return np.searchsorted(self.rows, np.fromiter(rows, dtype=np.int64))
 
     def entry(self, document: Document) -> Entry:
         """All that the segment holds of one of its documents."""
         rows = tuple(self.texts.document_rows(document.id))
         chunks = tuple(self.texts.read(row) for row in rows)
-        places = self.places_of(rows)
-        codes = [self.tokens.take(place) for place in places.tolist()]
+        positions = self.positions_of(rows)
+        codes = [self.tokens.take(one) for one in positions.tolist()]
         known = tuple(one for one in codes if one is not None)
         bands = tuple(self.texts.bands(document.id))
-        return Entry(document, chunks, rows, self.dense.take(places), bands, known)
+        return Entry(document, chunks, rows, self.dense.take(positions), bands, known)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry, in the order of rows."""
@@ -222,22 +222,22 @@ class Segment:
             yield self.entry(document)
 
 
-def read_segment_manifest(place: Path) -> SegmentManifest:
+def read_segment_manifest(folder: Path) -> SegmentManifest:
     """Raises `ReleaseError` when the segment is incomplete."""
     try:
-        return SegmentManifest(**json.loads((place / "manifest.json").read_text("utf-8")))
+        return SegmentManifest(**json.loads((folder / "manifest.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError) as exc:
-        raise ReleaseError(f"Segment {place.name!r} is missing or has no readable manifest.") from exc
+        raise ReleaseError(f"Segment {folder.name!r} is missing or has no readable manifest.") from exc
 
 
 def file_digests(
-    place: Path, like: Path | None = None, known: dict[str, str] | None = None
+    folder: Path, like: Path | None = None, known: dict[str, str] | None = None
 ) -> dict[str, str]:
     """sha256 of every file below a folder; those that are links to files of `like` are `known`."""
     # Lock files are empty and belong to the process, not to the data.
     found = {}
-    for path in sorted(place.rglob("*")):
-        name = path.relative_to(place).as_posix()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
         if path.is_file() and not name.endswith(".lock") and name != "manifest.json":
             twin = like / name if like else None
             is_link = twin is not None and twin.is_file() and twin.samefile(path)

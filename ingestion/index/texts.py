@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.atomic import sync
-from ingestion.cache import Recent
+from ingestion.cache import LruCache
 from ingestion.corpus import Chunk, Document, Flag, Span
 from ingestion.errors import ReleaseError
 
@@ -17,7 +17,7 @@ _FILE = "texts.sqlite"
 _RECENT_CHUNKS = 10_000
 _SCHEMA = """
 create table documents (id text primary key, first_row integer not null, digest text not null,
-                        place text not null, recipe text not null, run_id text not null, expires text not null,
+                        source_name text not null, recipe text not null, run_id text not null, expires text not null,
                         content text not null, groups text not null, facts text not null,
                         body text not null) without rowid;
 create table chunks (row integer primary key, id text not null, document_id text not null,
@@ -29,7 +29,7 @@ create index documents_content on documents (content);
 """
 
 
-class TextWriter:
+class SegmentTextsWriter:
     """Writes the file once, in the order of rows."""
 
     def __init__(self, folder: Path) -> None:
@@ -45,7 +45,7 @@ class TextWriter:
                 document.id,
                 rows[0][0],
                 document.digest,
-                document.place,
+                document.source_name,
                 document.recipe,
                 document.run_id,
                 str(document.clearance.get("expires") or ""),
@@ -74,7 +74,7 @@ class TextWriter:
         self._db.close()
 
 
-class TextStore:
+class SegmentTexts:
     """Reads the file; one connection a thread."""
 
     def __init__(self, folder: Path) -> None:
@@ -83,7 +83,7 @@ class TextStore:
             raise ReleaseError(f"{str(path)!r} is missing.")
         self._uri = f"{path.resolve().as_uri()}?immutable=1"
         self._local = threading.local()
-        self._recent: Recent[int, Chunk] = Recent(_RECENT_CHUNKS)
+        self._recent: LruCache[int, Chunk] = LruCache(_RECENT_CHUNKS)
 
     def query(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """Run a statement. Raises `ReleaseError` when the file is damaged."""
@@ -149,7 +149,7 @@ def facts_of(document: Document) -> dict[str, object]:
         "source": document.source,
         "language": document.language,
         "updated": document.updated,
-        "place": document.place,
+        "place": document.source_name,
         "run_id": document.run_id,
         "supplier": document.clearance.get("supplier"),
     }

@@ -23,7 +23,7 @@ def write_tokens(folder: Path, codes: Sequence[Codes]) -> list[str]:
 
 
 class TokenStore:
-    """Reads the codes of passages by place. A segment without late interaction has none."""
+    """Reads the codes of passages by position. A segment without late interaction has none."""
 
     def __init__(self, folder: Path) -> None:
         self._codes: Codes | None = None
@@ -35,8 +35,8 @@ class TokenStore:
         except (OSError, ValueError) as exc:
             raise ReleaseError(f"The token codes in {str(folder)!r} cannot be read.") from exc
 
-    def take(self, place: int) -> Codes | None:
+    def take(self, position: int) -> Codes | None:
         """The codes of a passage, shape `(tokens, code_bytes)`; None where there are none."""
         if self._codes is None:
             return None
-        return self._codes[self._starts[place] : self._starts[place + 1]]
+        return self._codes[self._starts[position] : self._starts[position + 1]]

@@ -15,21 +15,21 @@ def discover_files(base: Path, path: str) -> Iterator[Source | tuple[Source, str
 
     Links are not followed out of the folder. Raises `SourceError` when there is nothing of that name.
     """
-    place = base / path
-    if place.is_file():
-        yield _source(place, place.name)
-    elif place.is_dir():
-        yield from _below(place)
+    folder = base / path
+    if folder.is_file():
+        yield _source(folder, folder.name)
+    elif folder.is_dir():
+        yield from _below(folder)
     elif glob.has_magic(path):
         yield from _matching(base, path)
     else:
-        raise SourceError(f"There is no file or folder {str(place)!r}. Check the path.")
+        raise SourceError(f"There is no file or folder {str(folder)!r}. Check the path.")
 
 
-def _below(place: Path) -> Iterator[Source | tuple[Source, str]]:
-    root = place.resolve()
-    for path in sorted(place.rglob("*")):
-        relative = path.relative_to(place)
+def _below(folder: Path) -> Iterator[Source | tuple[Source, str]]:
+    root = folder.resolve()
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in relative.parts)
         if not hidden and path.is_file() and path.resolve().is_relative_to(root):
             yield _source(path, relative.as_posix())

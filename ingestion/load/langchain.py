@@ -38,7 +38,7 @@ def _source(config: SourceConfig, document: Any, counts: dict[str, int]) -> Sour
     metadata = dict(document.metadata or {})
     key = str(getattr(document, "id", None) or metadata.get("source") or "document")
     counts[key] = counts.get(key, 0) + 1
-    name = f"{config.place}/{key}" + (f"#{counts[key]}" if counts[key] > 1 else "")
+    name = f"{config.source_name}/{key}" + (f"#{counts[key]}" if counts[key] > 1 else "")
     facts: dict[str, Scalar] = {
         str(k): v if isinstance(v, (str, int, float, bool)) else json.dumps(v, default=str)
         for k, v in metadata.items()

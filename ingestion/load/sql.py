@@ -21,7 +21,9 @@ def discover_rows(config: SourceConfig) -> Iterator[Source | tuple[Source, str]]
     Other columns become metadata. Raises `SourceError` when the database or the query is wrong.
     """
     if not config.query:
-        raise SourceError(f"The source {config.place!r} needs a `query` with the columns `id` and `text`.")
+        raise SourceError(
+            f"The source {config.source_name!r} needs a `query` with the columns `id` and `text`."
+        )
     try:
         engine = create_engine(config.path.removeprefix("sql+"), **config.arguments)
         with engine.connect() as connection:
@@ -32,12 +34,14 @@ def discover_rows(config: SourceConfig) -> Iterator[Source | tuple[Source, str]]
                 yield _source(config, row)
     except (SQLAlchemyError, ImportError) as exc:
         reason = str(getattr(exc, "orig", None) or exc).splitlines()[0]
-        raise SourceError(f"The query of {config.place!r} failed: {reason}.") from exc
+        raise SourceError(f"The query of {config.source_name!r} failed: {reason}.") from exc
 
 
 def _source(config: SourceConfig, row: Mapping[Any, Any]) -> Source:
     if "id" not in row or "text" not in row:
-        raise SourceError(f"The query of {config.place!r} gives {list(row)}; it must give `id` and `text`.")
+        raise SourceError(
+            f"The query of {config.source_name!r} gives {list(row)}; it must give `id` and `text`."
+        )
     body = str(row["text"] or "")
     suffix = _FORMATS.get(str(row.get("format") or "text"), ".txt")
     facts: dict[str, Scalar] = {
@@ -47,7 +51,9 @@ def _source(config: SourceConfig, row: Mapping[Any, Any]) -> Source:
     }
     digest = hashlib.sha256(f"{sorted(facts.items())}\x1f{body}".encode()).hexdigest()
     data = body.encode()
-    return Source(f"{config.place}/{row['id']}", f"row{suffix}", digest, len(data), data=data, facts=facts)
+    return Source(
+        f"{config.source_name}/{row['id']}", f"row{suffix}", digest, len(data), data=data, facts=facts
+    )
 
 
 def _plain(value: object) -> str:

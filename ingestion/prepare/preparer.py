@@ -21,10 +21,10 @@ from ingestion.load.fetch import fetch
 from ingestion.prepare.chunk import chunk_document
 from ingestion.prepare.near_duplicates import bands_of
 from ingestion.prepare.screen import model_flags, screen_text
-from ingestion.scrub import Scrubbed, Scrubber
+from ingestion.scrub import ScrubbedText, Scrubber
 from ingestion.scrub.names import load_names
 from ingestion.scrub.pseudonyms import pseudonyms_of
-from ingestion.text.clean import Cleaned, clean, clean_text
+from ingestion.text.clean import CleanText, clean, clean_text
 from ingestion.text.language import guess_language
 
 # Raise it when a stage changes what it makes of the same bytes: all documents are then made anew.
@@ -42,7 +42,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedDocument:
     """A document, its chunks, and what was found on the way.
 
     `blocked` are types of personal data that keep it out; `originals` maps pseudonyms to values where
@@ -57,10 +57,10 @@ class Prepared:
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
-def recipe_of(config: CollectionConfig, place: str, embedder_digest: str) -> str:
+def recipe_of(config: CollectionConfig, source_name: str, embedder_digest: str) -> str:
     """A digest of everything but its bytes that shapes a document of a place."""
-    policy = config.pii_of(place)
-    clearance = config.clearance_of(place)
+    policy = config.pii_of(source_name)
+    clearance = config.clearance_of(source_name)
     parts = {
         "pipeline": PIPELINE_VERSION,
         "chunks": [config.chunk_tokens, config.contextual_header, config.languages],
@@ -74,8 +74,8 @@ def recipe_of(config: CollectionConfig, place: str, embedder_digest: str) -> str
         "pii": policy.model_dump(mode="json"),
         "names": load_names(policy.names).digest if policy.names != "none" else "",
         "clearance": clearance.model_dump(mode="json") if clearance else None,
-        "metadata": config.source_of(place).metadata,
-        "groups": config.groups_of(place),
+        "metadata": config.source_of(source_name).metadata,
+        "groups": config.groups_of(source_name),
         "embedder": embedder_digest,
         "presidio": version("presidio-analyzer"),
     }
@@ -94,7 +94,7 @@ class Preparer:
         self._timings: dict[str, float] = {}
         self._injection: InjectionModel | None = None
 
-    def prepare(self, source: Source) -> Prepared:
+    def prepare(self, source: Source) -> PreparedDocument:
         """Everything up to the vectors. Raises `SourceError`."""
         self._timings = {}
         with self._timed("read"):
@@ -117,7 +117,7 @@ class Preparer:
             raise SourceError("It holds headings alone and no text below them.")
         blocked = frozenset(entity for one in scrubbed for entity in one.blocked)
         originals = {key: value for one in scrubbed for key, value in one.originals.items()}
-        return Prepared(document, tuple(chunks), bands, blocked, originals, dict(self._timings))
+        return PreparedDocument(document, tuple(chunks), bands, blocked, originals, dict(self._timings))
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -125,17 +125,23 @@ class Preparer:
         yield
         self._timings[stage] = self._timings.get(stage, 0.0) + time.perf_counter() - begun
 
-    def _scrubber(self, place: str) -> Scrubber:
-        if place not in self._scrubbers:
-            self._scrubbers[place] = Scrubber(self._plan.config.pii_of(place), pseudonyms=self._pseudonyms)
-        return self._scrubbers[place]
+    def _scrubber(self, source_name: str) -> Scrubber:
+        if source_name not in self._scrubbers:
+            self._scrubbers[source_name] = Scrubber(
+                self._plan.config.pii_of(source_name), pseudonyms=self._pseudonyms
+            )
+        return self._scrubbers[source_name]
 
     def _scrub(
-        self, source: Source, reading: Reading, cleaned: Cleaned
-    ) -> tuple[list[Block], str, dict[str, str | int | float | bool], list[Scrubbed]]:
+        self, source: Source, reading: Reading, cleaned: CleanText
+    ) -> tuple[list[Block], str, dict[str, str | int | float | bool], list[ScrubbedText]]:
         """Blocks, title and metadata without personal data. Names are not looked for in program code."""
-        scrubber = self._scrubber(source.place)
-        facts = {**reading.metadata, **source.facts, **self._plan.config.source_of(source.place).metadata}
+        scrubber = self._scrubber(source.source_name)
+        facts = {
+            **reading.metadata,
+            **source.facts,
+            **self._plan.config.source_of(source.source_name).metadata,
+        }
         title = clean_text(str(facts.pop("title", "") or reading.title)).replace("\n", " ")
         words = {key: value for key, value in facts.items() if isinstance(value, str)}
         prose = [i for i, block in enumerate(cleaned.blocks) if block.kind != "code"]
@@ -160,16 +166,16 @@ class Preparer:
         blocks: Sequence[Block],
         title: str,
         metadata: Mapping[str, str | int | float | bool],
-        scrubbed: Sequence[Scrubbed],
+        scrubbed: Sequence[ScrubbedText],
     ) -> Document:
         config = self._plan.config
         text, spans = assemble(blocks)
         counts: Counter[str] = Counter()
         for one in scrubbed:
             counts.update(one.counts)
-        clearance = config.clearance_of(source.place)
-        if source.place not in self._recipes:
-            self._recipes[source.place] = recipe_of(config, source.place, self._embedder.digest)
+        clearance = config.clearance_of(source.source_name)
+        if source.source_name not in self._recipes:
+            self._recipes[source.source_name] = recipe_of(config, source.source_name, self._embedder.digest)
         return Document(
             id=source.id,
             title=title,
@@ -183,7 +189,7 @@ class Preparer:
             updated=str(source.facts.get("updated") or reading.updated or "") or None,
             superseded_by=reading.superseded_by,
             pii=dict(counts),
-            place=source.place,
+            source_name=source.source_name,
             run_id=self._plan.run_id,
             clearance=clearance.model_dump(mode="json") if clearance else {},
             metadata={
@@ -191,7 +197,7 @@ class Preparer:
                 for k, v in metadata.items()
                 if k not in ("language", "updated", "url", "validator", "groups")
             },
-            recipe=self._recipes[source.place],
+            recipe=self._recipes[source.source_name],
             groups=self._groups(source),
         )
 
@@ -201,7 +207,7 @@ class Preparer:
         What a document says of itself doesn't count: who writes a document must not open it to others.
         """
         said = source.facts.get("groups")
-        groups = self._plan.config.groups_of(source.place) if said is None else str(said).split(",")
+        groups = self._plan.config.groups_of(source.source_name) if said is None else str(said).split(",")
         return tuple(sorted({group.strip() for group in groups if group.strip()}))
 
     def _planted(self, document: Document) -> list[Finding]:
@@ -215,7 +221,7 @@ class Preparer:
         return [finding for finding in found if finding.score >= policy.flag_above]
 
     def _flags(
-        self, document: Document, reading: Reading, cleaned: Cleaned, planted: Sequence[Finding]
+        self, document: Document, reading: Reading, cleaned: CleanText, planted: Sequence[Finding]
     ) -> tuple[Flag, ...]:
         policy = self._plan.config.screen
         if not policy.enabled:
@@ -269,4 +275,4 @@ def assemble(blocks: Sequence[Block]) -> tuple[str, tuple[Span, ...]]:
     return "".join(parts), tuple(spans)
 
 
-Prepare = Callable[[Source], Prepared]
+Prepare = Callable[[Source], PreparedDocument]

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from ingestion.corpus import Flag
-from ingestion.detect.decodings import LOOKALIKES, views_of
+from ingestion.detect.decodings import LOOKALIKES, decodings_of
 from ingestion.detect.injection import Finding, by_rules
 
 _HIDDEN_CHARS = 40
@@ -38,7 +38,7 @@ def screen_text(text: str, hidden: Sequence[str], invisible: int) -> Iterator[Fl
 
 
 def _instructions(text: str) -> Iterator[Flag]:
-    for found in by_rules(text, views_of(text), is_document=True):
+    for found in by_rules(text, decodings_of(text), is_document=True):
         yield Flag(
             f"instruction_{found.rule}", "it reads like an instruction to a model", found.start, found.end
         )

@@ -16,7 +16,7 @@ import numpy as np
 from ingestion.atomic import sync, write_atomically
 from ingestion.errors import ReleaseError
 from ingestion.index import OTHER
-from ingestion.index.ivf import keep_coarse, make_coarse
+from ingestion.index.ivf import build_ivf, link_ivf
 from ingestion.index.segment import Entry, Segment, SegmentWriter, file_digests, read_segment_manifest
 from ingestion.releases.release import (
     FORMAT,
@@ -74,15 +74,15 @@ def build_release(
     known = releases(folder)
     number = 1 + max((m.number for m in known), default=0)
     created = datetime.now(UTC)
-    place = folder / "releases" / f"{created:%Y%m%dT%H%M%S}-{number:06d}"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    work = _Work(folder, place, base, recipe, is_upload=change.origin != "run")
+    release_folder = folder / "releases" / f"{created:%Y%m%dT%H%M%S}-{number:06d}"
+    shutil.rmtree(release_folder, ignore_errors=True)
+    release_folder.mkdir(parents=True)
+    work = _Work(folder, release_folder, base, recipe, is_upload=change.origin != "run")
     try:
         work.apply(change)
         manifest = work.manifest(collection, number, created, change.origin)
-        write_atomically(place / "manifest.json", json.dumps(asdict(manifest), indent=1))
-        release = Release(place, like=base)
+        write_atomically(release_folder / "manifest.json", json.dumps(asdict(manifest), indent=1))
+        release = Release(release_folder, like=base)
         release.check()
     except BaseException:
         work.abandon()
@@ -94,9 +94,9 @@ class _Work:
     """A release in the making."""
 
     def __init__(
-        self, folder: Path, place: Path, base: Release | None, recipe: Recipe, *, is_upload: bool
+        self, folder: Path, release_folder: Path, base: Release | None, recipe: Recipe, *, is_upload: bool
     ) -> None:
-        self._place = place
+        self._release_folder = release_folder
         self._base = base
         self._recipe = recipe
         self._is_upload = is_upload
@@ -126,12 +126,12 @@ class _Work:
             self._segments.add(first)
             first = next(added, None)
         self._segments.flush()
-        self._coarse = self._index()
-        np.save(self._place / "dead.npy", np.array(sorted(self._dead), dtype=np.int64))
-        sync(self._place / "dead.npy")
+        self._ivf = self._index()
+        np.save(self._release_folder / "dead.npy", np.array(sorted(self._dead), dtype=np.int64))
+        sync(self._release_folder / "dead.npy")
 
     def _remove(self, document_id: str) -> None:
-        holder = self._base.texts.holder(document_id) if self._base else None
+        holder = self._base.documents.holder(document_id) if self._base else None
         document = holder.texts.document(document_id) if holder else None
         if holder is None or document is None:
             return
@@ -157,7 +157,7 @@ class _Work:
     def _merged(self) -> Iterator[Entry]:
         """Living entries of the segments that are written anew, by row."""
         segments = list(self._base.segments) if self._base else []
-        covered = self._base.coarse.segments if self._base and self._base.coarse else 0
+        covered = self._base.ivf.segments if self._base and self._base.ivf else 0
         chosen = _to_merge(segments, self._dead, 0 if not self._is_upload else covered, self._is_upload)
         self._kept = [segment for segment in segments if segment not in chosen]
         living = (
@@ -172,16 +172,16 @@ class _Work:
 
     def _index(self) -> bool:
         """Take over the base's coarse index while it fits, or make one; whether there is one."""
-        base = self._base.coarse if self._base else None
+        base = self._base.ivf if self._base else None
         if base is not None and self._base is not None:
             fits = self._names()[: base.segments] == self._base.manifest.segments[: base.segments]
             rows = sum(read_segment_manifest(self._folder / "segments" / name).rows for name in self._names())
             if fits and (self._is_upload or rows <= base.rows * _GROWTH):
-                keep_coarse(self._base.place, self._place)
+                link_ivf(self._base.folder, self._release_folder)
                 return True
         if self._is_upload:
             return False
-        return make_coarse(self._folder, self._place, self._names(), self._recipe.kind)
+        return build_ivf(self._folder, self._release_folder, self._names(), self._recipe.kind)
 
     def manifest(self, collection: str, number: int, created: datetime, origin: str) -> Manifest:
         """The manifest of what was written."""
@@ -189,7 +189,7 @@ class _Work:
         total = f"{self._total:064x}"
         base = self._base.manifest if self._base else None
         return Manifest(
-            id=self._place.name,
+            id=self._release_folder.name,
             number=number,
             parent=base.id if base else None,
             origin=origin,
@@ -203,21 +203,21 @@ class _Work:
             embedder_name=recipe.embedder_name,
             embedder_digest=recipe.embedder_digest,
             dimension=recipe.dimension,
-            kind="ivf" if self._coarse else "exact",
+            kind="ivf" if self._ivf else "exact",
             documents=self._documents,
             chunks=self._chunks,
             next_row=self._next_row,
             languages=self._languages,
             segments=self._names(),
             files=file_digests(
-                self._place, self._base.place if self._base else None, base.files if base else None
+                self._release_folder, self._base.folder if self._base else None, base.files if base else None
             ),
         )
 
     def abandon(self) -> None:
         """Remove whatever was written."""
         self._segments.abandon()
-        shutil.rmtree(self._place, ignore_errors=True)
+        shutil.rmtree(self._release_folder, ignore_errors=True)
 
 
 def _to_merge(segments: Sequence[Segment], dead: set[int], covered: int, is_upload: bool) -> list[Segment]:
@@ -276,14 +276,16 @@ def prune(
 
 def _remove_orphans(folder: Path, grace_s: float) -> None:
     held: set[str] = set()
-    for place in (folder / "releases").iterdir():
+    for release_folder in (folder / "releases").iterdir():
         try:
-            held.update(read_manifest(place).segments)
+            held.update(read_manifest(release_folder).segments)
         except ReleaseError:
-            shutil.rmtree(place, ignore_errors=True)  # a build that was killed, or of an older format
-    for place in (folder / "segments").iterdir():
-        if place.name not in held and _age_s(place) >= min(grace_s, _GRACE_S):
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(
+                release_folder, ignore_errors=True
+            )  # a build that was killed, or of an older format
+    for release_folder in (folder / "segments").iterdir():
+        if release_folder.name not in held and _age_s(release_folder) >= min(grace_s, _GRACE_S):
+            shutil.rmtree(release_folder, ignore_errors=True)
 
 
 def _age_s(path: Path) -> float:

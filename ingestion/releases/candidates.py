@@ -1,6 +1,6 @@
 """Search over the segments of a release, by meaning and by words, within what a caller may see.
 
-A place is a passage's position in the release: the segments one after the other. Knows nothing of texts.
+A position counts the passages of the release: the segments one after the other. Knows nothing of texts.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.cache import Recent
+from ingestion.cache import LruCache
 from ingestion.embed.values import Codes
 from ingestion.filter import Mask
 from ingestion.index.dense import Bitmap
@@ -20,7 +20,7 @@ from ingestion.index.lexical import Floats, key_of, terms
 from ingestion.index.segment import Rows, Segment, Vectors
 from ingestion.view import EVERYTHING, View
 
-Places = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int64]
 # Robertson and Zaragoza 2009. Anserini's values: over chunks of like length they are better than 1.2 and .75
 # (XQuAD nDCG@10: de .940 for .934, es .960 for .958; covid-qa answer@5 .716 for .713).
 K1, B = 0.9, 0.4
@@ -33,11 +33,11 @@ _EXACT_BELOW = 50_000
 class Searcher(Protocol):
     """Where candidates come from: this process, or a server beside it."""
 
-    def near(self, vector: Vectors, limit: int, view: View) -> tuple[Places, Floats]:
+    def search_dense(self, vector: Vectors, limit: int, view: View) -> tuple[Positions, Floats]:
         """Places and cosines of the nearest to a vector of shape `(dimension,)`, best first."""
         ...
 
-    def worded(self, words: "Words", limit: int) -> Places:
+    def search_lexical(self, words: "Words", limit: int) -> Positions:
         """Places with the best scores for some words, best first."""
         ...
 
@@ -68,19 +68,19 @@ class LocalIndex:
         dead: Rows,
         languages: Sequence[str],
         dimension: int,
-        coarse: IvfIndex | None = None,
+        ivf: IvfIndex | None = None,
     ) -> None:
         self._segments = tuple(segments)
         self._languages = tuple(languages)
         self._dimension = dimension
-        self._coarse = coarse
+        self._ivf = ivf
         self._alive = [_alive(segment, dead) for segment in segments]
         sizes = [len(segment.rows) for segment in segments]
-        self.offsets: Places = np.cumsum([0, *sizes], dtype=np.int64)
-        self._sights: Recent[View, _Sight] = Recent(_RECENT_VIEWS)
-        self._bitmaps: Recent[View, Bitmap] = Recent(_RECENT_VIEWS)
-        self._lengths: Recent[frozenset[str] | None, _Lengths] = Recent(_RECENT_VIEWS)
-        self._rarities: Recent[tuple[int, frozenset[str] | None], float] = Recent(_RECENT_WORDS)
+        self.offsets: Positions = np.cumsum([0, *sizes], dtype=np.int64)
+        self._sights: LruCache[View, _Sight] = LruCache(_RECENT_VIEWS)
+        self._bitmaps: LruCache[View, Bitmap] = LruCache(_RECENT_VIEWS)
+        self._lengths: LruCache[frozenset[str] | None, _Lengths] = LruCache(_RECENT_VIEWS)
+        self._rarities: LruCache[tuple[int, frozenset[str] | None], float] = LruCache(_RECENT_WORDS)
 
     # What can be seen.
 
@@ -88,8 +88,8 @@ class LocalIndex:
         """How many passages a view shows."""
         return self._sight(view).count
 
-    def places(self, view: View) -> Places:
-        """All places that a view shows."""
+    def positions(self, view: View) -> Positions:
+        """All positions that a view shows."""
         masks = self._sight(view).masks
         parts = [
             offset + (np.arange(len(segment.rows)) if mask is None else np.flatnonzero(mask))
@@ -113,33 +113,35 @@ class LocalIndex:
 
     # By meaning.
 
-    def near(self, vector: Vectors, limit: int, view: View) -> tuple[Places, Floats]:
+    def search_dense(self, vector: Vectors, limit: int, view: View) -> tuple[Positions, Floats]:
         """Places and cosines of the nearest to a vector of shape `(dimension,)`, best first."""
-        if self._coarse is None or self._sight(view).count < _EXACT_BELOW:
-            return self.near_exactly(vector, limit, view)
-        near = self._probe(self._coarse, vector, limit, view)
-        return _best([near, self.near_exactly(vector, limit, view, first=self._coarse.segments)], limit)
+        if self._ivf is None or self._sight(view).count < _EXACT_BELOW:
+            return self.search_dense_exactly(vector, limit, view)
+        search_dense = self._probe(self._ivf, vector, limit, view)
+        return _best(
+            [search_dense, self.search_dense_exactly(vector, limit, view, first=self._ivf.segments)], limit
+        )
 
-    def near_exactly(
+    def search_dense_exactly(
         self, vector: Vectors, limit: int, view: View, *, first: int = 0
-    ) -> tuple[Places, Floats]:
+    ) -> tuple[Positions, Floats]:
         """The same by comparing with every passage of the segments from the `first` one on."""
         sight = self._sight(view)
-        parts: list[tuple[Places, Floats]] = []
+        parts: list[tuple[Positions, Floats]] = []
         for number in range(first, len(self._segments)):
             bitmap = sight.bitmaps[number]
             if bitmap is None or bitmap.any():
-                places, cosines = self._segments[number].dense.search(vector, limit, bitmap)
-                parts.append((places + self.offsets[number], cosines))
+                positions, cosines = self._segments[number].dense.search(vector, limit, bitmap)
+                parts.append((positions + self.offsets[number], cosines))
         return _best(parts, limit)
 
-    def _probe(self, coarse: IvfIndex, vector: Vectors, limit: int, view: View) -> tuple[Places, Floats]:
+    def _probe(self, ivf: IvfIndex, vector: Vectors, limit: int, view: View) -> tuple[Positions, Floats]:
         """The coarse index proposes, exact cosines decide."""
         sight = self._sight(view)
-        is_whole = all(mask is None for mask in sight.masks[: coarse.segments])
+        is_whole = all(mask is None for mask in sight.masks[: ivf.segments])
         bitmap = None if is_whole else self._bitmaps.get(view, self._join)
         share = sight.count / max(1, int(self.offsets[-1]))
-        found = coarse.search(vector, limit, bitmap, share)
+        found = ivf.search(vector, limit, bitmap, share)
         return _best([(found, self.cosines(vector, found))], limit)
 
     def _join(self, view: View) -> Bitmap:
@@ -151,40 +153,40 @@ class LocalIndex:
         ]
         return np.packbits(np.concatenate(parts), bitorder="little")
 
-    def cosines(self, vector: Vectors, places: Places) -> Floats:
-        """Exact cosines of a vector with some places."""
-        return self.vectors(places) @ vector
+    def cosines(self, vector: Vectors, positions: Positions) -> Floats:
+        """Exact cosines of a vector with some positions."""
+        return self.vectors(positions) @ vector
 
-    def vectors(self, places: Places) -> Vectors:
-        """The vectors at some places, shape `(places, dimension)`."""
-        out = np.empty((len(places), self._dimension), dtype=np.float32)
-        for number, chosen, inner in self._by_segment(places):
+    def vectors(self, positions: Positions) -> Vectors:
+        """The vectors at some positions, shape `(positions, dimension)`."""
+        out = np.empty((len(positions), self._dimension), dtype=np.float32)
+        for number, chosen, inner in self._by_segment(positions):
             out[chosen] = self._segments[number].dense.take(inner)
         return out
 
-    def codes(self, places: Places) -> list[Codes | None]:
-        """The token codes at some places."""
-        numbers = np.searchsorted(self.offsets, places, side="right") - 1
+    def codes(self, positions: Positions) -> list[Codes | None]:
+        """The token codes at some positions."""
+        numbers = np.searchsorted(self.offsets, positions, side="right") - 1
         return [
-            self._segments[number].tokens.take(int(place - self.offsets[number]))
-            for number, place in zip(numbers.tolist(), places.tolist(), strict=True)
+            self._segments[number].tokens.take(int(position - self.offsets[number]))
+            for number, position in zip(numbers.tolist(), positions.tolist(), strict=True)
         ]
 
-    def rows(self, places: Places) -> list[int]:
-        """The rows of some places."""
-        out = np.empty(len(places), np.int64)
-        for number, chosen, inner in self._by_segment(places):
+    def rows(self, positions: Positions) -> list[int]:
+        """The rows of some positions."""
+        out = np.empty(len(positions), np.int64)
+        for number, chosen, inner in self._by_segment(positions):
             out[chosen] = self._segments[number].rows[inner]
         found: list[int] = out.tolist()
         return found
 
-    def _by_segment(self, places: Places) -> list[tuple[int, Mask, Places]]:
-        """For each segment that holds some: its number, which of the places, and where they are in it."""
-        numbers = np.searchsorted(self.offsets, places, side="right") - 1
+    def _by_segment(self, positions: Positions) -> list[tuple[int, Mask, Positions]]:
+        """For each segment that holds some: its number, which of the positions, and where they are in it."""
+        numbers = np.searchsorted(self.offsets, positions, side="right") - 1
         found = []
         for number in np.unique(numbers).tolist():
             chosen = numbers == number
-            found.append((number, chosen, places[chosen] - self.offsets[number]))
+            found.append((number, chosen, positions[chosen] - self.offsets[number]))
         return found
 
     # By words.
@@ -199,10 +201,10 @@ class LocalIndex:
         weights = [count * self._rarity(key, view.groups) for key, count in sorted(counts.items())]
         return Words(self, view, keys, np.array(weights, np.float32))
 
-    def worded(self, words: "Words", limit: int) -> Places:
+    def search_lexical(self, words: "Words", limit: int) -> Positions:
         """Places with the best BM25 scores, best first; those without any of the words are left out."""
         masks = self._sight(words.view).masks
-        parts: list[tuple[Places, Floats]] = []
+        parts: list[tuple[Positions, Floats]] = []
         least = 0.0
         for number, mask in enumerate(masks):
             scores = words.scores(number)
@@ -227,8 +229,8 @@ class LocalIndex:
         frequency = 0
         keys = np.array([key], np.uint64)
         for segment, mask in zip(self._segments, self._sight(View(groups, None, True)).masks, strict=True):
-            for _, places, _ in segment.words.find(keys):
-                frequency += len(places) if mask is None else int(np.count_nonzero(mask[places]))
+            for _, positions, _ in segment.words.find(keys):
+                frequency += len(positions) if mask is None else int(np.count_nonzero(mask[positions]))
         count = self._measure(groups).count
         return float(np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)))
 
@@ -246,22 +248,22 @@ class LocalIndex:
         return _Lengths(sight.count, norms)
 
     def score_words(self, number: int, words: "Words") -> Floats | None:
-        """BM25 of every place of a segment, shape `(rows,)`; None where none of the words is."""
+        """BM25 of every position of a segment, shape `(rows,)`; None where none of the words is."""
         segment = self._segments[number]
         found = segment.words.find(words.keys)
         if not found:
             return None
         norm = self._measure(words.view.groups).norms[number]
         scores = np.zeros(len(segment.rows), np.float32)
-        for index, places, counts in found:
+        for index, positions, counts in found:
             weight = words.weights[index] * np.float32(K1 + 1)
-            scores[places] += weight * counts / (counts + norm[places])
+            scores[positions] += weight * counts / (counts + norm[positions])
         return scores
 
-    def score_at(self, places: Places, words: "Words") -> Floats:
-        """BM25 of some places; 0 where none of the words is."""
-        out = np.zeros(len(places), np.float32)
-        for number, chosen, inner in self._by_segment(places):
+    def score_at(self, positions: Positions, words: "Words") -> Floats:
+        """BM25 of some positions; 0 where none of the words is."""
+        out = np.zeros(len(positions), np.float32)
+        for number, chosen, inner in self._by_segment(positions):
             scores = words.scores(number)
             if scores is not None:
                 out[chosen] = scores[inner]
@@ -279,34 +281,34 @@ class Words:
         self._scores: dict[int, Floats | None] = {}
 
     def scores(self, number: int) -> Floats | None:
-        """BM25 of every place of a segment."""
+        """BM25 of every position of a segment."""
         if number not in self._scores:
             self._scores[number] = self._index.score_words(number, self)
         return self._scores[number]
 
-    def at(self, places: Places) -> Floats:
-        """BM25 of some places."""
-        return self._index.score_at(places, self)
+    def at(self, positions: Positions) -> Floats:
+        """BM25 of some positions."""
+        return self._index.score_at(positions, self)
 
 
-def _best(parts: Sequence[tuple[Places, Floats]], limit: int) -> tuple[Places, Floats]:
+def _best(parts: Sequence[tuple[Positions, Floats]], limit: int) -> tuple[Positions, Floats]:
     """The best of all, best first; of equal ones the first."""
     if not parts:
         return np.empty(0, np.int64), np.empty(0, np.float32)
-    places = np.concatenate([part[0] for part in parts])
+    positions = np.concatenate([part[0] for part in parts])
     scores = np.concatenate([part[1] for part in parts])
     if len(scores) > 4 * limit:
         kept = np.flatnonzero(scores >= np.partition(scores, len(scores) - limit)[len(scores) - limit])
-        places, scores = places[kept], scores[kept]
-    order = np.lexsort((places, -scores))[:limit]
-    return places[order], scores[order]
+        positions, scores = positions[kept], scores[kept]
+    order = np.lexsort((positions, -scores))[:limit]
+    return positions[order], scores[order]
 
 
 def _alive(segment: Segment, dead: Rows) -> Mask | None:
-    places = np.minimum(np.searchsorted(segment.rows, dead), len(segment.rows) - 1)
-    places = places[segment.rows[places] == dead]
-    if not len(places):
+    positions = np.minimum(np.searchsorted(segment.rows, dead), len(segment.rows) - 1)
+    positions = positions[segment.rows[positions] == dead]
+    if not len(positions):
         return None
     alive = np.ones(len(segment.rows), dtype=bool)
-    alive[places] = False
+    alive[positions] = False
     return alive

@@ -7,7 +7,7 @@ from ingestion.index.segment import Entry, Rows, Segment
 from ingestion.view import View
 
 
-class Texts:
+class ReleaseDocuments:
     """Documents and chunks of a release. The newest segment is asked first."""
 
     def __init__(self, segments: Sequence[Segment], dead: Rows) -> None:
@@ -39,13 +39,13 @@ class Texts:
         return None
 
     def facts(self, document_id: str) -> tuple[str, str, str] | None:
-        """Digest, recipe and place of a document, read without its text."""
+        """Digest, recipe and source of a document, read without its text."""
         segment = self.holder(document_id)
         if segment is None:
             return None
-        query = "select digest, recipe, place from documents where id = ?"
-        digest, recipe, place = segment.texts.query(query, (document_id,)).fetchone()
-        return digest, recipe, place
+        query = "select digest, recipe, source_name from documents where id = ?"
+        digest, recipe, source_name = segment.texts.query(query, (document_id,)).fetchone()
+        return digest, recipe, source_name
 
     def trust(self, document_id: str) -> tuple[str, str]:
         """Where a document came from, and how far that is trusted: `high`, `normal` or `low`."""
@@ -53,7 +53,7 @@ class Texts:
         document = segment.texts.document(document_id) if segment else None
         if document is None:
             return "", "low"
-        return document.place, str(document.clearance.get("trust", "normal"))
+        return document.source_name, str(document.clearance.get("trust", "normal"))
 
     def entry(self, document_id: str) -> Entry | None:
         """All that is known of a document."""
@@ -91,16 +91,16 @@ class Texts:
         found = [pair for segment in self._segments for pair in segment.document_ids(view)]
         return sorted(document_id for row, document_id in found if row not in self._dead)
 
-    def places(self) -> set[str]:
-        """The places that documents come from."""
-        query = "select distinct place from documents"
-        return {place for segment in self._segments for (place,) in segment.texts.query(query)}
+    def sources(self) -> set[str]:
+        """The sources that documents come from."""
+        query = "select distinct source_name from documents"
+        return {source_name for segment in self._segments for (source_name,) in segment.texts.query(query)}
 
     def count(self, where: str, values: Sequence[object]) -> int:
         """How many documents satisfy an SQL condition on the documents' table."""
         return sum(1 for _ in self.ids(where, values))
 
-    def documents(self) -> Iterator[Document]:
+    def all(self) -> Iterator[Document]:
         """Every document, by id."""
         for document_id in sorted(self.ids()):
             document = self.document(document_id)

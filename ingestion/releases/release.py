@@ -16,12 +16,12 @@ from ingestion.atomic import write_atomically
 from ingestion.corpus import Chunk
 from ingestion.errors import ReleaseError
 from ingestion.index.gpu import on_gpu
-from ingestion.index.ivf import IvfIndex, open_coarse
+from ingestion.index.ivf import IvfIndex, open_ivf
 from ingestion.index.segment import Rows, Segment, file_digests, read_segment_manifest
 from ingestion.releases.candidates import LocalIndex, Searcher
-from ingestion.releases.documents import Texts
+from ingestion.releases.documents import ReleaseDocuments
 
-FORMAT = 3
+FORMAT = 4
 # What was measured before it was activated; not part of what the manifest vouches for.
 VALIDATION = "validation.json"
 
@@ -66,29 +66,29 @@ def collection_folder(data_dir: Path, collection: str) -> Path:
 class Release:
     """An open release. Closed when nobody refers to it any more; segments that `like` has open are shared."""
 
-    def __init__(self, place: Path, like: "Release | None" = None) -> None:
-        self.manifest = read_manifest(place)
-        self.place = place
+    def __init__(self, release_folder: Path, like: "Release | None" = None) -> None:
+        self.manifest = read_manifest(release_folder)
+        self.folder = release_folder
         have: dict[str, Segment] = {segment.id: segment for segment in like.segments} if like else {}
-        root = place.parent.parent / "segments"
+        root = release_folder.parent.parent / "segments"
         self.segments: tuple[Segment, ...] = tuple(
             have.get(name) or Segment(root / name) for name in self.manifest.segments
         )
-        self.dead = _read_dead(place)
-        self.texts = Texts(self.segments, self.dead)
-        before = like.coarse if like else None
-        self.coarse: IvfIndex | None = open_coarse(place, before)
-        if self.coarse is not None:
-            covered = [segment.dense for segment in self.segments[: self.coarse.segments]]
-            self.coarse = on_gpu(self.coarse, covered, before)
+        self.dead = _read_dead(release_folder)
+        self.documents = ReleaseDocuments(self.segments, self.dead)
+        before = like.ivf if like else None
+        self.ivf: IvfIndex | None = open_ivf(release_folder, before)
+        if self.ivf is not None:
+            covered = [segment.dense for segment in self.segments[: self.ivf.segments]]
+            self.ivf = on_gpu(self.ivf, covered, before)
         self.index = LocalIndex(
-            self.segments, self.dead, self.manifest.languages, self.manifest.dimension, self.coarse
+            self.segments, self.dead, self.manifest.languages, self.manifest.dimension, self.ivf
         )
         self.searcher: Searcher = self.index
 
-    def chunks(self, places: npt.NDArray[np.int64]) -> list[Chunk]:
-        """The chunks at some places, in the order asked for."""
-        return self.texts.chunks(self.index.rows(places))
+    def chunks(self, positions: npt.NDArray[np.int64]) -> list[Chunk]:
+        """The chunks at some positions, in the order asked for."""
+        return self.documents.chunks(self.index.rows(positions))
 
     def check(self) -> None:
         """Raise `ReleaseError` unless counts and dimension agree with the manifest."""
@@ -98,38 +98,38 @@ class Release:
             raise ReleaseError(f"Release {self.manifest.id!r} disagrees with its manifest.")
 
 
-def _read_dead(place: Path) -> Rows:
+def _read_dead(release_folder: Path) -> Rows:
     try:
-        dead: Rows = np.load(place / "dead.npy")
+        dead: Rows = np.load(release_folder / "dead.npy")
     except (OSError, ValueError) as exc:
-        raise ReleaseError(f"Release {place.name!r} has no readable list of dead rows.") from exc
+        raise ReleaseError(f"Release {release_folder.name!r} has no readable list of dead rows.") from exc
     return dead
 
 
-def read_manifest(place: Path) -> Manifest:
+def read_manifest(release_folder: Path) -> Manifest:
     """Raises `ReleaseError` when the release is incomplete or of another format."""
     try:
-        raw = json.loads((place / "manifest.json").read_text("utf-8"))
+        raw = json.loads((release_folder / "manifest.json").read_text("utf-8"))
         found = raw["format"]
     except (OSError, ValueError, TypeError, KeyError) as exc:
-        raise ReleaseError(f"Release {place.name!r} has no readable manifest.") from exc
+        raise ReleaseError(f"Release {release_folder.name!r} has no readable manifest.") from exc
     if found != FORMAT:
         raise ReleaseError(
-            f"Release {place.name!r} has format {found}, this version reads {FORMAT}. Run the ingestion again."
+            f"Release {release_folder.name!r} has format {found}, this version reads {FORMAT}. Run the ingestion again."
         )
     try:
         lists = {name: tuple(raw[name]) for name in ("languages", "segments")}
         return Manifest(**{**raw, **lists})
     except (TypeError, KeyError) as exc:
-        raise ReleaseError(f"Release {place.name!r} has no readable manifest.") from exc
+        raise ReleaseError(f"Release {release_folder.name!r} has no readable manifest.") from exc
 
 
-def verify(place: Path) -> list[str]:
+def verify(release_folder: Path) -> list[str]:
     """Names of files whose content differs from the manifests; empty when all is well."""
-    manifest = read_manifest(place)
-    bad = _differing(place, manifest.files)
+    manifest = read_manifest(release_folder)
+    bad = _differing(release_folder, manifest.files)
     for name in manifest.segments:
-        segment = place.parent.parent / "segments" / name
+        segment = release_folder.parent.parent / "segments" / name
         try:
             files = read_segment_manifest(segment).files
         except ReleaseError:
@@ -139,17 +139,17 @@ def verify(place: Path) -> list[str]:
     return bad
 
 
-def _differing(place: Path, files: dict[str, str]) -> list[str]:
-    found = file_digests(place)
+def _differing(release_folder: Path, files: dict[str, str]) -> list[str]:
+    found = file_digests(release_folder)
     found.pop(VALIDATION, None)
     return sorted(name for name in set(files) | set(found) if files.get(name) != found.get(name))
 
 
 def releases(folder: Path) -> list[Manifest]:
     """Complete releases of a collection, the newest first."""
-    place = folder / "releases"
+    release_folder = folder / "releases"
     found = []
-    for path in place.iterdir() if place.is_dir() else ():
+    for path in release_folder.iterdir() if release_folder.is_dir() else ():
         try:
             found.append(read_manifest(path))
         except ReleaseError:
@@ -177,10 +177,10 @@ def open_active(folder: Path, like: Release | None = None) -> Release:
     return release
 
 
-def problems_of(place: Path) -> list[str]:
+def problems_of(release_folder: Path) -> list[str]:
     """What validation found wrong with a release; nothing for one that wasn't validated."""
     try:
-        return list(json.loads((place / VALIDATION).read_text("utf-8"))["problems"])
+        return list(json.loads((release_folder / VALIDATION).read_text("utf-8"))["problems"])
     except (OSError, ValueError, KeyError):
         return []
 
@@ -200,16 +200,16 @@ def activate(folder: Path, release_id: str, *, force: bool = False) -> Manifest:
 
     One that failed its validation is activated only with `force`.
     """
-    place = folder / "releases" / release_id
-    if Path(release_id).name != release_id or not place.is_dir():
+    release_folder = folder / "releases" / release_id
+    if Path(release_id).name != release_id or not release_folder.is_dir():
         known = [manifest.id for manifest in releases(folder)]
         raise ReleaseError(f"No release {release_id!r} in {folder.name!r}. There are {known}.")
-    problems = problems_of(place)
+    problems = problems_of(release_folder)
     if problems and not force:
         raise ReleaseError(f"Release {release_id!r} failed its validation: {' '.join(problems)} Use --force.")
-    Release(place).check()
+    Release(release_folder).check()
     point_to(folder, release_id)
-    return read_manifest(place)
+    return read_manifest(release_folder)
 
 
 def point_to(folder: Path, release_id: str) -> None:

@@ -9,10 +9,10 @@ from ingestion.config import CollectionConfig
 from ingestion.corpus import Document, Flag
 from ingestion.index.segment import Entry
 from ingestion.prepare.near_duplicates import NEAR, is_copy, resemblance
-from ingestion.prepare.preparer import Prepared
+from ingestion.prepare.preparer import PreparedDocument
 from ingestion.prepare.screen import beginning, describe
 from ingestion.releases.release import Release
-from ingestion.runs.state import Ledger, Outcome
+from ingestion.runs.state import Outcome, RunState
 
 _CANDIDATES = 20
 # Poisoned passages are short; a manual that begins like another is not.
@@ -25,18 +25,18 @@ class Admission:
     """Decides about one document after the other, in order, and at the end about all of them together."""
 
     def __init__(
-        self, ledger: Ledger, config: CollectionConfig, previous: Release | None, run_id: str
+        self, state: RunState, config: CollectionConfig, previous: Release | None, run_id: str
     ) -> None:
-        self._ledger = ledger
+        self._state = state
         self._config = config
         self._previous = previous
         self._run_id = run_id
 
-    def admit(self, prepared: Prepared) -> Prepared | None:
+    def admit(self, prepared: PreparedDocument) -> PreparedDocument | None:
         """Stage a document without its vectors, or note why not. Call it within a batch of the ledger."""
         document = prepared.document
-        self._ledger.settle(document.id)
-        self._ledger.unstage(document.id)
+        self._state.settle(document.id)
+        self._state.unstage(document.id)
         if prepared.blocked:
             types = ", ".join(sorted(prepared.blocked))
             self._refuse(document, "blocked", f"It holds {types}, which the policy keeps out.")
@@ -45,7 +45,7 @@ class Admission:
         if copy_of is not None:
             self._refuse(document, "copy", copy_of)
             return None
-        decision = self._ledger.decision(document.id, document.content)
+        decision = self._state.decision(document.id, document.content)
         if decision == "rejected":
             self._refuse(document, "rejected", "A person rejected it.")
             return None
@@ -58,38 +58,38 @@ class Admission:
             )
         prepared = self._versioned(prepared)
         start = beginning(document.text) if len(prepared.chunks) <= _SHORT_CHUNKS else None
-        self._ledger.stage(entry_of(prepared), start or "")
+        self._state.stage(entry_of(prepared), start or "")
         return prepared
 
     def _refuse(self, document: Document, kind: str, detail: str) -> None:
-        self._ledger.note(
-            document.id, document.place, Outcome(kind, detail, document.digest, document.recipe)
+        self._state.note(
+            document.id, document.source_name, Outcome(kind, detail, document.digest, document.recipe)
         )
 
-    def _hold(self, prepared: Prepared, flags: Sequence[Flag]) -> None:
-        self._ledger.hold(entry_of(prepared), flags, self._run_id)
+    def _hold(self, prepared: PreparedDocument, flags: Sequence[Flag]) -> None:
+        self._state.hold(entry_of(prepared), flags, self._run_id)
         self._refuse(prepared.document, "held", describe(flags))
 
     def _alike(self, document: Document, bands: Sequence[int]) -> Iterator[Document]:
         """Other documents that are to be in the release and share a band, those of this run first."""
-        for document_id in self._ledger.staged_like(document.content, bands)[:_CANDIDATES]:
-            entry = self._ledger.staged_entry(document_id)
+        for document_id in self._state.staged_like(document.content, bands)[:_CANDIDATES]:
+            entry = self._state.staged_entry(document_id)
             if document_id != document.id and entry is not None:
                 yield entry.document
         if self._previous is None:
             return
-        near = list(self._previous.texts.ids("content = ?", (document.content,)))
-        near += sorted(set(self._previous.texts.near(bands)))
+        near = list(self._previous.documents.ids("content = ?", (document.content,)))
+        near += sorted(set(self._previous.documents.near(bands)))
         for document_id in list(dict.fromkeys(near))[:_CANDIDATES]:
-            if document_id == document.id or self._ledger.is_staged(document_id):
+            if document_id == document.id or self._state.is_staged(document_id):
                 continue
-            found = self._previous.texts.document(document_id)
+            found = self._previous.documents.document(document_id)
             if found is not None and self._stays(found):
                 yield found
 
     def _stays(self, document: Document) -> bool:
         """Whether a document of the previous release will be in the next one, as far as can be known now."""
-        return self._ledger.has_seen(document.id) or document.place not in self._ledger.places_seen()
+        return self._state.has_seen(document.id) or document.source_name not in self._state.sources_seen()
 
     def _copy_of(self, document: Document, bands: Sequence[int]) -> str | None:
         for other in self._alike(document, bands):
@@ -102,7 +102,7 @@ class Admission:
                 return other.id
         return None
 
-    def _versioned(self, prepared: Prepared) -> Prepared:
+    def _versioned(self, prepared: PreparedDocument) -> PreparedDocument:
         """Of two dated versions of one text, the older is marked as superseded by the newer."""
         document = prepared.document
         if document.superseded_by or not document.updated or not self._config.deduplicate:
@@ -116,52 +116,52 @@ class Admission:
         return prepared
 
     def _supersede(self, old: str, new: str) -> None:
-        entry = self._ledger.staged_entry(old) or (
-            self._previous.texts.entry(old) if self._previous else None
+        entry = self._state.staged_entry(old) or (
+            self._previous.documents.entry(old) if self._previous else None
         )
         if entry is None or entry.document.superseded_by:
             return
-        marked = _superseded(Prepared(entry.document, entry.chunks, entry.bands), new)
-        self._ledger.stage(replace(entry_of(marked), vectors=entry.vectors), "")
+        marked = _superseded(PreparedDocument(entry.document, entry.chunks, entry.bands), new)
+        self._state.stage(replace(entry_of(marked), vectors=entry.vectors), "")
 
     # Of all documents of the run together.
 
     def screen_together(self) -> None:
-        """Hold back floods, places not seen before, and near copies that are aimed at one question."""
+        """Hold back floods, sources not seen before, and near copies that are aimed at one question."""
         policy = self._config.screen
         if not policy.enabled:
             return
-        for group in list(self._ledger.staged_beginnings(policy.near_copies)):
+        for group in list(self._state.staged_beginnings(policy.near_copies)):
             reason = f"{len(group)} short documents begin with the same words: they compete for one question"
             self._hold_staged(group, Flag("near_copies", reason))
         if self._previous is None:
             return
-        for place, staged in self._ledger.staged_by_place().items():
-            before = self._previous.texts.count("place = ?", (place,))
-            fresh = [i for i in staged if self._previous.texts.holder(i) is None]
+        for source_name, staged in self._state.staged_by_source().items():
+            before = self._previous.documents.count("source_name = ?", (source_name,))
+            fresh = [i for i in staged if self._previous.documents.holder(i) is None]
             if not before and policy.new_sources == "quarantine":
-                self._hold_staged(fresh, Flag("new_source", f"nothing came from {place!r} before"))
+                self._hold_staged(fresh, Flag("new_source", f"nothing came from {source_name!r} before"))
             is_known = before >= _KNOWN_PLACE_DOCUMENTS
             if (
                 is_known
                 and len(fresh) >= policy.flood_documents
                 and len(fresh) > policy.flood_factor * before
             ):
-                reason = f"{len(fresh)} documents at once from {place!r}, which had {before}"
+                reason = f"{len(fresh)} documents at once from {source_name!r}, which had {before}"
                 self._hold_staged(fresh, Flag("flood", reason))
 
     def _hold_staged(self, ids: Sequence[str], flag: Flag) -> None:
-        with self._ledger.batch():
+        with self._state.batch():
             for document_id in ids:
-                entry = self._ledger.staged_entry(document_id)
-                if entry is None or self._ledger.decision(document_id, entry.document.content) == "approved":
+                entry = self._state.staged_entry(document_id)
+                if entry is None or self._state.decision(document_id, entry.document.content) == "approved":
                     continue
-                self._ledger.unstage(document_id)
+                self._state.unstage(document_id)
                 document = replace(entry.document, flags=(*entry.document.flags, flag))
-                self._hold(Prepared(document, entry.chunks, entry.bands), document.flags)
+                self._hold(PreparedDocument(document, entry.chunks, entry.bands), document.flags)
 
 
-def entry_of(prepared: Prepared) -> Entry:
+def entry_of(prepared: PreparedDocument) -> Entry:
     """A prepared document as an entry that waits for its vectors."""
     return Entry(
         prepared.document, prepared.chunks, tuple(range(len(prepared.chunks))), _NO_VECTORS, prepared.bands
@@ -184,7 +184,7 @@ def _letters(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalpha())
 
 
-def _superseded(prepared: Prepared, by: str) -> Prepared:
+def _superseded(prepared: PreparedDocument, by: str) -> PreparedDocument:
     return replace(
         prepared,
         document=replace(prepared.document, superseded_by=by),

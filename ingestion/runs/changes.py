@@ -22,21 +22,21 @@ from ingestion.errors import (
     SourceError,
 )
 from ingestion.index.segment import Entry
-from ingestion.prepare.preparer import Plan, Prepared
+from ingestion.prepare.preparer import Plan, PreparedDocument
 from ingestion.prepare.screen import describe
 from ingestion.releases.build import Change
 from ingestion.releases.release import Release, active_id, open_active
 from ingestion.runs.admission import entry_of
-from ingestion.runs.collection import Surroundings
+from ingestion.runs.collection import Collection
 from ingestion.runs.publish import Retention, publish
-from ingestion.runs.state import Decision, Ledger, Outcome
-from ingestion.runs.workers import Engine, Failure
+from ingestion.runs.state import Decision, Outcome, RunState
+from ingestion.runs.workers import Failure, Workers
 
 _WAIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ChangeResult:
     """What came of a change: the release that holds it, and how many documents and chunks it concerned.
 
     `status` is `ingested`, `unchanged`, `quarantined` or `removed`.
@@ -61,11 +61,11 @@ def _writing(folder: Path, name: str) -> Iterator[None]:
         ) from exc
 
 
-def _base(around: Surroundings, like: Release | None) -> Release | None:
-    if active_id(around.folder) is None:
+def _base(collection: Collection, like: Release | None) -> Release | None:
+    if active_id(collection.folder) is None:
         return None
-    release = open_active(around.folder, like)
-    if release.manifest.embedder_digest != around.embedder.digest:
+    release = open_active(collection.folder, like)
+    if release.manifest.embedder_digest != collection.embedder.digest:
         raise EmbedderError(
             "The index was built with another embedder. Run `python -m ingestion run` before changing documents."
         )
@@ -73,70 +73,78 @@ def _base(around: Surroundings, like: Release | None) -> Release | None:
 
 
 def upload(
-    around: Surroundings,
+    collection: Collection,
     sources: Sequence[Source],
-    engine: Engine,
+    workers: Workers,
     *,
     run_id: str,
     like: Release | None = None,
-) -> list[Done | Failure]:
+) -> list[ChangeResult | Failure]:
     """Add or replace documents; they can be searched when this returns. One result for each source.
 
     Raises `CollectionBusyError` when another change takes too long, `SourceError` without clearance.
     """
-    for place in {source.place for source in sources}:
-        _check_clearance(around, place)
-    around.folder.mkdir(parents=True, exist_ok=True)
-    plan = Plan(around.config, around.folder, run_id, around.vault is not None)
-    results: list[Done | Failure] = []
+    for source_name in {source.source_name for source in sources}:
+        _check_clearance(collection, source_name)
+    collection.folder.mkdir(parents=True, exist_ok=True)
+    plan = Plan(collection.config, collection.folder, run_id, collection.vault is not None)
+    results: list[ChangeResult | Failure] = []
     entries: list[Entry] = []
-    ledger = Ledger(around.folder)
+    state = RunState(collection.folder)
     try:
-        for _, prepared in engine.prepare(plan, sources):
-            results.append(_admit(around, ledger, prepared, entries, run_id))
+        for _, prepared in workers.prepare(plan, sources):
+            results.append(_admit(collection, state, prepared, entries, run_id))
     finally:
-        ledger.close()
-    with _writing(around.folder, around.collection):
-        base = _base(around, like)
+        state.close()
+    with _writing(collection.folder, collection.name):
+        base = _base(collection, like)
         fresh, known = [], set()
         for entry in entries:
-            facts = base.texts.facts(entry.document.id) if base else None
+            facts = base.documents.facts(entry.document.id) if base else None
             if facts is not None:
                 known.add(entry.document.id)
             if facts is None or facts[:2] != (entry.document.digest, entry.document.recipe):
                 fresh.append(entry)
         release = base
         if fresh:
-            release = publish(around, base, Change(fresh, (), "upload"))
+            release = publish(collection, base, Change(fresh, (), "upload"))
     waiting = iter(entries)
     changed = {entry.document.id for entry in fresh}
     return [_finished(one, waiting, release, known, changed) for one in results]
 
 
 def _admit(
-    around: Surroundings, ledger: Ledger, prepared: Prepared | Failure, entries: list[Entry], run_id: str
-) -> Done | Failure:
+    collection: Collection,
+    state: RunState,
+    prepared: PreparedDocument | Failure,
+    entries: list[Entry],
+    run_id: str,
+) -> ChangeResult | Failure:
     if isinstance(prepared, Failure):
         return prepared
     document = prepared.document
     if prepared.blocked:
         return Failure(f"It holds {', '.join(sorted(prepared.blocked))}, which the policy keeps out.")
-    decision = ledger.decision(document.id, document.content)
+    decision = state.decision(document.id, document.content)
     if decision == "rejected":
         return Failure("A person rejected this text.")
     if document.flags and decision != "approved":
-        with ledger.batch():
-            ledger.hold(entry_of(prepared), document.flags, run_id)
-        return Done("", "quarantined", 1, len(prepared.chunks), reason=describe(document.flags))
-    if prepared.originals and around.vault:
-        around.vault.put(prepared.originals)
-    entries.append(embedded_entry(entry_of(prepared), around.embedder))
-    return Done("", "ingested", 1, len(prepared.chunks))
+        with state.batch():
+            state.hold(entry_of(prepared), document.flags, run_id)
+        return ChangeResult("", "quarantined", 1, len(prepared.chunks), reason=describe(document.flags))
+    if prepared.originals and collection.vault:
+        collection.vault.put(prepared.originals)
+    entries.append(embedded_entry(entry_of(prepared), collection.embedder))
+    return ChangeResult("", "ingested", 1, len(prepared.chunks))
 
 
 def _finished(
-    one: Done | Failure, entries: Iterator[Entry], release: Release | None, known: set[str], changed: set[str]
-) -> Done | Failure:
+    one: ChangeResult | Failure,
+    entries: Iterator[Entry],
+    release: Release | None,
+    known: set[str],
+    changed: set[str],
+) -> ChangeResult | Failure:
     if isinstance(one, Failure) or one.status != "ingested":
         return one
     document_id = next(entries).document.id
@@ -148,11 +156,11 @@ def _finished(
     )
 
 
-def _check_clearance(around: Surroundings, place: str) -> None:
-    clearance = around.config.clearance_of(place)
+def _check_clearance(collection: Collection, source_name: str) -> None:
+    clearance = collection.config.clearance_of(source_name)
     if clearance is None:
         raise SourceError(
-            f"No clearance is declared for {place!r}: add `clearance` to the collection {around.collection!r}."
+            f"No clearance is declared for {source_name!r}: add `clearance` to the collection {collection.name!r}."
         )
     refusal = clearance.refusal("retrieve", datetime.now(UTC).date())
     if refusal:
@@ -160,52 +168,52 @@ def _check_clearance(around: Surroundings, place: str) -> None:
 
 
 def withdraw(
-    around: Surroundings, *, ids: Iterable[str] = (), run_id: str | None = None, like: Release | None = None
-) -> Done:
+    collection: Collection, *, ids: Iterable[str] = (), run_id: str | None = None, like: Release | None = None
+) -> ChangeResult:
     """Take documents out, by id or by the run that brought them; they can't be found when this returns."""
-    with _writing(around.folder, around.collection):
-        base = _base(around, like)
+    with _writing(collection.folder, collection.name):
+        base = _base(collection, like)
         if base is None:
-            raise ReleaseError(f"The collection {around.collection!r} has no index yet.")
+            raise ReleaseError(f"The collection {collection.name!r} has no index yet.")
         wanted = set(ids)
         if run_id is not None:
-            wanted |= set(base.texts.ids("run_id = ?", (run_id,)))
-        gone = sorted(i for i in wanted if base.texts.holder(i) is not None)
+            wanted |= set(base.documents.ids("run_id = ?", (run_id,)))
+        gone = sorted(i for i in wanted if base.documents.holder(i) is not None)
         if not gone:
-            return Done(base.manifest.id, "removed")
-        release = publish(around, base, Change((), gone, "withdraw"))
-    return Done(release.manifest.id, "removed", len(gone))
+            return ChangeResult(base.manifest.id, "removed")
+        release = publish(collection, base, Change((), gone, "withdraw"))
+    return ChangeResult(release.manifest.id, "removed", len(gone))
 
 
 def decide(
-    around: Surroundings, document_id: str, state: Decision, *, by: str, like: Release | None = None
-) -> Done:
+    collection: Collection, document_id: str, decision: Decision, *, by: str, like: Release | None = None
+) -> ChangeResult:
     """Approve a document in quarantine, which publishes it, or reject it, which takes it out if it is in.
 
     Raises `QuarantineError` when it does not wait.
     """
-    ledger = Ledger(around.folder)
+    state = RunState(collection.folder)
     try:
-        entry = ledger.held_entry(document_id)
+        entry = state.held_entry(document_id)
         if entry is None:
-            waiting = [one.document_id for one in ledger.held()][:5]
+            waiting = [one.document_id for one in state.held()][:5]
             raise QuarantineError(f"{document_id!r} does not wait in quarantine. These do: {waiting}.")
-        if state == "rejected":
+        if decision == "rejected":
             document = entry.document
-            ledger.decide(document_id, state, by)
-            with ledger.batch():
+            state.decide(document_id, decision, by)
+            with state.batch():
                 outcome = Outcome("rejected", "A person rejected it.", document.digest, document.recipe)
-                ledger.note(document_id, document.place, outcome)
-            return Done(active_id(around.folder) or "", state, 1)
-        entry = embedded_entry(entry, around.embedder)
-        with _writing(around.folder, around.collection):
-            release = publish(around, _base(around, like), Change([entry], (), "upload"))
-        ledger.decide(document_id, state, by)
-        with ledger.batch():
-            ledger.settle(document_id)
+                state.note(document_id, document.source_name, outcome)
+            return ChangeResult(active_id(collection.folder) or "", decision, 1)
+        entry = embedded_entry(entry, collection.embedder)
+        with _writing(collection.folder, collection.name):
+            release = publish(collection, _base(collection, like), Change([entry], (), "upload"))
+        state.decide(document_id, decision, by)
+        with state.batch():
+            state.settle(document_id)
     finally:
-        ledger.close()
-    return Done(release.manifest.id, state, 1, len(entry.chunks))
+        state.close()
+    return ChangeResult(release.manifest.id, decision, 1, len(entry.chunks))
 
 
 def embedded_entry(entry: Entry, embedder: Embedder) -> Entry:
@@ -214,12 +222,16 @@ def embedded_entry(entry: Entry, embedder: Embedder) -> Entry:
     return replace(entry, vectors=embedded.vectors, codes=embedded.codes)
 
 
-def compact(around: Surroundings) -> Done:
+def compact(collection: Collection) -> ChangeResult:
     """Write the active release anew without what was removed, and delete every other one from the disk."""
-    with _writing(around.folder, around.collection):
-        base = _base(around, None)
+    with _writing(collection.folder, collection.name):
+        base = _base(collection, None)
         if base is None:
-            raise ReleaseError(f"The collection {around.collection!r} has no index yet.")
-        everything = (entry for i in sorted(base.texts.ids()) if (entry := base.texts.entry(i)) is not None)
-        release = publish(around, None, Change(everything), Retention(keep=0, grace_s=0.0, only_active=True))
-    return Done(release.manifest.id, "removed", release.manifest.documents, release.manifest.chunks)
+            raise ReleaseError(f"The collection {collection.name!r} has no index yet.")
+        everything = (
+            entry for i in sorted(base.documents.ids()) if (entry := base.documents.entry(i)) is not None
+        )
+        release = publish(
+            collection, None, Change(everything), Retention(keep=0, grace_s=0.0, only_active=True)
+        )
+    return ChangeResult(release.manifest.id, "removed", release.manifest.documents, release.manifest.chunks)

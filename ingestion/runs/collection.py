@@ -1,4 +1,4 @@
-"""What a run or a change needs to know of a collection besides its sources."""
+"""A collection opened for changes."""
 
 import json
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from ingestion.scrub.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a run needs besides its sources."""
+class Collection:
+    """A collection with all that is needed to change it: its configuration, embedder, folders and vault."""
 
-    collection: str
+    name: str
     config: CollectionConfig
     embedder: Embedder
     data_dir: Path
@@ -28,7 +28,7 @@ class Surroundings:
     @property
     def folder(self) -> Path:
         """The collection's folder."""
-        return collection_folder(self.data_dir, self.collection)
+        return collection_folder(self.data_dir, self.name)
 
     @property
     def recipe(self) -> Recipe:

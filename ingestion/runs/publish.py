@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ingestion.releases.build import Change, build_release, prune
 from ingestion.releases.release import Release, point_to, releases
-from ingestion.runs.collection import Surroundings
+from ingestion.runs.collection import Collection
 from ingestion.runs.validate import refuse, validate
 from ingestion.search.milvus import MilvusIndex
 
@@ -19,25 +19,27 @@ class Retention:
 
 
 def publish(
-    around: Surroundings, base: Release | None, change: Change, retention: Retention = Retention()
+    collection: Collection, base: Release | None, change: Change, retention: Retention = Retention()
 ) -> Release:
     """Make a release and activate it. Call it with the collection's lock held.
 
     A release of a run is validated first; single documents are not, so that they are visible at once.
     Raises `ReleaseError` when the release isn't fit; the active one then stays.
     """
-    release = build_release(around.folder, around.collection, base, change, around.recipe)
+    release = build_release(collection.folder, collection.name, base, change, collection.recipe)
     if change.origin == "run":
-        refuse(release, validate(release, around.embedder, around.config, around.base))
+        refuse(release, validate(release, collection.embedder, collection.config, collection.base))
     milvus = (
-        MilvusIndex(around.config.index.milvus, around.collection) if around.config.index.milvus else None
+        MilvusIndex(collection.config.index.milvus, collection.name)
+        if collection.config.index.milvus
+        else None
     )
     if milvus is not None:
         milvus.put(release)
-    point_to(around.folder, release.manifest.id)
+    point_to(collection.folder, release.manifest.id)
     kept = {name: value for name in ("keep", "grace_s") if (value := getattr(retention, name)) is not None}
-    prune(around.folder, only_active=retention.only_active, pinned=around.pinned, **kept)
+    prune(collection.folder, only_active=retention.only_active, pinned=collection.pinned, **kept)
     if milvus is not None:
-        milvus.keep(sorted({name for one in releases(around.folder) for name in one.segments}))
+        milvus.keep(sorted({name for one in releases(collection.folder) for name in one.segments}))
         milvus.close()
     return release

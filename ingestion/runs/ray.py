@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ingestion.corpus import Source
-from ingestion.embed import Embedded, Embedder, load_embedder
+from ingestion.embed import Embedder, Embeddings, load_embedder
 from ingestion.errors import IngestionError, ScopeError
 from ingestion.prepare.preparer import Plan
-from ingestion.runs.workers import Failure, Inline, Result, embed_here
+from ingestion.runs.workers import Failure, InlineWorkers, Result, embed_here
 
 try:
     import ray
@@ -27,11 +27,11 @@ class _Preparing:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._engine = Inline()
+        self._workers = InlineWorkers()
 
     def work(self, source: Source) -> Result:
         """One source."""
-        return next(self._engine.prepare(self._plan, [source]))
+        return next(self._workers.prepare(self._plan, [source]))
 
 
 class _Embedding:
@@ -40,7 +40,7 @@ class _Embedding:
     def __init__(self, name: str) -> None:
         self._embedder = load_embedder(name, threads=1)
 
-    def work(self, texts: list[str]) -> Embedded:
+    def work(self, texts: list[str]) -> Embeddings:
         """One batch."""
         return next(embed_here(self._embedder, [texts]))
 
@@ -60,7 +60,7 @@ def _start() -> None:
             return
 
 
-class OnRay:
+class RayWorkers:
     """Connects to the cluster of `RAY_ADDRESS`, or starts one on this machine."""
 
     def __init__(self, workers: int = 0, *, embedder: str = "builtin") -> None:
@@ -80,10 +80,10 @@ class OnRay:
 
         yield from self._spread(lambda: _actor(_Preparing, plan), sources, lost)
 
-    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
+    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
         """On every worker; nothing is computed in this process."""
 
-        def lost(_: list[str], reason: str) -> Embedded:
+        def lost(_: list[str], reason: str) -> Embeddings:
             raise IngestionError(f"Embedding failed on a worker: {reason}")
 
         yield from self._spread(lambda: _actor(_Embedding, self._embedder), batches, lost)

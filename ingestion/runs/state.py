@@ -17,25 +17,25 @@ from typing import Any, Literal
 import numpy as np
 
 from ingestion.corpus import Chunk, Document, Flag, Source
-from ingestion.embed.values import Embedded, pack_codes, unpack_codes
-from ingestion.errors import LedgerError
+from ingestion.embed.values import Embeddings, pack_codes, unpack_codes
+from ingestion.errors import StateError
 from ingestion.index.segment import Entry, Vectors
 from ingestion.index.texts import dump, load_chunk, load_document
 
 Decision = Literal["waiting", "approved", "rejected"]
 _SCHEMA = """
 create table if not exists facts (name text primary key, value text not null) without rowid;
-create table if not exists outcomes (id text primary key, digest text not null, place text not null, recipe text not null,
+create table if not exists outcomes (id text primary key, digest text not null, source_name text not null, recipe text not null,
     kind text not null, detail text not null) without rowid;
 create table if not exists quarantine (document_id text not null, content text not null, state text not null,
     flags text not null, entry text not null, at text not null, run_id text not null, decided_by text not null,
     decided_at text not null, primary key (document_id, content)) without rowid;
-create table if not exists seen (id text primary key, place text not null) without rowid;
+create table if not exists seen (id text primary key, source_name text not null) without rowid;
 create table if not exists waiting (number integer primary key, source blob not null);
-create table if not exists validators (id text primary key, place text not null, validator text not null,
+create table if not exists validators (id text primary key, source_name text not null, validator text not null,
     digest text not null) without rowid;
 create table if not exists staged (id text primary key, digest text not null, recipe text not null, content text not null,
-    place text not null, beginning text not null, body text not null, bands text not null, dimension integer not null,
+    source_name text not null, beginning text not null, body text not null, bands text not null, dimension integer not null,
     vectors blob, codes blob) without rowid;
 create table if not exists staged_chunks (document_id text not null, ordinal integer not null, body text not null,
     primary key (document_id, ordinal)) without rowid;
@@ -57,7 +57,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class QuarantinedDocument:
     """A document in quarantine."""
 
     document_id: str
@@ -65,7 +65,7 @@ class Held:
     state: Decision
     flags: tuple[Flag, ...]
     title: str
-    place: str
+    source_name: str
     at: str
     run_id: str
     decided_by: str
@@ -73,7 +73,7 @@ class Held:
     groups: tuple[str, ...] = ()
 
 
-class Ledger:
+class RunState:
     """Open for one process at a time in one thread; several processes may have it open."""
 
     def __init__(self, folder: Path) -> None:
@@ -92,7 +92,7 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as exc:
-            raise LedgerError(
+            raise StateError(
                 f"The ledger {str(self._path)!r} cannot be used: {exc}. Check the disk's space and rights."
             ) from exc
 
@@ -137,24 +137,24 @@ class Ledger:
                 self._db.execute(f"delete from {table}")
             self._db.execute("delete from facts where name = 'staging'")
 
-    def see(self, document_id: str, place: str) -> str | None:
-        """Note that a place still has a document; the place that was seen to have it already, if any.
+    def see(self, document_id: str, source_name: str) -> str | None:
+        """Note that a source still has a document; the source that was seen to have it already, if any.
 
         Call it within a batch.
         """
-        found = self._rows("select place from seen where id = ?", (document_id,))
+        found = self._rows("select source_name from seen where id = ?", (document_id,))
         if found:
             return str(found[0][0])
-        self._db.execute("insert into seen values (?, ?)", (document_id, place))
+        self._db.execute("insert into seen values (?, ?)", (document_id, source_name))
         return None
 
     def has_seen(self, document_id: str) -> bool:
         """Whether this run met a document."""
         return bool(self._rows("select 1 from seen where id = ?", (document_id,)))
 
-    def places_seen(self) -> set[str]:
-        """The places of what this run met."""
-        return {place for (place,) in self._rows("select distinct place from seen")}
+    def sources_seen(self) -> set[str]:
+        """The sources of what this run met."""
+        return {source_name for (source_name,) in self._rows("select distinct source_name from seen")}
 
     def is_staged(self, document_id: str) -> bool:
         """Whether a document is staged, finished or not."""
@@ -173,13 +173,15 @@ class Ledger:
             number = found[0][0]
             source: Source = pickle.loads(found[0][1])
             if source.facts.get("validator"):
-                values = (source.id, source.place, source.facts["validator"], source.digest)
+                values = (source.id, source.source_name, source.facts["validator"], source.digest)
                 self._db.execute("insert or replace into validators values (?, ?, ?, ?)", values)
             yield source
 
-    def validators(self, place: str) -> dict[str, tuple[str, str]]:
-        """What pages of a place said of themselves the last time, and their digests."""
-        rows = self._rows("select id, validator, digest from validators where place = ?", (place,))
+    def validators(self, source_name: str) -> dict[str, tuple[str, str]]:
+        """What pages of a source said of themselves the last time, and their digests."""
+        rows = self._rows(
+            "select id, validator, digest from validators where source_name = ?", (source_name,)
+        )
         return {document_id: (validator, digest) for document_id, validator, digest in rows}
 
     def staged_digest(self, document_id: str) -> tuple[str, str] | None:
@@ -188,7 +190,7 @@ class Ledger:
         found = self._rows(query, (document_id,))
         return (str(found[0][0]), str(found[0][1])) if found else None
 
-    def finish(self, document_id: str, embedded: Embedded) -> None:
+    def finish(self, document_id: str, embedded: Embeddings) -> None:
         """Give a staged document its vectors and codes. Call it within a batch."""
         blob = embedded.vectors.astype(np.float32).tobytes()
         values = (blob, pack_codes(embedded.codes), embedded.vectors.shape[1], document_id)
@@ -215,7 +217,7 @@ class Ledger:
                 document.digest,
                 document.recipe,
                 document.content,
-                document.place,
+                document.source_name,
                 beginning,
                 dump(document),
                 json.dumps(entry.bands),
@@ -277,11 +279,11 @@ class Ledger:
         for (text,) in self._rows(query, (least,)):
             yield [i for (i,) in self._rows("select id from staged where beginning = ? order by id", (text,))]
 
-    def staged_by_place(self) -> dict[str, list[str]]:
-        """Ids of staged documents by place."""
+    def staged_by_source(self) -> dict[str, list[str]]:
+        """Ids of staged documents by source."""
         found: dict[str, list[str]] = {}
-        for place, document_id in self._rows("select place, id from staged order by id"):
-            found.setdefault(place, []).append(document_id)
+        for source_name, document_id in self._rows("select source_name, id from staged order by id"):
+            found.setdefault(source_name, []).append(document_id)
         return found
 
     # What became of documents that are not in the index.
@@ -292,21 +294,21 @@ class Ledger:
         found = self._rows(query, (document_id,))
         return Outcome(*found[0]) if found else None
 
-    def note(self, document_id: str, place: str, outcome: Outcome) -> None:
+    def note(self, document_id: str, source_name: str, outcome: Outcome) -> None:
         """Remember what became of a document. Call it within a batch, or pay for one."""
         self._db.execute(
             "insert or replace into outcomes values (?, ?, ?, ?, ?, ?)",
-            (document_id, outcome.digest, place, outcome.recipe, outcome.kind, outcome.detail),
+            (document_id, outcome.digest, source_name, outcome.recipe, outcome.kind, outcome.detail),
         )
 
     def settle(self, document_id: str) -> None:
         """Forget what became of a document: it is in the index now, or gone."""
         self._db.execute("delete from outcomes where id = ?", (document_id,))
 
-    def outcomes(self, place: str | None = None) -> dict[str, Outcome]:
-        """All outcomes, or those of a place, by document."""
+    def outcomes(self, source_name: str | None = None) -> dict[str, Outcome]:
+        """All outcomes, or those of a source, by document."""
         query = "select id, kind, detail, digest, recipe from outcomes"
-        where, values = (" where place = ?", (place,)) if place is not None else ("", ())
+        where, values = (" where source_name = ?", (source_name,)) if source_name is not None else ("", ())
         rows = self._rows(f"{query}{where} order by id", values)
         return {i: Outcome(kind, detail, digest, recipe) for i, kind, detail, digest, recipe in rows}
 
@@ -342,7 +344,7 @@ class Ledger:
         query = "select 1 from quarantine where document_id = ? and state = 'approved'"
         return bool(self._rows(query, (document_id,)))
 
-    def held(self, state: Decision | None = "waiting") -> list[Held]:
+    def held(self, state: Decision | None = "waiting") -> list[QuarantinedDocument]:
         """Documents in quarantine, the oldest first."""
         query = "select document_id, content, state, flags, entry, at, run_id, decided_by, decided_at from quarantine"
         where, values = (" where state = ?", (state,)) if state else ("", ())
@@ -351,8 +353,19 @@ class Ledger:
             document = load_document(json.loads(row[4])["document"])
             flags = tuple(Flag(**flag) for flag in json.loads(row[3]))
             name, content, stands, _, _, at, run_id, by, decided_at = row
-            held = (name, content, stands, flags, document.title, document.place, at, run_id, by, decided_at)
-            found.append(Held(*held, document.groups))
+            held = (
+                name,
+                content,
+                stands,
+                flags,
+                document.title,
+                document.source_name,
+                at,
+                run_id,
+                by,
+                decided_at,
+            )
+            found.append(QuarantinedDocument(*held, document.groups))
         return found
 
     def held_entry(self, document_id: str) -> Entry | None:

@@ -58,37 +58,37 @@ def validate(release: Release, embedder: Embedder, config: CollectionConfig, bas
             f" {config.index.least_golden:.0%}. Missed: {list(missed[:3])}."
         )
     found = Validation(datetime.now(UTC).isoformat(), recall, same, golden, missed, tuple(problems))
-    write_atomically(release.place / VALIDATION, json.dumps(asdict(found), indent=1))
+    write_atomically(release.folder / VALIDATION, json.dumps(asdict(found), indent=1))
     return found
 
 
 def _sample(release: Release, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    places = release.index.places(EVERYTHING)
-    chosen = np.random.default_rng(0).choice(len(places), min(count, len(places)), replace=False)
-    return places[np.sort(chosen)]
+    positions = release.index.positions(EVERYTHING)
+    chosen = np.random.default_rng(0).choice(len(positions), min(count, len(positions)), replace=False)
+    return positions[np.sort(chosen)]
 
 
 def _recall(release: Release) -> float:
     """Of stored vectors, slightly moved, as questions; against exact search over all segments."""
-    if release.coarse is None:
+    if release.ivf is None:
         return 1.0
     vectors = release.index.vectors(_sample(release, _SAMPLE))
     moved = vectors + np.random.default_rng(1).normal(0, 0.01, vectors.shape).astype(np.float32)
     shares = []
     for vector in moved:
-        found = release.index.near(vector, _DEPTH, EVERYTHING)[0]
-        exact = release.index.near_exactly(vector, _DEPTH, EVERYTHING)[0]
+        found = release.index.search_dense(vector, _DEPTH, EVERYTHING)[0]
+        exact = release.index.search_dense_exactly(vector, _DEPTH, EVERYTHING)[0]
         shares.append(len(np.intersect1d(found, exact)) / max(1, len(exact)))
     return float(np.mean(shares)) if shares else 1.0
 
 
 def _same_model(release: Release, embedder: Embedder) -> float:
     """The median cosine of stored vectors with those that the embedder makes of the same texts."""
-    places = _sample(release, _EMBEDDED)
-    if not len(places):
+    positions = _sample(release, _EMBEDDED)
+    if not len(positions):
         return 1.0
-    texts = [chunk.embedded_text for chunk in release.chunks(places)]
-    return float(np.median((release.index.vectors(places) * embedder.embed(texts)).sum(axis=1)))
+    texts = [chunk.embedded_text for chunk in release.chunks(positions)]
+    return float(np.median((release.index.vectors(positions) * embedder.embed(texts)).sum(axis=1)))
 
 
 def _golden(

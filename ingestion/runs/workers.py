@@ -20,10 +20,10 @@ from typing import Protocol
 import numpy as np
 
 from ingestion.corpus import Source
-from ingestion.embed import Embedded, Embedder
+from ingestion.embed import Embedder, Embeddings
 from ingestion.embed.values import without_tokens
 from ingestion.errors import IngestionError, SourceError
-from ingestion.prepare.preparer import Plan, Prepared, Preparer
+from ingestion.prepare.preparer import Plan, PreparedDocument, Preparer
 
 # A document gets a minute, and a second more for every 100 kB.
 _BASE_S, _BYTES_PER_S = 60.0, 100_000
@@ -39,17 +39,17 @@ class Failure:
     reason: str
 
 
-Result = tuple[Source, Prepared | Failure]
+Result = tuple[Source, PreparedDocument | Failure]
 
 
-class Engine(Protocol):
+class Workers(Protocol):
     """Spreads the two costly stages. Both keep the order of what they are given."""
 
     def prepare(self, plan: Plan, sources: Iterable[Source]) -> Iterator[Result]:
         """Prepare sources. One that can't be prepared is a `Failure`."""
         ...
 
-    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
+    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
         """Vectors and token codes of each batch of texts."""
         ...
 
@@ -58,12 +58,12 @@ class Engine(Protocol):
         ...
 
 
-def texts_of(group: Sequence[Prepared]) -> list[str]:
+def texts_of(group: Sequence[PreparedDocument]) -> list[str]:
     """What is embedded of a group."""
     return [chunk.embedded_text for one in group for chunk in one.chunks]
 
 
-class Inline:
+class InlineWorkers:
     """Everything in this process: for tests and for a few trusted documents."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Inline:
         for source in sources:
             yield source, _attempt(self._preparers[key], source)
 
-    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
+    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
         """One batch after the other."""
         yield from embed_here(embedder, batches)
 
@@ -85,14 +85,14 @@ class Inline:
         """Nothing was started."""
 
 
-def embed_here(embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
+def embed_here(embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
     """Embed batches with an embedder of this process."""
     for texts in batches:
         none = without_tokens(np.empty((0, embedder.dimension), np.float32))
         yield embedder.encode(texts) if texts else none
 
 
-def _attempt(preparer: Preparer, source: Source) -> Prepared | Failure:
+def _attempt(preparer: Preparer, source: Source) -> PreparedDocument | Failure:
     try:
         return preparer.prepare(source)
     except SourceError as exc:
@@ -121,7 +121,7 @@ def allowance_s(source: Source) -> float:
     return _BASE_S + source.size_bytes / _BYTES_PER_S
 
 
-class Local:
+class LocalWorkers:
     """Child processes of this machine prepare, this process embeds."""
 
     def __init__(self, workers: int = 0, *, time_factor: float = 1.0) -> None:
@@ -157,7 +157,7 @@ class Local:
                 for number, result in self._collect():
                     done[number] = result
 
-    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embedded]:
+    def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
         """In this process; the embedder uses every core by itself."""
         yield from embed_here(embedder, batches)
 

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ingestion.config import Action, PiiPolicy
-from ingestion.scrub.names import Named, NameFinder, load_names
+from ingestion.scrub.names import NameFinder, NameSpan, load_names
 from ingestion.scrub.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Scrubbed:
+class ScrubbedText:
     """A text with masks such as `<EMAIL_ADDRESS>`, and how many of each type were found.
 
     `blocked` are the types for which the policy keeps the whole document out; `originals` maps
@@ -185,7 +185,7 @@ class Scrubber:
             waiting = again
         return [sorted(one, key=lambda finding: finding.start) for one in found]
 
-    def _finding(self, named: Named) -> Finding | None:
+    def _finding(self, named: NameSpan) -> Finding | None:
         label: str = _MODEL_ENTITY.get(named.label, named.label)
         score: float = named.score
         if label not in self._named:
@@ -254,18 +254,18 @@ class Scrubber:
                 taken.append(Finding(result.entity_type, result.start, result.end, float(result.score)))
         return taken
 
-    def scrub(self, text: str) -> Scrubbed:
+    def scrub(self, text: str) -> ScrubbedText:
         """Apply the policy to what `find` finds. Scrubbing a scrubbed text changes nothing."""
         return self.scrub_all([text])[0]
 
     def scrub_all(
         self, texts: Sequence[str], *, keep_originals: bool = False, with_names: bool = True
-    ) -> list[Scrubbed]:
+    ) -> list[ScrubbedText]:
         """The same for several texts."""
         found = self.find_all(texts, with_names=with_names)
         return [self._apply(text, one, keep_originals) for text, one in zip(texts, found, strict=True)]
 
-    def _apply(self, text: str, findings: Sequence[Finding], keep_originals: bool) -> Scrubbed:
+    def _apply(self, text: str, findings: Sequence[Finding], keep_originals: bool) -> ScrubbedText:
         parts: list[str] = []
         originals: dict[str, str] = {}
         position = 0
@@ -281,7 +281,7 @@ class Scrubber:
         parts.append(text[position:])
         counts = Counter(finding.entity for finding in findings)
         blocked = frozenset(e for e in counts if self._policy.action_of(e) == "block")
-        return Scrubbed("".join(parts), counts, blocked, originals)
+        return ScrubbedText("".join(parts), counts, blocked, originals)
 
     def stand_in(self, entity: str, value: str) -> str | None:
         """What replaces a value of a type; None when it stays."""

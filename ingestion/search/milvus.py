@@ -16,7 +16,7 @@ from ingestion.filter import Compare, Every, Filter, Not, Some
 from ingestion.index import OTHER
 from ingestion.index.lexical import Floats, key_of, terms
 from ingestion.index.segment import Segment, Vectors
-from ingestion.releases.candidates import K1, B, Places, Words
+from ingestion.releases.candidates import K1, B, Positions, Words
 from ingestion.releases.release import Release
 from ingestion.view import View
 
@@ -117,7 +117,7 @@ class MilvusIndex:
 
 
 class MilvusSearcher:
-    """Proposes places of one release."""
+    """Proposes positions of one release."""
 
     def __init__(self, client: Any, name: str, release: Release) -> None:
         self._client = client
@@ -128,21 +128,21 @@ class MilvusSearcher:
         if len(release.dead):
             self._scope += f" and row not in {release.dead.tolist()}"
 
-    def near(self, vector: Vectors, limit: int, view: View) -> tuple[Places, Floats]:
-        """Places and cosines of the nearest to a vector of shape `(dimension,)`, best first."""
+    def search_dense(self, vector: Vectors, limit: int, view: View) -> tuple[Positions, Floats]:
+        """Positions and cosines of the nearest to a vector of shape `(dimension,)`, best first."""
         found = self._search("vector", vector.tolist(), limit, view)
         scores = np.array([hit["distance"] for hit in found], np.float32)
-        return self._places(found), scores
+        return self._positions(found), scores
 
-    def worded(self, words: Words, limit: int) -> Places:
-        """Places with the best scores for some words, best first."""
+    def search_lexical(self, words: Words, limit: int) -> Positions:
+        """Positions with the best scores for some words, best first."""
         if not len(words.keys):
             return np.empty(0, np.int64)
         text = " ".join(f"k{key:016x}" for key in words.keys.tolist())
         found = self._search("sparse", text, limit, words.view)
         # Milvus also returns passages that hold none of the words.
-        places = self._places(found)
-        held: Places = places[words.at(places) > 0]
+        positions = self._positions(found)
+        held: Positions = positions[words.at(positions) > 0]
         return held
 
     def _search(self, field: str, query: object, limit: int, view: View) -> list[dict[str, Any]]:
@@ -157,7 +157,7 @@ class MilvusSearcher:
         )[0]
         return found
 
-    def _places(self, found: Sequence[dict[str, Any]]) -> Places:
+    def _positions(self, found: Sequence[dict[str, Any]]) -> Positions:
         hits = (hit["entity"] for hit in found)
         return np.array([self._offsets[hit["segment"]] + hit["position"] for hit in hits], np.int64)
 

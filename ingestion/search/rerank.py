@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.embed import LateHead, Question
+from ingestion.embed import EncodedQuestion, LateHead
 from ingestion.errors import EmbedderError
-from ingestion.releases.candidates import LocalIndex, Places
+from ingestion.releases.candidates import LocalIndex, Positions
 
 Floats = npt.NDArray[np.float32]
 _BATCH = 32
@@ -54,12 +54,12 @@ def load_reranker(name: str) -> Reranker:
 
 
 def late_scores(
-    head: LateHead | None, index: LocalIndex, question: Question, places: Places
+    head: LateHead | None, index: LocalIndex, question: EncodedQuestion, positions: Positions
 ) -> Floats | None:
     """Late interaction between a question and some passages; None where the model or the index has none."""
-    if head is None or not len(question.tokens) or not len(places):
+    if head is None or not len(question.tokens) or not len(positions):
         return None
-    codes = index.codes(places)
+    codes = index.codes(positions)
     known = [one for one in codes if one is not None and len(one)]
     if len(known) < len(codes):
         return None

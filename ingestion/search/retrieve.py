@@ -11,8 +11,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingestion.corpus import Chunk, Hit
-from ingestion.embed import LateHead, Question
-from ingestion.releases.candidates import Places
+from ingestion.embed import EncodedQuestion, LateHead
+from ingestion.releases.candidates import Positions
 from ingestion.releases.release import Release
 from ingestion.search.rerank import Reranker, late_scores
 from ingestion.text.language import guess_language
@@ -71,7 +71,7 @@ class Query:
     """A question as it is searched for; `hints` are further words for the lexical index alone."""
 
     text: str
-    question: Question
+    question: EncodedQuestion
     hints: str = ""
 
 
@@ -86,9 +86,9 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Places with the scores of every stage, the best first."""
+    """Positions with the scores of every stage, the best first."""
 
-    places: Places
+    positions: Positions
     final: Floats
     stages: Mapping[str, Floats]
 
@@ -110,7 +110,7 @@ def retrieve(
     found = _candidates(release, query, settings, view, tools)
     if found is None:
         return []
-    return _tidy(release, found, settings)
+    return _diversify(release, found, settings)
 
 
 def _candidates(
@@ -119,21 +119,21 @@ def _candidates(
     limit = max(settings.candidates, settings.top_k)
     vector = query.question.vector
     words = release.index.words(f"{query.text} {query.hints}", view)
-    places: Places = np.empty(0, np.int64)
+    positions: Positions = np.empty(0, np.int64)
     if settings.mode != "lexical":
-        places, _ = release.searcher.near(vector, limit, view)
+        positions, _ = release.searcher.search_dense(vector, limit, view)
     if settings.mode != "dense":
-        places = np.union1d(places, release.searcher.worded(words, limit))
-    if not len(places):
+        positions = np.union1d(positions, release.searcher.search_lexical(words, limit))
+    if not len(positions):
         return None
-    cosines, bm25 = release.index.cosines(vector, places), words.at(places)
+    cosines, bm25 = release.index.cosines(vector, positions), words.at(positions)
     is_known = _is_known(release, query.text, tools)
     weight = _weight(settings, is_known=is_known)
     fused = weight * _scale(cosines) + (1 - weight) * _scale(bm25, floor=0.0)
     order = np.argsort(-fused, kind="stable")
     stages = {"dense": cosines[order], "lexical": bm25[order], "fused": fused[order]}
-    first = _Candidates(places[order], fused[order], stages)
-    return _look_again(release, query, first, settings, tools, is_known=is_known)
+    first = _Candidates(positions[order], fused[order], stages)
+    return _rerank(release, query, first, settings, tools, is_known=is_known)
 
 
 def _weight(settings: RetrievalSettings, *, is_known: bool) -> float:
@@ -150,7 +150,7 @@ def _is_known(release: Release, text: str, tools: Tools) -> bool:
     return guess_language(text, declared) in tools.languages
 
 
-def _look_again(
+def _rerank(
     release: Release,
     query: Query,
     found: _Candidates,
@@ -161,7 +161,7 @@ def _look_again(
 ) -> _Candidates:
     """The best candidates in a new order; the others keep theirs behind them."""
     depth = max(settings.rerank_depth, settings.top_k)
-    top = found.places[:depth]
+    top = found.positions[:depth]
     scores: Floats | None = None
     if settings.rerank == "late":
         # Token vectors of a language that the model doesn't know are no better than its sentence vectors.
@@ -180,7 +180,7 @@ def _look_again(
     again = np.full(len(final), np.nan, np.float32)
     again[:depth] = scores
     stages = {name: values[order] for name, values in {**found.stages, "rerank": again}.items()}
-    return _Candidates(found.places[order], final[order], stages)
+    return _Candidates(found.positions[order], final[order], stages)
 
 
 def _scale(scores: Floats, *, floor: float | None = None) -> Floats:
@@ -192,15 +192,15 @@ def _scale(scores: Floats, *, floor: float | None = None) -> Floats:
 # What is shown.
 
 
-def _tidy(release: Release, found: _Candidates, settings: RetrievalSettings) -> list[Hit]:
+def _diversify(release: Release, found: _Candidates, settings: RetrievalSettings) -> list[Hit]:
     """The first passages without copies, neighbours joined, no document before its turn."""
     shown: list[Hit] = []
     waiting: list[Hit] = []
     said: list[frozenset[str]] = []
     counts: Counter[str] = Counter()
     batch = 2 * settings.top_k
-    for begin in range(0, len(found.places), batch):
-        chunks = release.chunks(found.places[begin : begin + batch])
+    for begin in range(0, len(found.positions), batch):
+        chunks = release.chunks(found.positions[begin : begin + batch])
         for number, chunk in enumerate(chunks, start=begin):
             scores = {name: float(v[number]) for name, v in found.stages.items() if v[number] == v[number]}
             hit = Hit(chunk, float(found.final[number]), scores)
@@ -225,7 +225,7 @@ def _join(release: Release, shown: list[Hit], hit: Hit) -> bool:
         before, after = sorted((other.chunk, chunk), key=lambda one: one.start)
         if not _are_neighbours(before, after) or len(other.joined) >= _MOST_JOINED - 1:
             continue
-        text = release.texts.passage(chunk.document_id, before.start, after.end)
+        text = release.documents.passage(chunk.document_id, before.start, after.end)
         both = replace(other.chunk, text=text, start=before.start, end=after.end, page=before.page)
         shown[number] = replace(other, chunk=both, joined=(*other.joined, chunk.id))
         return True

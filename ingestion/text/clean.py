@@ -26,7 +26,7 @@ _REPEATS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class CleanText:
     """Clean blocks, invisible text that was carried by tag characters, and how many characters went."""
 
     blocks: tuple[Block, ...]
@@ -59,7 +59,7 @@ def clean_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
     return clean(blocks).blocks
 
 
-def clean(blocks: Iterable[Block]) -> Cleaned:
+def clean(blocks: Iterable[Block]) -> CleanText:
     """Clean every block, drop what is empty and what is repeated on page after page."""
     kept: list[Block] = []
     hidden: list[str] = []
@@ -72,7 +72,7 @@ def clean(blocks: Iterable[Block]) -> Cleaned:
         block = clean_block(block)
         if block.text.strip():
             kept.append(block)
-    return Cleaned(tuple(_without_running_lines(kept)), tuple(filter(str.strip, hidden)), invisible)
+    return CleanText(tuple(_without_running_lines(kept)), tuple(filter(str.strip, hidden)), invisible)
 
 
 def tagged_text(text: str) -> str:

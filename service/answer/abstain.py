@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingestion.corpus import Hit
-from service.answer.sentences import Scored
+from service.answer.sentences import SentenceScores
 
 # Logistic regression on the demo's cases, half of CLAPNQ's (dev) and XQuAD's, see `python -m evals calibrate`: largest
 # cosine of a passage, cosine and score of the best sentence, share of the question's words in all passages, and log odds
@@ -28,7 +28,7 @@ class Relevance:
     answers: float
 
 
-def judge(hits: Sequence[Hit], scored: Scored, answers: float) -> Relevance:
+def answerability(hits: Sequence[Hit], scored: SentenceScores, answers: float) -> Relevance:
     """Judge the hits of a question by their scored sentences and the probability that the best one answers."""
     if not hits or not scored.sentences:
         return Relevance(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)

@@ -17,7 +17,7 @@ from service.scope import Assistant, Variant
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class AnswerRequest:
     """A question as the API understood it."""
 
     assistant: str
@@ -48,7 +48,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class SearchText:
     """What is searched for, and words for the lexical index alone. Names are in clear here and nowhere else:
     they are neither recorded nor logged nor generated from."""
 
@@ -61,12 +61,12 @@ class Answering:
     """An answer in the making."""
 
     id: str
-    ask: Ask
+    ask: AnswerRequest
     assistant: Assistant
     variant_name: str
     variant: Variant
     question: str
-    sought: Sought
+    search_text: SearchText
     history: tuple[Message, ...]
     release: Release
     started: float

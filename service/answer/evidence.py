@@ -10,21 +10,21 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ingestion.corpus import Hit
-from ingestion.embed import Question
+from ingestion.embed import EncodedQuestion
 from ingestion.releases.release import Release
 from ingestion.search.retrieve import Query, RetrievalSettings, retrieve
 from ingestion.view import EVERYTHING, View
-from service.answer.abstain import Relevance, judge
+from service.answer.abstain import Relevance, answerability
 from service.answer.sentences import Sentence, SentenceScorer
 from service.corpus.embedders import Embedders
 from service.guard.chain import Verdict
-from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.retrieved import vet
 from service.scope.policy import Rule
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHits:
     """The hits of a query, the best first, the release they come from, and seconds by stage."""
 
     hits: tuple[Hit, ...]
@@ -54,7 +54,7 @@ class _Waiting:
     settings: RetrievalSettings
     rules: dict[str, Rule] | None
     is_weighed: bool
-    future: asyncio.Future[Found | Evidence]
+    future: asyncio.Future[SearchHits | Evidence]
 
 
 class EvidenceFinder:
@@ -67,7 +67,7 @@ class EvidenceFinder:
         self,
         embedders: Embedders,
         scorer: SentenceScorer,
-        pairs: PairJudge,
+        pairs: CrossEncoder,
         executor: Executor,
         *,
         max_batch: int = 32,
@@ -88,11 +88,11 @@ class EvidenceFinder:
         hints: str = "",
         view: View = EVERYTHING,
         rules: dict[str, Rule] | None = None,
-    ) -> Found:
+    ) -> SearchHits:
         """The hits of a query within a view. `hints` are words for the lexical index alone; `rules` are the guards of
         the retrieved zone."""
         found = await self._ask(release, query, settings, hints, view, rules, is_weighed=False)
-        assert isinstance(found, Found)
+        assert isinstance(found, SearchHits)
         return found
 
     async def find(
@@ -119,9 +119,9 @@ class EvidenceFinder:
         rules: dict[str, Rule] | None,
         *,
         is_weighed: bool,
-    ) -> Found | Evidence:
+    ) -> SearchHits | Evidence:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Found | Evidence] = loop.create_future()
+        future: asyncio.Future[SearchHits | Evidence] = loop.create_future()
         self._waiting.append(_Waiting(query, hints, release, view, settings, rules, is_weighed, future))
         if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._drain())
@@ -159,14 +159,16 @@ class EvidenceFinder:
                         _settle, waiting.future, self._tried(waiting, question, embed_s)
                     )
 
-    def _tried(self, waiting: _Waiting, question: Question, embed_s: float) -> Found | Evidence | Exception:
+    def _tried(
+        self, waiting: _Waiting, question: EncodedQuestion, embed_s: float
+    ) -> SearchHits | Evidence | Exception:
         """A question that fails takes no other with it."""
         try:
             return self._one(waiting, question, embed_s)
         except Exception as exc:  # noqa: BLE001 - raised again where it is waited for
             return exc
 
-    def _one(self, waiting: _Waiting, question: Question, embed_s: float) -> Found | Evidence:
+    def _one(self, waiting: _Waiting, question: EncodedQuestion, embed_s: float) -> SearchHits | Evidence:
         begun = time.perf_counter()
         release, view = waiting.release, waiting.view
         query = Query(waiting.query, question, waiting.hints)
@@ -174,12 +176,12 @@ class EvidenceFinder:
         searched = time.perf_counter()
         timings = {"embed": embed_s, "search": searched - begun}
         if not waiting.is_weighed:
-            return Found(hits, release, timings, verdicts)
+            return SearchHits(hits, release, timings, verdicts)
         embedder = self._embedders.of(release)
         scored = self._scorer.score(waiting.query, question.vector, hits, release, view, embedder)
         # The question as it was asked, beside the best passage; most of the time of a second look.
         answers = self._pairs.answers(waiting.query, [hits[0].chunk.embedded_text]) if hits else 0.0
-        relevance = judge(hits, scored, answers)
+        relevance = answerability(hits, scored, answers)
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
 
@@ -190,16 +192,18 @@ class EvidenceFinder:
         hits = retrieve(release, query, settings, waiting.view, tools)
         if not waiting.rules or not hits:
             return tuple(hits), ()
-        vetted = vet(hits, waiting.rules, release.texts.trust)
+        vetted = vet(hits, waiting.rules, release.documents.trust)
         lost = len(hits) - len(vetted.hits)
         if not lost:
             return vetted.hits, vetted.verdicts
         more = settings.model_copy(update={"top_k": min(settings.top_k + 2 * lost, 50)})
-        again = vet(retrieve(release, query, more, waiting.view, tools), waiting.rules, release.texts.trust)
+        again = vet(
+            retrieve(release, query, more, waiting.view, tools), waiting.rules, release.documents.trust
+        )
         return again.hits[: settings.top_k], again.verdicts
 
 
-def _settle(future: asyncio.Future[Found | Evidence], result: Found | Evidence | Exception) -> None:
+def _settle(future: asyncio.Future[SearchHits | Evidence], result: SearchHits | Evidence | Exception) -> None:
     if future.done():
         return
     if isinstance(result, Exception):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ingestion.releases.release import Release
 from service import metrics
-from service.answer.answering import Answering, Ask, Reply, Sought, count, record_of, reply_of
+from service.answer.answering import Answering, AnswerRequest, Reply, SearchText, count, record_of, reply_of
 from service.answer.cite import cite, readable
 from service.answer.evidence import Evidence, EvidenceFinder
 from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
@@ -24,8 +24,8 @@ from service.errors import (
     InvalidRequestError,
     UnknownModelError,
 )
-from service.guard.build import AssistantGuards, Told
-from service.guard.output import Notice, OutputGuards, Released
+from service.guard.build import AnswerContext, AssistantGuards
+from service.guard.output import Notice, OutputGuards, OutputPiece
 from service.ids import uuid7
 from service.logs import get_logger
 from service.scope import Sampling, Scope
@@ -45,7 +45,7 @@ class Releases(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Dependencies:
     """What the pipeline is made of. `generators` by name: `extractive`, and `openai` when there is one."""
 
     scope: Scope
@@ -56,7 +56,7 @@ class Parts:
     record: Callable[[dict[str, Any]], None]
     sign: Callable[[str], str]
     max_question_chars: int
-    sought: Mapping[str, Callable[[str], Sought]] = field(default_factory=dict)
+    search_text: Mapping[str, Callable[[str], SearchText]] = field(default_factory=dict)
     completer: Completer | None = None
     canary: str = ""
 
@@ -64,11 +64,11 @@ class Parts:
 class AnswerPipeline:
     """Answers questions. `begin` refuses what can't be answered; `stream` answers."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Dependencies) -> None:
         self._parts = parts
         self._scope_digest = parts.scope.digest
 
-    async def begin(self, ask: Ask) -> Answering:
+    async def begin(self, ask: AnswerRequest) -> Answering:
         """Check the question and choose the way. Raises `InvalidRequestError`, `NotReadyError`."""
         started = time.perf_counter()
         assistant = self._parts.scope.assistants.get(ask.assistant)
@@ -99,7 +99,7 @@ class AnswerPipeline:
             variant_name=name,
             variant=variant,
             question=screened.question,
-            sought=self._sought(ask.assistant, question, screened.question),
+            search_text=self._search_text(ask.assistant, question, screened.question),
             history=screened.history,
             release=self._parts.live.current(assistant.collection, variant.release),
             started=started,
@@ -110,9 +110,9 @@ class AnswerPipeline:
         answer.timings["guard_input_s"] = answer.since()
         return answer
 
-    def _sought(self, assistant: str, question: str, safe_question: str) -> Sought:
-        seek = self._parts.sought.get(assistant)
-        return seek(question) if seek else Sought(safe_question)
+    def _search_text(self, assistant: str, question: str, safe_question: str) -> SearchText:
+        scrub_query = self._parts.search_text.get(assistant)
+        return scrub_query(question) if scrub_query else SearchText(safe_question)
 
     async def _judge(self, answer: Answering, question: str) -> None:
         """What the models say of the question; nothing is asked of them when the rules have refused it."""
@@ -125,8 +125,8 @@ class AnswerPipeline:
         earlier = [m["content"] for m in answer.history if m["role"] == "user"]
         judged = await guards.judge([question, *earlier])
         answer.verdicts += judged.verdicts
-        answer.is_extractive = judged.stand == "degrade"
-        if judged.stand == "block":
+        answer.is_extractive = judged.disposition == "degrade"
+        if judged.disposition == "block":
             self._refuse(answer)
 
     @staticmethod
@@ -191,8 +191,8 @@ class AnswerPipeline:
         """What is searched for: the question, made to stand alone where it leans on the conversation."""
         earlier = [m["content"] for m in answer.history if m["role"] == "user"]
         mode = answer.variant.rewrite
-        if mode == "none" or not earlier or not is_follow_up(answer.sought.text):
-            return without_masks(answer.sought.text)
+        if mode == "none" or not earlier or not is_follow_up(answer.search_text.text):
+            return without_masks(answer.search_text.text)
         completer = self._parts.completer if mode == "auto" else None
         if completer is not None and answer.variant.generator != "extractive":
             begun = answer.since()
@@ -201,7 +201,7 @@ class AnswerPipeline:
             answer.timings["rewrite_s"] = answer.since() - begun
             if written:
                 return written
-        return standalone(answer.sought.text, earlier)
+        return standalone(answer.search_text.text, earlier)
 
     async def _find(self, answer: Answering) -> None:
         query = await self._query(answer)
@@ -211,7 +211,7 @@ class AnswerPipeline:
         begun = answer.since()
         rules = self._parts.guards[answer.ask.assistant].policy.retrieved
         answer.evidence = await self._parts.finder.find(
-            answer.release, query, settings, answer.sought.hints, answer.ask.view, rules
+            answer.release, query, settings, answer.search_text.hints, answer.ask.view, rules
         )
         answer.verdicts += answer.evidence.verdicts
         answer.timings["retrieve_s"] = answer.since() - begun
@@ -246,11 +246,11 @@ class AnswerPipeline:
                     answer.prompt_tokens = event.prompt_tokens
                     answer.completion_tokens = event.completion_tokens
                 else:
-                    for piece in self._told(answer, await guard.feed(begins.take(event.text))):
+                    for piece in self._released(answer, await guard.feed(begins.take(event.text))):
                         yield piece
                     if guard.stopped:
                         break
-        for piece in self._told(answer, await guard.end(begins.rest())):
+        for piece in self._released(answer, await guard.end(begins.rest())):
             yield piece
         answer.verdicts += guard.verdicts
         answer.timings["generate_s"] = answer.since() - begun
@@ -278,7 +278,7 @@ class AnswerPipeline:
             return [answer.text]
         return []
 
-    def _told(self, answer: Answering, released: Released) -> list[str | Notice]:
+    def _released(self, answer: Answering, released: OutputPiece) -> list[str | Notice]:
         """Text to send and notices, in this order."""
         pieces: list[str | Notice] = []
         # White space alone begins no answer.
@@ -307,8 +307,8 @@ class AnswerPipeline:
 
     def _output_guards(self, answer: Answering, evidence: Evidence) -> OutputGuards:
         conversation = (answer.question, *(m["content"] for m in answer.history))
-        told = Told(evidence.hits, conversation, answer.ask.groups, answer.originals)
-        return self._parts.guards[answer.ask.assistant].output(told)
+        context = AnswerContext(evidence.hits, conversation, answer.ask.groups, answer.originals)
+        return self._parts.guards[answer.ask.assistant].output(context)
 
     async def _events(self, answer: Answering, task: Task) -> AsyncGenerator[Event, None]:
         """The generator's events; the extractive generator's when the server fails before it began."""

@@ -71,12 +71,12 @@ Keep its language and its meaning. Reply with the question alone, on one line. N
 
 def render_rewrite(question: str, history: Sequence[Message]) -> list[Message]:
     """Chat messages that ask for a question which stands alone."""
-    told = "\n".join(f"{message['role']}: {_harmless(message['content'])}" for message in history)
+    context = "\n".join(f"{message['role']}: {_harmless(message['content'])}" for message in history)
     return [
         {"role": "system", "content": _REWRITE},
         {
             "role": "user",
-            "content": f"{told}\nuser: {_harmless(question)}\n\nThe question that stands alone:",
+            "content": f"{context}\nuser: {_harmless(question)}\n\nThe question that stands alone:",
         },
     ]
 

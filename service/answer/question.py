@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from service.answer.answering import Ask
+from service.answer.answering import AnswerRequest
 from service.answer.prompts import Message
 from service.errors import InvalidRequestError
 from service.guard.chain import Verdict
@@ -18,7 +18,7 @@ class Conversation:
     verdicts: list[Verdict]
 
 
-def question_of(ask: Ask, most_chars: int) -> str:
+def question_of(ask: AnswerRequest, most_chars: int) -> str:
     """The last message. Raises `InvalidRequestError` when it is none, empty or longer than `most_chars`."""
     if not ask.messages or ask.messages[-1]["role"] != "user":
         raise InvalidRequestError(
@@ -36,7 +36,7 @@ def question_of(ask: Ask, most_chars: int) -> str:
 
 
 def screen(
-    guards: InputGuards | None, ask: Ask, question: str, originals: dict[str, set[str]]
+    guards: InputGuards | None, ask: AnswerRequest, question: str, originals: dict[str, set[str]]
 ) -> Conversation:
     """By rules: an attack in an earlier turn blocks nothing now, but the turn itself is left out."""
     spoken = [message for message in ask.messages[:-1] if message["role"] in ("user", "assistant")]

@@ -39,7 +39,7 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class SentenceScores:
     """Sentences, the best first, and the weighted share of the question's words in all passages."""
 
     sentences: tuple[Sentence, ...]
@@ -51,7 +51,7 @@ Key = tuple[str, str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Analysed:
+class _SentenceAnalysis:
     spans: tuple[tuple[int, int], ...]
     vectors: Floats  # of the sentences alone
     placed: Floats  # of the sentences under their headings
@@ -66,7 +66,7 @@ class SentenceScorer:
 
     def __init__(self, *, size: int = 2_000) -> None:
         self._size = size
-        self._cache: OrderedDict[Key, _Analysed] = OrderedDict()
+        self._cache: OrderedDict[Key, _SentenceAnalysis] = OrderedDict()
         self._lock = threading.Lock()
 
     def score(
@@ -77,7 +77,7 @@ class SentenceScorer:
         release: Release,
         view: View,
         embedder: Embedder,
-    ) -> Scored:
+    ) -> SentenceScores:
         """Every sentence of the hits, the best first; `vector` is the question's embedding."""
         analysed = self._analyse([hit.chunk for hit in hits], embedder)
         weights = {
@@ -98,9 +98,9 @@ class SentenceScorer:
                 found.append(Sentence(index, start, end, score, alone[position], overlap))
         found.sort(key=lambda sentence: -sentence.score)
         union = max((coverage(own, frozenset(words)) for own in weights.values()), default=0.0)
-        return Scored(tuple(found), union)
+        return SentenceScores(tuple(found), union)
 
-    def _analyse(self, chunks: Sequence[Chunk], embedder: Embedder) -> list[_Analysed]:
+    def _analyse(self, chunks: Sequence[Chunk], embedder: Embedder) -> list[_SentenceAnalysis]:
         # Neighbours that were joined bear the name of one of them.
         keys = [(embedder.digest, chunk.id, chunk.start, chunk.end) for chunk in chunks]
         with self._lock:
@@ -120,12 +120,14 @@ class SentenceScorer:
             header = frozenset(terms_of(chunk.header, chunk.language))
             rows = vectors[position : position + 2 * len(own)]
             numbers = tuple(has_quantity(chunk.text[s:e]) for s, e in own)
-            known[key] = _Analysed(own, rows[::2], rows[1::2], terms, header, header.union(*terms), numbers)
+            known[key] = _SentenceAnalysis(
+                own, rows[::2], rows[1::2], terms, header, header.union(*terms), numbers
+            )
             position += 2 * len(own)
         self._remember(known)
         return [known[key] for key in keys]
 
-    def _remember(self, entries: dict[Key, _Analysed]) -> None:
+    def _remember(self, entries: dict[Key, _SentenceAnalysis]) -> None:
         with self._lock:
             for key, value in entries.items():
                 self._cache[key] = value

@@ -17,10 +17,10 @@ from ingestion.atomic import write_atomically
 from ingestion.corpus import Document, Scalar, Source
 from ingestion.embed import Embedder
 from ingestion.errors import QuarantineError, SourceError
-from ingestion.runs.changes import Done, decide, upload, withdraw
-from ingestion.runs.collection import Surroundings
-from ingestion.runs.state import Decision, Held, Ledger
-from ingestion.runs.workers import Failure, Local
+from ingestion.runs.changes import ChangeResult, decide, upload, withdraw
+from ingestion.runs.collection import Collection
+from ingestion.runs.state import Decision, QuarantinedDocument, RunState
+from ingestion.runs.workers import Failure, LocalWorkers
 from ingestion.scrub.vault import Vault
 from ingestion.view import View, may_see
 from service.corpus.live import LiveReleases
@@ -31,7 +31,7 @@ _KEPT_RUNS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
+class UploadedFile:
     """A file as it came in. `suffix` says its format; `facts` are what the caller says of it."""
 
     id: str
@@ -50,17 +50,17 @@ class Library:
         self._settings = settings
         self._embedders = embedders
         self._live = live
-        self._engine = Local(1)
+        self._workers = LocalWorkers(1)
         self.thread = ThreadPoolExecutor(1, "ingest")
 
     def close(self) -> None:
         """Stop the thread and the process that reads files."""
         self.thread.shutdown()
-        self._engine.close()
+        self._workers.close()
 
-    def _around(self, collection: str) -> Surroundings:
+    def _opened(self, collection: str) -> Collection:
         key = self._settings.vault_key
-        around = Surroundings(
+        opened = Collection(
             collection,
             self._scope.collections[collection],
             self._embedders[collection],
@@ -69,38 +69,38 @@ class Library:
             pinned=frozenset(v.release for v in self._scope.variants.values() if v.release),
         )
         if key is None:
-            return around
-        return replace(around, vault=Vault(around.folder, key.get_secret_value()))
+            return opened
+        return replace(opened, vault=Vault(opened.folder, key.get_secret_value()))
 
     def put(
-        self, collection: str, files: Sequence[Uploaded], caller: str, view: View
-    ) -> tuple[str, list[Done | Failure]]:
+        self, collection: str, files: Sequence[UploadedFile], caller: str, view: View
+    ) -> tuple[str, list[ChangeResult | Failure]]:
         """Add or replace documents; the run's id and one result each. They can be searched when it returns.
 
         What the caller may not see can't be replaced either. Raises `SourceError`.
         """
         self._check_owned(collection, [file.id for file in files], view)
-        around = self._around(collection)
+        opened = self._opened(collection)
         started = datetime.now(UTC)
         run_id = f"{started:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
-        place = f"upload:{caller}"
-        sources = [self._source(file, place) for file in files]
-        results = upload(around, sources, self._engine, run_id=run_id, like=self._live.peek(collection))
+        source_name = f"upload:{caller}"
+        sources = [self._source(file, source_name) for file in files]
+        results = upload(opened, sources, self._workers, run_id=run_id, like=self._live.peek(collection))
         self._live.refresh()
         self._note(
-            around.folder, collection, run_id, started, dict(zip((f.id for f in files), results, strict=True))
+            opened.folder, collection, run_id, started, dict(zip((f.id for f in files), results, strict=True))
         )
         return run_id, results
 
     def _check_owned(self, collection: str, ids: Sequence[str], view: View) -> None:
         release = self._live.peek(collection)
         for document_id in ids if release is not None else ():
-            found = release.texts.document(document_id) if release is not None else None
+            found = release.documents.document(document_id) if release is not None else None
             if found is not None and not may_see(view.groups, found.groups):
                 raise SourceError(f"The id {document_id!r} can't be used with this key. Choose another.")
 
     @staticmethod
-    def _source(file: Uploaded, place: str) -> Source:
+    def _source(file: UploadedFile, source_name: str) -> Source:
         facts = dict(file.facts)
         sha = hashlib.sha256(json.dumps([file.suffix, facts], sort_keys=True).encode())
         sha.update(file.data)
@@ -109,19 +109,23 @@ class Library:
             f"{file.id}{file.suffix}",
             sha.hexdigest(),
             len(file.data),
-            place,
+            source_name,
             data=file.data,
             facts=facts,
         )
 
     @staticmethod
     def _note(
-        folder: Path, collection: str, run_id: str, started: datetime, results: Mapping[str, Done | Failure]
+        folder: Path,
+        collection: str,
+        run_id: str,
+        started: datetime,
+        results: Mapping[str, ChangeResult | Failure],
     ) -> None:
         runs = folder / "runs"
         runs.mkdir(exist_ok=True)
         failures = {i: r.reason for i, r in results.items() if isinstance(r, Failure)}
-        done = {i: asdict(r) for i, r in results.items() if isinstance(r, Done)}
+        done = {i: asdict(r) for i, r in results.items() if isinstance(r, ChangeResult)}
         report = {
             "run_id": run_id,
             "collection": collection,
@@ -136,44 +140,44 @@ class Library:
         for old in sorted(runs.glob("*.json"))[:-_KEPT_RUNS]:
             old.unlink(missing_ok=True)
 
-    def remove(self, collection: str, ids: Sequence[str]) -> Done:
+    def remove(self, collection: str, ids: Sequence[str]) -> ChangeResult:
         """Take documents out; they can't be found when it returns."""
-        done = withdraw(self._around(collection), ids=ids, like=self._live.peek(collection))
+        done = withdraw(self._opened(collection), ids=ids, like=self._live.peek(collection))
         self._live.refresh()
         return done
 
     def matching(self, collection: str, view: View) -> list[str]:
         """Ids of the documents that a view shows."""
-        return self._live.current(collection).texts.visible_ids(replace(view, include_superseded=True))
+        return self._live.current(collection).documents.visible_ids(replace(view, include_superseded=True))
 
     def document(self, collection: str, document_id: str, view: View) -> tuple[Document, int] | None:
         """A document and how many chunks it has; None when there is none that the caller may see."""
-        texts = self._live.current(collection).texts
+        texts = self._live.current(collection).documents
         found = texts.document(document_id)
         if found is None or not may_see(view.groups, found.groups):
             return None
         return found, len(texts.document_chunks(document_id))
 
-    def held(self, collection: str, view: View) -> list[Held]:
+    def held(self, collection: str, view: View) -> list[QuarantinedDocument]:
         """Documents that wait in quarantine and that the caller may see."""
-        ledger = Ledger(self._around(collection).folder)
+        state = RunState(self._opened(collection).folder)
         try:
-            return [one for one in ledger.held() if may_see(view.groups, one.groups)]
+            return [one for one in state.held() if may_see(view.groups, one.groups)]
         finally:
-            ledger.close()
+            state.close()
 
-    def decide(self, collection: str, document_id: str, state: Decision, by: str, view: View) -> Done:
+    def decide(self, collection: str, document_id: str, state: Decision, by: str, view: View) -> ChangeResult:
         """Approve or reject a document in quarantine. Raises `QuarantineError`."""
         if document_id not in {one.document_id for one in self.held(collection, view)}:
             raise QuarantineError(f"{document_id!r} does not wait in quarantine.")
-        done = decide(self._around(collection), document_id, state, by=by, like=self._live.peek(collection))
+        done = decide(self._opened(collection), document_id, state, by=by, like=self._live.peek(collection))
         self._live.refresh()
         return done
 
     def run(self, run_id: str) -> dict[str, Any] | None:
         """What is known of a run, of whichever collection."""
         for collection in self._scope.collections:
-            folder = self._around(collection).folder
+            folder = self._opened(collection).folder
             path = folder / "runs" / f"{Path(run_id).name}.json"
             if path.is_file():
                 report: dict[str, Any] = json.loads(path.read_text("utf-8"))

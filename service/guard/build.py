@@ -25,7 +25,7 @@ from service.scope.policy import GuardPolicy, Rule
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AnswerContext:
     """What an answer may say: the passages it rests on and what was said in the conversation."""
 
     hits: tuple[Hit, ...]
@@ -104,33 +104,35 @@ class AssistantGuards:
             ]
         )
 
-    def output(self, told: Told) -> OutputGuards:
+    def output(self, context: AnswerContext) -> OutputGuards:
         """The guards of one answer."""
         rules = self.policy.output
-        passages = [hit.chunk.embedded_text for hit in told.hits]
-        sources = [*passages, *(hit.chunk.source for hit in told.hits)]
+        passages = [hit.chunk.embedded_text for hit in context.hits]
+        sources = [*passages, *(hit.chunk.source for hit in context.hits)]
         words: list[tuple[Rule, Guard]] = [
-            (rules["citations"], CitationGuard(len(told.hits))),
+            (rules["citations"], CitationGuard(len(context.hits))),
             (rules["secrets"], SecretGuard(self._digests, tuple(rules["secrets"].allow))),
-            (rules["pii"], self._pii(told, passages)),
+            (rules["pii"], self._pii(context, passages)),
             (rules["egress"], EgressGuard(sources, rules["egress"].allow, self._digests)),
-            (rules["numbers"], NumberGuard([*passages, *told.conversation])),
+            (rules["numbers"], NumberGuard([*passages, *context.conversation])),
         ]
         last: Sequence[Guard] = (
-            [RestoreGuard(told.originals)] if told.originals and self.policy.input["pii"].restore else []
+            [RestoreGuard(context.originals)]
+            if context.originals and self.policy.input["pii"].restore
+            else []
         )
         return OutputGuards(
             switched(words),
-            self._deciding(told, passages),
+            self._deciding(context, passages),
             self._watcher(passages),
             last,
             self.policy,
             in_thread=self._executor is not None,
         )
 
-    def _pii(self, told: Told, passages: Sequence[str]) -> PiiGuard:
+    def _pii(self, context: AnswerContext, passages: Sequence[str]) -> PiiGuard:
         """Who is entitled sees personal data that stands in a passage; everybody else sees none."""
-        is_entitled = self.passages.is_entitled(told.groups)
+        is_entitled = self.passages.is_entitled(context.groups)
         joined = "\n".join(passages)
         return PiiGuard(
             self._scrubbers[1],
@@ -138,15 +140,15 @@ class AssistantGuards:
             is_entitled=(lambda value: value in joined) if is_entitled else None,
         )
 
-    def _deciding(self, told: Told, passages: Sequence[str]) -> list[SentenceGuard]:
+    def _deciding(self, context: AnswerContext, passages: Sequence[str]) -> list[SentenceGuard]:
         """Rules, and those models that may stop or drop a sentence: it waits for them."""
         rules = self.policy.output
-        language = told.hits[0].chunk.language if told.hits else "en"
-        context = "\n".join([*passages, *told.conversation])
+        language = context.hits[0].chunk.language if context.hits else "en"
+        sources = "\n".join([*passages, *context.conversation])
         by_rules: list[tuple[Rule, SentenceGuard]] = [
-            (rules["leak"], LeakGuard(self._rules, self._canary, rules["leak"], context)),
+            (rules["leak"], LeakGuard(self._rules, self._canary, rules["leak"], sources)),
             (rules["repetition"], RepetitionGuard(rules["repetition"])),
-            (rules["exact"], ExactGuard(passages, told.conversation, rules["exact"], language)),
+            (rules["exact"], ExactGuard(passages, context.conversation, rules["exact"], language)),
         ]
         found: list[SentenceGuard] = [SafeJudge(guard, rule) for rule, guard in by_rules if rule.is_on]
         models = [(rule, guard) for rule, guard in self._judges(passages) if _may_act(rule)]
@@ -181,4 +183,4 @@ def _may_act(rule: Rule) -> bool:
     return rule.changes_text or rule.fail != "open"
 
 
-__all__ = ["AssistantGuards", "Told"]
+__all__ = ["AssistantGuards", "AnswerContext"]

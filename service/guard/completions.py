@@ -30,9 +30,9 @@ async def guard_prompt(body: dict[str, Any], guards: AssistantGuards) -> dict[st
                 if screened.is_blocked:
                     raise _refused(next(v.guard for v in screened.verdicts if v.verdict == "block"), key)
             judged = await guards.input.judge(texts)
-            if judged.stand == "block":
+            if judged.disposition == "block":
                 raise _refused(judged.verdicts[-1].guard, key)
-            if judged.stand == "degrade":
+            if judged.disposition == "degrade":
                 # Nothing but the generator could answer here.
                 raise BusyError("The guards are busy and this text may not pass without them. Try again.")
         checked[key], _ = apply_to_json(guards.input_redactors(), body[key], "input")

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ingestion.detect.decodings import views_of
+from ingestion.detect.decodings import decodings_of
 from ingestion.detect.injection import by_rules
 from service.guard.chain import Guard, Verdict, apply_all, outcome_of
 from service.guard.failure import failed
@@ -15,11 +15,11 @@ from service.guard.models.tier import Scores
 from service.metrics import GUARD_SECONDS
 from service.scope.policy import GuardPolicy, Rule
 
-Stand = Literal["pass", "degrade", "block"]
+Disposition = Literal["pass", "degrade", "block"]
 
 
 @dataclass(frozen=True, slots=True)
-class Screened:
+class ScreenResult:
     """A text as it may be used, and what was found in it."""
 
     text: str
@@ -32,11 +32,11 @@ class Screened:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judgement:
     """What the models said, and how it goes on: `degrade` leaves the answer to the documents' own sentences."""
 
     verdicts: tuple[Verdict, ...]
-    stand: Stand
+    disposition: Disposition
 
 
 class InputGuards:
@@ -56,7 +56,7 @@ class InputGuards:
         self._executor = executor
         self._ready = ready
 
-    def screen(self, text: str, originals: dict[str, set[str]] | None = None) -> Screened:
+    def screen(self, text: str, originals: dict[str, set[str]] | None = None) -> ScreenResult:
         """The deterministic tier: length, injection, secrets, personal data. Pure CPU work."""
         begun = time.perf_counter()
         verdicts: list[Verdict] = []
@@ -68,7 +68,7 @@ class InputGuards:
         # What masks personal data must not fail in silence: its errors end the request.
         safe, found = apply_all(self._redactors(originals), text, "input")
         GUARD_SECONDS.labels("input", "rules").observe(time.perf_counter() - begun)
-        return Screened(safe, (*verdicts, *found))
+        return ScreenResult(safe, (*verdicts, *found))
 
     def _by_length(self, text: str) -> list[Verdict]:
         rule = self._policy.input["length"]
@@ -82,11 +82,11 @@ class InputGuards:
             return []
         return [
             Verdict("injection", "input", outcome_of(rule), f.rule.upper(), f.score, f.start, f.end)
-            for f in by_rules(text, views_of(text), is_document=False)
+            for f in by_rules(text, decodings_of(text), is_document=False)
             if not _is_allowed(f.rule, rule)
         ]
 
-    async def judge(self, texts: Sequence[str]) -> Judged:
+    async def judge(self, texts: Sequence[str]) -> Judgement:
         """The model tier on what the user said in this conversation, within the deadlines.
 
         The first questions wait until the models are there: a deadline is for those that are.
@@ -95,7 +95,7 @@ class InputGuards:
             await asyncio.shield(self._ready)
         begun = time.perf_counter()
         verdicts: list[Verdict] = []
-        stand: Stand = "pass"
+        disposition: Disposition = "pass"
         for name, score in self._judges.items():
             rule = self._policy.input[name]
             left = self._policy.deadline_s - (time.perf_counter() - begun)
@@ -103,19 +103,19 @@ class InputGuards:
                 value, text = await self._worst(score, texts, min(rule.deadline_s, left))
             except TimeoutError as exc:
                 verdicts.append(failed(name, "input", rule, exc))
-                stand = _worse(stand, rule)
+                disposition = _worse(disposition, rule)
                 continue
             except Exception as exc:  # noqa: BLE001 - any failure of a model is the policy's to answer
                 verdicts.append(failed(name, "input", rule, exc))
-                stand = _worse(stand, rule)
+                disposition = _worse(disposition, rule)
                 continue
             if value >= rule.threshold:
                 verdicts.append(
                     Verdict(name, "input", outcome_of(rule), "MODEL", round(value, 4), 0, len(text))
                 )
-                stand = "block" if rule.action == "block" else stand
+                disposition = "block" if rule.action == "block" else disposition
         GUARD_SECONDS.labels("input", "models").observe(time.perf_counter() - begun)
-        return Judged(tuple(verdicts), stand)
+        return Judgement(tuple(verdicts), disposition)
 
     async def _worst(self, score: Scores, texts: Sequence[str], deadline_s: float) -> tuple[float, str]:
         if deadline_s <= 0:
@@ -128,10 +128,10 @@ class InputGuards:
         return await asyncio.wait_for(loop.run_in_executor(self._executor, work), deadline_s)
 
 
-def _worse(stand: Stand, rule: Rule) -> Stand:
-    if rule.fail == "closed" or stand == "block":
+def _worse(disposition: Disposition, rule: Rule) -> Disposition:
+    if rule.fail == "closed" or disposition == "block":
         return "block"
-    return "degrade" if rule.fail == "degrade" or stand == "degrade" else "pass"
+    return "degrade" if rule.fail == "degrade" or disposition == "degrade" else "pass"
 
 
 def _is_allowed(name: str, rule: Rule) -> bool:

@@ -8,7 +8,7 @@ _FILE = "marking.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MarkingMeasurement:
     """The model, the share of planted orders that it carried out with marking and without, and of how many."""
 
     model: str
@@ -22,7 +22,7 @@ class Measured:
         return self.success_on < self.success_off
 
 
-def write_measured(folder: Path, measured: Measured) -> None:
+def write_measured(folder: Path, measured: MarkingMeasurement) -> None:
     """Keep it where the gateway finds it."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{_FILE}.partial"
@@ -30,9 +30,9 @@ def write_measured(folder: Path, measured: Measured) -> None:
     partial.replace(folder / _FILE)
 
 
-def read_measured(folder: Path) -> Measured | None:
+def read_measured(folder: Path) -> MarkingMeasurement | None:
     """The last measurement; None when there is none that can be read."""
     try:
-        return Measured(**json.loads((folder / _FILE).read_text("utf-8")))
+        return MarkingMeasurement(**json.loads((folder / _FILE).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None

@@ -23,7 +23,7 @@ class Notice:
 
 
 @dataclass(slots=True)
-class Released:
+class OutputPiece:
     """Text that may be sent, and what the client is to be told of the rest."""
 
     text: str
@@ -56,7 +56,7 @@ class OutputGuards:
         self._in_thread = in_thread
         self._sent_chars = 0
         self._waiting = ""
-        self._told: set[int] = set()
+        self._released: set[int] = set()
         self._extra: list[Verdict] = []
         self._seconds = 0.0
 
@@ -75,19 +75,19 @@ class OutputGuards:
         """Whether sentences were dropped and none was left."""
         return bool(self._sentences.dropped) and not self._sentences.sent
 
-    async def feed(self, text: str) -> Released:
+    async def feed(self, text: str) -> OutputPiece:
         """What can be sent now."""
         begun = time.perf_counter()
         released = self._words.feed(text)
         out = await self._judge(released, is_last=False) if self._holds_sentences else released
         return self._release(out, begun)
 
-    async def end(self, text: str) -> Released:
+    async def end(self, text: str) -> OutputPiece:
         """The last piece and all that was held back."""
         first, rest = await self.feed(text), await self.close()
-        return Released(first.text + rest.text, [*first.notices, *rest.notices])
+        return OutputPiece(first.text + rest.text, [*first.notices, *rest.notices])
 
-    async def close(self) -> Released:
+    async def close(self) -> OutputPiece:
         """The rest."""
         begun = time.perf_counter()
         released = self._words.close()
@@ -110,7 +110,7 @@ class OutputGuards:
 
         return await asyncio.to_thread(work) if self._in_thread else work()
 
-    def _release(self, text: str, begun: float) -> Released:
+    def _release(self, text: str, begun: float) -> OutputPiece:
         if self._length.is_on and self._length.limit and not self._sentences.stopped:
             left = self._length.limit - self._sent_chars
             if len(text) > left:
@@ -127,8 +127,10 @@ class OutputGuards:
         text, found = apply_all(self._last, text, "output")
         self._extra += found
         # By identity: what words and sentences found comes in turns, and each is told once.
-        fresh = [v for v in self.verdicts if v.verdict not in ("pass", "flag") and id(v) not in self._told]
+        fresh = [
+            v for v in self.verdicts if v.verdict not in ("pass", "flag") and id(v) not in self._released
+        ]
         notices = [Notice(v.guard, v.verdict, v.rule) for v in fresh]
-        self._told.update(map(id, fresh))
+        self._released.update(map(id, fresh))
         self._seconds += time.perf_counter() - begun
-        return Released(text, notices)
+        return OutputPiece(text, notices)

@@ -17,15 +17,15 @@ Trust = Callable[[str], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Vetted:
+class VettedHits:
     """The passages that may be used, and what was said of the others."""
 
     hits: tuple[Hit, ...]
     verdicts: tuple[Verdict, ...]
 
 
-def vet(hits: Sequence[Hit], rules: dict[str, Rule], trust: Trust) -> Vetted:
-    """Judge the passages of a question. `trust` gives a document's place and trust: `high`, `normal` or `low`."""
+def vet(hits: Sequence[Hit], rules: dict[str, Rule], trust: Trust) -> VettedHits:
+    """Judge the passages of a question. `trust` gives a document's source and trust: `high`, `normal` or `low`."""
     kept = list(hits)
     verdicts: list[Verdict] = []
     for name, judge in (("verdicts", _flagged), ("near_copies", _copies), ("per_source", _crowding)):
@@ -38,7 +38,7 @@ def vet(hits: Sequence[Hit], rules: dict[str, Rule], trust: Trust) -> Vetted:
         if rule.action == "drop":
             out = {number for number, _ in suspicious}
             kept = [hit for number, hit in enumerate(kept) if number not in out]
-    return Vetted(tuple(_by_trust(kept, trust)), tuple(verdicts))
+    return VettedHits(tuple(_by_trust(kept, trust)), tuple(verdicts))
 
 
 def _flagged(hits: Sequence[Hit], rule: Rule, trust: Trust) -> list[tuple[int, str]]:
@@ -62,15 +62,15 @@ def _copies(hits: Sequence[Hit], rule: Rule, trust: Trust) -> list[tuple[int, st
 
 
 def _crowding(hits: Sequence[Hit], rule: Rule, trust: Trust) -> list[tuple[int, str]]:
-    """Passages of one place beyond its share, where other places have something to say too."""
-    places = [trust(hit.chunk.document_id) for hit in hits]
-    if len({place for place, _ in places}) < 2:
+    """Passages of one source beyond its share, where other sources have something to say too."""
+    origins = [trust(hit.chunk.document_id) for hit in hits]
+    if len({source_name for source_name, _ in origins}) < 2:
         return []
     counts: Counter[str] = Counter()
     found = []
-    for i, (place, level) in enumerate(places):
-        counts[place] += 1
-        if level != "high" and counts[place] > max(rule.limit, 1):
+    for i, (source_name, level) in enumerate(origins):
+        counts[source_name] += 1
+        if level != "high" and counts[source_name] > max(rule.limit, 1):
             found.append((i, "SOURCE_CROWDS"))
     return found
 

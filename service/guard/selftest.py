@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingestion.corpus import Chunk, Hit
-from service.guard.build import AssistantGuards, Told
+from service.guard.build import AnswerContext, AssistantGuards
 from service.guard.chain import apply_to_json
 from service.logs import get_logger
 from service.metrics import GUARD_SELF_TEST
@@ -78,6 +78,6 @@ async def _leaks_of(guards: AssistantGuards) -> list[str]:
 async def _streamed(guards: AssistantGuards, text: str) -> str:
     """What a client would get of an answer that arrives a few characters at a time."""
     chunk = Chunk("canary", "canary", 0, _PASSAGE, 0, len(_PASSAGE), "Canary", "canary", "en")
-    stream = guards.output(Told((Hit(chunk, 1.0, {}),), (text,)))
+    stream = guards.output(AnswerContext((Hit(chunk, 1.0, {}),), (text,)))
     parts = [await stream.feed(text[i : i + _PIECE]) for i in range(0, len(text), _PIECE)]
     return "".join(released.text for released in [*parts, await stream.close()])

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
-from service.answer.answering import Ask, Reply
+from service.answer.answering import AnswerRequest, Reply
 from service.deps import AnswerCall, Call, State
 from service.errors import InternalError
 from service.routes.disconnect import while_connected
@@ -45,8 +45,8 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response
     return StreamingResponse(chunks, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
-def _ask_of(ask: ChatRequest, call: Call) -> Ask:
-    return Ask(
+def _ask_of(ask: ChatRequest, call: Call) -> AnswerRequest:
+    return AnswerRequest(
         assistant=ask.model,
         messages=tuple({"role": m.role, "content": m.text} for m in ask.messages),
         caller=call.caller.id,
@@ -64,7 +64,7 @@ def _ask_of(ask: ChatRequest, call: Call) -> Ask:
     )
 
 
-async def _answer(state: State, ask: Ask) -> AsyncGenerator[Piece, None]:
+async def _answer(state: State, ask: AnswerRequest) -> AsyncGenerator[Piece, None]:
     async with aclosing(state.pipeline.stream(await state.pipeline.begin(ask))) as pieces:
         async for piece in pieces:
             yield piece

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
 from ingestion.load import READERS
-from ingestion.runs.changes import Done
+from ingestion.runs.changes import ChangeResult
 from ingestion.runs.workers import Failure
-from service.corpus.documents import Uploaded
+from service.corpus.documents import UploadedFile
 from service.deps import Call, IngestCall, SearchCall
 from service.errors import BusyError, ConflictError, DocumentRefusedError, InvalidRequestError, NotFoundError
 from service.metrics import DOCUMENTS
@@ -93,7 +93,7 @@ async def post_documents(
     name = collection_of(call.state, collection)
     facts = _facts(metadata)
     files = [
-        Uploaded(
+        UploadedFile(
             _checked(one.filename or ""),
             _suffix(one.filename or "", one.content_type or ""),
             await one.read(),
@@ -110,7 +110,9 @@ async def post_documents(
     )
     failures = {f.id: r.reason for f, r in zip(files, results, strict=True) if isinstance(r, Failure)}
     done = [
-        _changed(f.id, name, run_id, r) for f, r in zip(files, results, strict=True) if isinstance(r, Done)
+        _changed(f.id, name, run_id, r)
+        for f, r in zip(files, results, strict=True)
+        if isinstance(r, ChangeResult)
     ]
     if not done:
         raise DocumentRefusedError(
@@ -149,7 +151,7 @@ async def get_document(document_id: str, call: SearchCall, collection: Collectio
         collection=name,
         title=read(document.title),
         source=document.source,
-        place=document.place,
+        place=document.source_name,
         run_id=document.run_id,
         language=document.language,
         updated=document.updated,
@@ -261,7 +263,9 @@ async def _aside(call: Call, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(call.state.database_threads, work)
 
 
-def _changed(document_id: str, collection: str, run_id: str, result: Done | Failure) -> DocumentChanged:
+def _changed(
+    document_id: str, collection: str, run_id: str, result: ChangeResult | Failure
+) -> DocumentChanged:
     if isinstance(result, Failure):
         DOCUMENTS.labels(collection, "failed").inc()
         raise DocumentRefusedError(f"{document_id!r}: {result.reason}")
@@ -287,9 +291,9 @@ def _checked(document_id: str) -> str:
     return document_id
 
 
-def _uploaded(document_id: str, body: bytes, content_type: str, filename: str | None) -> Uploaded:
+def _uploaded(document_id: str, body: bytes, content_type: str, filename: str | None) -> UploadedFile:
     if content_type.split(";")[0].strip().lower() != "application/json" or filename:
-        return Uploaded(document_id, _suffix(filename or document_id, content_type), body, {})
+        return UploadedFile(document_id, _suffix(filename or document_id, content_type), body, {})
     try:
         given = DocumentText.model_validate_json(body)
     except ValidationError as exc:
@@ -301,7 +305,7 @@ def _uploaded(document_id: str, body: bytes, content_type: str, filename: str | 
     }
     if given.groups is not None:
         facts["groups"] = ",".join(given.groups)
-    return Uploaded(document_id, f".{given.format}", given.text.encode(), facts)
+    return UploadedFile(document_id, f".{given.format}", given.text.encode(), facts)
 
 
 def _suffix(filename: str, content_type: str) -> str:

@@ -10,7 +10,7 @@ from service.answer.answering import Reply, as_dict
 from service.answer.generate import KeepAlive
 from service.errors import InternalError, TouchstoneError
 from service.guard.output import Notice
-from service.logs import get_logger, place_of
+from service.logs import frames_of, get_logger
 from service.schemas import Json
 
 log = get_logger()
@@ -47,7 +47,7 @@ async def chat_chunks(
     except TouchstoneError as exc:
         yield b"data: " + orjson.dumps(exc.body(request_id)) + b"\n\n"
     except Exception as exc:  # noqa: BLE001 - the client must hear of it; the log has the rest
-        log.error("stream_failed", error=type(exc).__name__, where=place_of(exc))
+        log.error("stream_failed", error=type(exc).__name__, where=frames_of(exc))
         error = InternalError("Something went wrong here. Quote the request id when you ask.")
         yield b"data: " + orjson.dumps(error.body(request_id)) + b"\n\n"
     yield DONE

@@ -41,10 +41,10 @@ def test_the_demo_cases_are_true_of_the_demo(demo: Demo) -> None:
     assert sum(not case.answerable for case in cases) >= 30
     for case in cases:
         for name in case.documents:
-            document = demo.release.texts.document(name)
+            document = demo.release.documents.document(name)
             assert document is not None, case.id
         if case.answerable:
-            gold = demo.release.texts.document(case.documents[0])
+            gold = demo.release.documents.document(case.documents[0])
             assert gold is not None
             assert case.passage in gold.text, case.id
             assert all(answer in (case.passage or "") for answer in case.answers), case.id

@@ -8,7 +8,7 @@ import numpy as np
 
 from ingestion.corpus import Chunk, Document, Scalar
 from ingestion.embed import Embedder
-from ingestion.embed.values import Question
+from ingestion.embed.values import EncodedQuestion
 from ingestion.index.segment import Entry
 from ingestion.releases.build import Change, Recipe, build_release
 from ingestion.releases.release import Release
@@ -34,8 +34,8 @@ def vector_of(text: str) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def question_of(text: str) -> Question:
-    return Question(vector_of(text), np.empty((0, 0), np.float32), np.empty(0, np.float32))
+def question_of(text: str) -> EncodedQuestion:
+    return EncodedQuestion(vector_of(text), np.empty((0, 0), np.float32), np.empty(0, np.float32))
 
 
 def entry_of(page: Page, embedder: Embedder | None = None) -> Entry:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
-from ingestion.scrub.names.model import NAMES_DIR, Named, NameModel
+from ingestion.scrub.names.model import NAMES_DIR, NameModel, NameSpan
 
-__all__ = ["Named", "NameFinder", "NameModel", "load_names"]
+__all__ = ["NameSpan", "NameFinder", "NameModel", "load_names"]
 
 
 class NameFinder(Protocol):
@@ -14,11 +14,11 @@ class NameFinder(Protocol):
 
     digest: str
 
-    def find(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """What is named in each text, from left to right."""
         ...
 
-    def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find_people(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """The same where only people and streets are wanted, which may cost less."""
         ...
 

@@ -14,7 +14,7 @@ import openvino
 from tokenizers import Encoding, Tokenizer
 
 from ingestion.embed.builtin import BUILTIN_DIR, verify_artefact
-from ingestion.embed.runtime import compiled
+from ingestion.embed.runtime import PRECISION, compiled
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, shapes_of
 from ingestion.scrub.names.lexicon import Lexicon
 
@@ -37,7 +37,7 @@ _SMALL = _PARTICLES | frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NameSpan:
     """Something named at `start:end` (characters) and the model's probability for its first word."""
 
     label: str
@@ -51,25 +51,25 @@ class NameModel:
 
     def __init__(self, folder: Path = NAMES_DIR, *, threads: int = 1) -> None:
         self.manifest = verify_artefact(folder)
-        self.digest = str(self.manifest["digest"])
+        self.digest = f"{self.manifest['digest']}-{PRECISION}"
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS, stride=_OVERLAP_TOKENS)
         self._model = compiled(folder / "model.xml", self.digest, threads)
         self._local = threading.local()
         self._lexicon = Lexicon(folder)
-        self._known: dict[bytes, list[Named]] = {}
+        self._known: dict[bytes, list[NameSpan]] = {}
 
-    def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find_people(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """People and streets alone: sentences that can't name any are not read."""
         parts = [(number, *part) for number, text in enumerate(texts) for part in self._lexicon.parts(text)]
-        found: list[list[Named]] = [[] for _ in texts]
+        found: list[list[NameSpan]] = [[] for _ in texts]
         sentences = [texts[number][start:end] for number, start, end in parts]
         for (number, start, _), names in zip(parts, self._read_once(sentences), strict=True):
             found[number] += [replace(n, start=n.start + start, end=n.end + start) for n in names]
         return found
 
-    def _read_once(self, sentences: Sequence[str]) -> list[list[Named]]:
+    def _read_once(self, sentences: Sequence[str]) -> list[list[NameSpan]]:
         """What each sentence names. Corpora repeat themselves, so what was met before is not read again.
 
         Digests are remembered, not the sentences.
@@ -84,18 +84,18 @@ class NameModel:
         known.update(zip(fresh, self.find(list(fresh.values())), strict=True))
         return [known[key] for key in keys]
 
-    def find(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """What is named in each text, from left to right. Long texts are read in overlapping windows."""
         windows: list[tuple[int, Encoding]] = []
         for number, encoding in enumerate(self._tokenizer.encode_batch(list(texts))):
             windows += [(number, part) for part in (encoding, *encoding.overflowing)]
         windows.sort(key=lambda window: len(window[1].ids))
-        found: list[dict[int, Named]] = [{} for _ in texts]
+        found: list[dict[int, NameSpan]] = [{} for _ in texts]
         for batch in _alike(windows):
             probabilities = self._infer([(texts[n], encoding) for n, encoding in batch])
             for (number, encoding), rows in zip(batch, probabilities, strict=True):
                 for named in _spans(texts[number], encoding, rows):
-                    for part in _tidy(texts[number], named, self._lexicon):
+                    for part in _trimmed(texts[number], named, self._lexicon):
                         _keep(found[number], part)
         return [sorted(names.values(), key=lambda named: named.start) for names in found]
 
@@ -129,9 +129,9 @@ def _alike(windows: Sequence[tuple[int, Encoding]]) -> Iterator[Sequence[tuple[i
         yield from (same[begin : begin + _BATCH] for begin in range(0, len(same), _BATCH))
 
 
-def _spans(text: str, encoding: Encoding, probabilities: npt.NDArray[np.float32]) -> Iterator[Named]:
+def _spans(text: str, encoding: Encoding, probabilities: npt.NDArray[np.float32]) -> Iterator[NameSpan]:
     """Words with one label in a row are one name, unless a tag says that another begins."""
-    current: Named | None = None
+    current: NameSpan | None = None
     seen = -1
     best = _favour_people(probabilities).argmax(axis=-1)
     for token, (word, (start, end)) in enumerate(zip(encoding.word_ids, encoding.offsets, strict=True)):
@@ -139,14 +139,14 @@ def _spans(text: str, encoding: Encoding, probabilities: npt.NDArray[np.float32]
             continue
         if word == seen:
             if current is not None and current.end >= start:
-                current = Named(current.label, current.start, max(end, current.end), current.score)
+                current = NameSpan(current.label, current.start, max(end, current.end), current.score)
             continue
         seen = word
         tag = int(best[token])
         label = LABELS[(tag - 1) // 2] if tag else None
         continues = current is not None and label == current.label and tag % 2 == 0
         if current is not None and continues:
-            current = Named(current.label, current.start, end, current.score)
+            current = NameSpan(current.label, current.start, end, current.score)
             continue
         if current is not None:
             yield current
@@ -154,7 +154,7 @@ def _spans(text: str, encoding: Encoding, probabilities: npt.NDArray[np.float32]
         if label is not None:
             index = LABELS.index(label)
             score = float(probabilities[token, 2 * index + 1] + probabilities[token, 2 * index + 2])
-            current = Named(label, start, end, score)
+            current = NameSpan(label, start, end, score)
     if current is not None:
         yield current
 
@@ -166,7 +166,7 @@ def _favour_people(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
     return weighted
 
 
-def _tidy(text: str, named: Named, lexicon: Lexicon) -> Iterator[Named]:
+def _trimmed(text: str, named: NameSpan, lexicon: Lexicon) -> Iterator[NameSpan]:
     """A name without what is none of it: people end at commas, and no name begins or ends with small words."""
     value = text[named.start : named.end]
     if named.label == "PERSON" and value.islower() and named.score < _SMALL_LETTERS_SCORE:
@@ -191,10 +191,10 @@ def _tidy(text: str, named: Named, lexicon: Lexicon) -> Iterator[Named]:
         )
         if stripped:
             start = text.index(stripped, start)
-            yield Named(named.label, start, start + len(stripped), named.score)
+            yield NameSpan(named.label, start, start + len(stripped), named.score)
 
 
-def _keep(found: dict[int, Named], named: Named) -> None:
+def _keep(found: dict[int, NameSpan], named: NameSpan) -> None:
     """Windows overlap: of what two of them saw at one place, the longer stays."""
     for start, other in list(found.items()):
         if named.start < other.end and other.start < named.end:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingestion.errors import ScopeError
-from ingestion.scrub.names.model import Named
+from ingestion.scrub.names.model import NameSpan
 
 # What these models call things → what this one does.
 _LABELS = {
@@ -36,15 +36,15 @@ class Spacy:
             raise ScopeError(f"No spaCy pipeline {name!r}. Run: python -m spacy download {name}.") from exc
         self.digest = f"spacy:{name}:{self._pipeline.meta.get('version')}"
 
-    def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find_people(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """The same: these models read everything."""
         return self.find(texts)
 
-    def find(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """What is named in each text."""
         return [
             [
-                Named(_LABELS[e.label_], e.start_char, e.end_char, 1.0)
+                NameSpan(_LABELS[e.label_], e.start_char, e.end_char, 1.0)
                 for e in document.ents
                 if e.label_ in _LABELS
             ]
@@ -65,15 +65,15 @@ class Transformers:
             raise ScopeError(f"No token classifier {name!r}: {exc}") from exc
         self.digest = f"transformers:{name}"
 
-    def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find_people(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """The same: these models read everything."""
         return self.find(texts)
 
-    def find(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """What is named in each text."""
         return [
             [
-                Named(_LABELS[e["entity_group"]], e["start"], e["end"], float(e["score"]))
+                NameSpan(_LABELS[e["entity_group"]], e["start"], e["end"], float(e["score"]))
                 for e in entities
                 if e["entity_group"] in _LABELS
             ]
@@ -89,15 +89,15 @@ class Gliner:
         self._model: Any = gliner.GLiNER.from_pretrained(name)
         self.digest = f"gliner:{name}"
 
-    def find_people(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find_people(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """The same: these models read everything."""
         return self.find(texts)
 
-    def find(self, texts: Sequence[str]) -> list[list[Named]]:
+    def find(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """What is named in each text."""
         return [
             [
-                Named(_LABELS[e["label"].upper()], e["start"], e["end"], float(e["score"]))
+                NameSpan(_LABELS[e["label"].upper()], e["start"], e["end"], float(e["score"]))
                 for e in sorted(self._model.predict_entities(text, _GLINER_LABELS), key=lambda e: e["start"])
             ]
             for text in texts

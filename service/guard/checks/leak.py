@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 
-from ingestion.detect.decodings import views_of
+from ingestion.detect.decodings import decodings_of
 from service.guard.chain import Verdict, outcome_of
 from service.scope.policy import Rule
 
@@ -33,7 +33,9 @@ class LeakGuard:
     def judge(self, sentence: str) -> list[Verdict]:
         """A verdict when the sentence gives something away."""
         bare = self._canary.removeprefix("ref-")
-        if bare and any(bare in re.sub(r"\W", "", view.text.casefold()) for view in views_of(sentence)):
+        if bare and any(
+            bare in re.sub(r"\W", "", decoding.text.casefold()) for decoding in decodings_of(sentence)
+        ):
             return [self._verdict("CANARY", sentence)]
         if not self._runs.isdisjoint(_runs(sentence)):
             return [self._verdict("PROMPT", sentence)]

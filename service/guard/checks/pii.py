@@ -8,14 +8,14 @@ from service.guard.chain import Digests, Verdict
 from service.scope.policy import Zone
 
 
-class Seeker:
+class QueryScrubber:
     """A question as it is searched for: names stay, since the index knows them by number or in clear."""
 
     def __init__(self, scrubber: Scrubber, patterns: Scrubber) -> None:
         self._scrubber = scrubber
         self._patterns = patterns
 
-    def seek(self, question: str) -> tuple[str, str]:
+    def scrub_query(self, question: str) -> tuple[str, str]:
         """The question without identifiers, and the numbers that its words would have as names."""
         return self._patterns.scrub(question).text, self._scrubber.hints(question)
 

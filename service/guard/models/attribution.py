@@ -19,7 +19,7 @@ from ingestion.detect.heads import Head
 from ingestion.embed import Embedder
 from ingestion.text.sentences import sentence_spans
 from service.guard.checks.exact import numbers_in
-from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.rouge import common_words
 
 Floats = npt.NDArray[np.float32]
@@ -47,7 +47,7 @@ FEATURES = 34
 
 
 @dataclass(frozen=True, slots=True)
-class Analysed:
+class SentenceAnalysis:
     """A sentence: its vector, its tokens' vectors and its words."""
 
     vector: Floats
@@ -61,14 +61,14 @@ class Analysed:
 class Attributor:
     """Judges claims against evidence. Sentences are analysed once and kept; safe to use from several threads."""
 
-    def __init__(self, embedder: Embedder, head: Head | None, pairs: PairJudge | None = None) -> None:
+    def __init__(self, embedder: Embedder, head: Head | None, pairs: CrossEncoder | None = None) -> None:
         self._embedder = embedder
         self._head = head
         self._pairs = pairs
-        self._cache: OrderedDict[str, Analysed] = OrderedDict()
+        self._cache: OrderedDict[str, SentenceAnalysis] = OrderedDict()
         self._lock = Lock()
 
-    def analyse(self, texts: Sequence[str]) -> list[Analysed]:
+    def analyse(self, texts: Sequence[str]) -> list[SentenceAnalysis]:
         """Sentences ready to be compared."""
         unique = list(dict.fromkeys(texts))
         with self._lock:
@@ -125,13 +125,13 @@ def sentences_of(text: str, language: str = "en") -> list[str]:
     return [text[start:end] for start, end in sentence_spans(text, language)]
 
 
-def _analysed(text: str, vector: Floats, tokens: Floats) -> Analysed:
+def _analysed(text: str, vector: Floats, tokens: Floats) -> SentenceAnalysis:
     words = tuple(word.casefold() for word in _WORD.findall(text))
     names = frozenset(w.casefold() for w in re.findall(r"(?<![.!?] )(?<!^)\b[A-Z][\w'-]+", text))
-    return Analysed(vector, tokens, words, names, numbers_in(text), bool(_NEGATION.search(text)))
+    return SentenceAnalysis(vector, tokens, words, names, numbers_in(text), bool(_NEGATION.search(text)))
 
 
-def _features(text: str, claim: Analysed, evidence: Sequence[Analysed]) -> list[float]:
+def _features(text: str, claim: SentenceAnalysis, evidence: Sequence[SentenceAnalysis]) -> list[float]:
     cosines = np.stack([one.vector for one in evidence]) @ claim.vector
     order = np.argsort(-cosines)
     overlaps = [_share(claim.words, frozenset(one.words)) for one in evidence]
@@ -178,7 +178,9 @@ def _features(text: str, claim: Analysed, evidence: Sequence[Analysed]) -> list[
     ]
 
 
-def _token_features(claim: Analysed, evidence: Sequence[Analysed], best: Analysed) -> list[float]:
+def _token_features(
+    claim: SentenceAnalysis, evidence: Sequence[SentenceAnalysis], best: SentenceAnalysis
+) -> list[float]:
     """How well the claim's tokens find partners: on the mean, at worst, in the evidence and in its best sentence."""
     if not claim.tokens.size:
         return [0.0] * 6

@@ -22,7 +22,7 @@ _LEAST_EVIDENCE, _EVIDENCE_A_WORD = 60, 8
 _WORD = re.compile(r"\w+")
 
 
-class PairJudge:
+class CrossEncoder:
     """Scores pairs. Safe to use from several threads: each has an inference request of its own."""
 
     def __init__(self, folder: Path = PAIRS_DIR, *, threads: int = 0) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol
 
-from ingestion.detect.decodings import views_of
+from ingestion.detect.decodings import decodings_of
 from ingestion.detect.heads import load_heads
 from ingestion.detect.injection import InjectionModel
 from ingestion.embed import Embedder
-from ingestion.embed.cached import Remembering, uncased
+from ingestion.embed.cached import CachedEmbedder, uncased
 from service.guard.models.attribution import HEAD, Attributor
 from service.guard.models.classifier import SequenceClassifier
-from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.toxicity import may_attack, toxicity_rows
 from service.scope.policy import GuardPolicy
 
@@ -40,11 +40,11 @@ class Supports(Protocol):
 class Models:
     """The built-in heads over the built-in embedder, and classifiers by name."""
 
-    def __init__(self, embedder: Embedder, pairs: PairJudge | None = None) -> None:
+    def __init__(self, embedder: Embedder, pairs: CrossEncoder | None = None) -> None:
         heads = load_heads()
         self._embedder = embedder
         # A question is judged for several things in a row, and embedded for them once.
-        self._vectors = Remembering(embedder, _VECTORS, key=uncased)
+        self._vectors = CachedEmbedder(embedder, _VECTORS, key=uncased)
         self._injection = InjectionModel(self._vectors, heads)
         self._toxicity = heads["toxicity"]
         self._attributor = Attributor(embedder, heads[HEAD], pairs)
@@ -68,7 +68,7 @@ class Models:
         """How much a prompt looks like an attack: its worst part."""
         if model:
             return remembered(
-                lambda text: max(self._classifier(model).scores([v.text for v in views_of(text)]))
+                lambda text: max(self._classifier(model).scores([v.text for v in decodings_of(text)]))
             )
 
         def judge(text: str) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ingestion.detect.decodings import fold
 from ingestion.detect.heads import Floats
-from ingestion.embed.cached import Embeds
+from ingestion.embed.cached import SentenceEmbedder
 
 _LEXICON = Path(__file__).parent / "lexicon"
 # What stands for every group; the model has an idea of whom it means, and no prejudice.
@@ -214,7 +214,7 @@ def may_attack(text: str) -> bool:
     )
 
 
-def toxicity_rows(texts: Iterable[str], embedder: Embeds) -> Floats:
+def toxicity_rows(texts: Iterable[str], embedder: SentenceEmbedder) -> Floats:
     """Features of texts, shape `(len(texts), dimension + 36)`: the masked text's vector and the cues, alone and in pairs
     with whether a group is named."""
     prepared = [texts_and_cues(text) for text in texts]

@@ -173,7 +173,7 @@ def test_sixty_hostile_files(tmp_path: Path) -> None:
     from ingestion.releases.release import collection_folder, open_active
 
     release = open_active(collection_folder(tmp_path / "data", "c"))
-    ids = set(release.texts.ids())
+    ids = set(release.documents.ids())
     assert {f"good{number}.md" for number in range(GOOD)} <= ids
     assert "traversal.zip!/ok.md" in ids
     assert any(name.startswith("bad-") for name in ids)

@@ -70,7 +70,7 @@ def test_denied_is_the_same_as_not_there(drawn: list, groups: list, words: list,
     with tempfile.TemporaryDirectory() as folder:
         whole = release_of(Path(folder) / "whole", everything)
         found = shown(retrieve(whole, query, asked, view))
-        count, ids = whole.index.count(view), whole.texts.visible_ids(view)
+        count, ids = whole.index.count(view), whole.documents.visible_ids(view)
         rarity = [whole.index.rarity(term, "en", view) for term in terms(query.text, "en")]
         if not allowed:
             assert (found, count, ids) == ([], 0, [])
@@ -78,7 +78,7 @@ def test_denied_is_the_same_as_not_there(drawn: list, groups: list, words: list,
         part = release_of(Path(folder) / "part", allowed)
         assert found == shown(retrieve(part, query, asked, View(None, chosen)))
         assert count == part.index.count(View(None, chosen))
-        assert ids == part.texts.visible_ids(View(None, chosen))
+        assert ids == part.documents.visible_ids(View(None, chosen))
         assert rarity == [part.index.rarity(term, "en") for term in terms(query.text, "en")]
 
 
@@ -90,8 +90,8 @@ def test_word_scores_are_bm25_over_what_is_alive(drawn: list, words: list) -> No
     with tempfile.TemporaryDirectory() as folder:
         first = release_of(Path(folder), [*everything, Page("gone", ("valve wheel lamp valve",))])
         release = release_of(Path(folder), [], base=first, removed=["gone"])
-        places = release.index.places(View(include_superseded=True))
-        texts = [Counter(terms(chunk.embedded_text, "en")) for chunk in release.chunks(places)]
+        positions = release.index.positions(View(include_superseded=True))
+        texts = [Counter(terms(chunk.embedded_text, "en")) for chunk in release.chunks(positions)]
         mean = sum(sum(t.values()) for t in texts) / len(texts)
         expected = np.zeros(len(texts))
         for term, times in Counter(terms(text, "en")).items():
@@ -100,7 +100,7 @@ def test_word_scores_are_bm25_over_what_is_alive(drawn: list, words: list) -> No
             for number, t in enumerate(texts):
                 length = K1 * (1 - B + B * sum(t.values()) / mean)
                 expected[number] += times * rarity * t[term] * (K1 + 1) / (t[term] + length)
-        got = release.index.words(text, EVERYTHING).at(places)
+        got = release.index.words(text, EVERYTHING).at(positions)
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -113,8 +113,8 @@ def clustered(count: int) -> list[Page]:
 
 
 def nearest(release: Release, text: str, view: View, limit: int = 10) -> list[str]:
-    places, _ = release.index.near(vector_of(text), limit, view)
-    return [chunk.id for chunk in release.chunks(places)]
+    positions, _ = release.index.search_dense(vector_of(text), limit, view)
+    return [chunk.id for chunk in release.chunks(positions)]
 
 
 def test_a_coarse_index_finds_what_exact_search_finds(
@@ -123,7 +123,7 @@ def test_a_coarse_index_finds_what_exact_search_finds(
     monkeypatch.setattr("ingestion.releases.candidates._EXACT_BELOW", 0)
     release = release_of(tmp_path, clustered(1_500), kind="ivf")
     assert release.manifest.kind == "ivf"
-    assert release.coarse is not None
+    assert release.ivf is not None
     for view in (
         EVERYTHING,
         View(filter=Compare("bucket", "lt", 10)),
@@ -132,8 +132,8 @@ def test_a_coarse_index_finds_what_exact_search_finds(
         shares = []
         for number in range(30):
             vector = vector_of(f"question {number}")
-            found, cosines = release.index.near(vector, 10, view)
-            exact, _ = release.index.near_exactly(vector, 10, view)
+            found, cosines = release.index.search_dense(vector, 10, view)
+            exact, _ = release.index.search_dense_exactly(vector, 10, view)
             shares.append(len(np.intersect1d(found, exact)) / 10)
             np.testing.assert_allclose(cosines, release.index.cosines(vector, found), rtol=1e-5)
             chunks = release.chunks(found)
@@ -148,14 +148,14 @@ def test_a_coarse_index_stays_while_documents_come_and_go(
     first = release_of(tmp_path, clustered(600), kind="ivf")
     new = Page("new", ("a text that came later",))
     second = release_of(tmp_path, [new], base=first, removed=["d0003"], kind="ivf", origin="upload")
-    assert second.coarse is first.coarse, "the same file, opened once"
+    assert second.ivf is first.ivf, "the same file, opened once"
     assert nearest(second, "a text that came later", EVERYTHING, 1) == ["new-0"]
     assert "d0003-0" in nearest(first, f"{WORDS[3]} text 3 0", EVERYTHING)
     assert "d0003-0" not in nearest(second, f"{WORDS[3]} text 3 0", EVERYTHING)
     more = [Page(f"m{n}", (f"more {n}", f"and more {n}")) for n in range(400)]
     third = release_of(tmp_path, more, base=second, kind="ivf")
-    assert third.coarse is not None
-    assert third.coarse.rows > first.coarse.rows  # type: ignore[union-attr]
+    assert third.ivf is not None
+    assert third.ivf.rows > first.ivf.rows  # type: ignore[union-attr]
     assert nearest(third, "a text that came later", EVERYTHING, 1) == ["new-0"]
 
 
@@ -169,16 +169,16 @@ def test_a_gpus_index_answers_in_the_place_of_the_lists(
     first = release_of(tmp_path, clustered(1_500), kind="ivf")
     new = Page("new", ("a text that came later",))
     release = release_of(tmp_path, [new], base=first, removed=["d0003"], kind="ivf", origin="upload")
-    assert isinstance(first.coarse, GpuIndex)
-    assert release.coarse is first.coarse, "not copied again for one document"
+    assert isinstance(first.ivf, GpuIndex)
+    assert release.ivf is first.ivf, "not copied again for one document"
     for view in (EVERYTHING, View(filter=Compare("bucket", "lt", 10))):
         for number in range(10):
             vector = vector_of(f"question {number}")
-            exact, _ = release.index.near_exactly(vector, 10, view)
-            assert release.index.near(vector, 10, view)[0].tolist() == exact.tolist()
+            exact, _ = release.index.search_dense_exactly(vector, 10, view)
+            assert release.index.search_dense(vector, 10, view)[0].tolist() == exact.tolist()
     monkeypatch.setattr("ingestion.index.gpu._MOST", 10)
     few = View(filter=Compare("bucket", "eq", 7))
-    found, _ = release.index.near(vector_of("question"), 10, few)
+    found, _ = release.index.search_dense(vector_of("question"), 10, few)
     assert len(found) == 10, "where the filter hides what the GPU proposes, the lists answer"
 
 

@@ -11,12 +11,11 @@ from ingestion.embed import Embedder
 from ingestion.errors import QuarantineError, ScopeError
 from ingestion.releases.release import Release, collection_folder, open_active
 from ingestion.runs.changes import compact, decide, withdraw
-from ingestion.runs.collection import Surroundings
+from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
 from ingestion.runs.report import RunReport
-from ingestion.runs.state import Ledger
+from ingestion.runs.state import RunState
 from ingestion.view import EVERYTHING, View
-from tests.conftest import Quiet
 
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}
 BASE = {"languages": ["en"], "clearance": CLEARANCE, "pii": {"names": "none"}}
@@ -45,19 +44,11 @@ class Place:
         self.config = CollectionConfig.model_validate({**BASE, "sources": ["docs"], **changes})
 
     def run(self) -> RunReport:
-        return run(
-            None,
-            collection="c",
-            config=self.config,
-            embedder=self.embedder,
-            data_dir=self.root / "data",
-            progress=Quiet(),
-            base=self.root,
-        )
+        return run(self.collection)
 
     @property
-    def around(self) -> Surroundings:
-        return Surroundings("c", self.config, self.embedder, self.root / "data", self.root)
+    def collection(self) -> Collection:
+        return Collection("c", self.config, self.embedder, self.root / "data", self.root)
 
     @property
     def folder(self) -> Path:
@@ -69,7 +60,7 @@ class Place:
 
     @property
     def ids(self) -> list[str]:
-        return sorted(self.release.texts.ids())
+        return sorted(self.release.documents.ids())
 
 
 @pytest.fixture
@@ -93,13 +84,13 @@ def test_a_source_has_rules_of_its_own(place: Place) -> None:
     source = {"path": "more", "name": "partner", "clearance": own, "pii": policy, "metadata": {"team": "x"}}
     place.configure(sources=["docs", source])
     place.run()
-    a, b = (place.release.texts.document(name) for name in ("a.md", "b.md"))
+    a, b = (place.release.documents.document(name) for name in ("a.md", "b.md"))
     assert a
     assert b
     assert (a.clearance["supplier"], b.clearance["supplier"]) == ("tests", "partner")
     assert "<EMAIL_ADDRESS>" in a.text
     assert "berta@mailbox.example" in b.text
-    assert (b.place, b.metadata["team"]) == ("partner", "x")
+    assert (b.source_name, b.metadata["team"]) == ("partner", "x")
 
 
 def test_what_a_policy_blocks_stays_out_and_goes_when_it_comes_later(place: Place) -> None:
@@ -165,12 +156,12 @@ def test_the_newest_version_wins_whatever_the_order_and_the_old_one_is_kept(
     place.write(names[0], new)
     place.write(names[1], old)
     place.run()
-    document = place.release.texts.document(names[1])
+    document = place.release.documents.document(names[1])
     assert document
     assert document.superseded_by == names[0]
     index = place.release.index
     hidden = index.count(View(include_superseded=True)) - index.count(EVERYTHING)
-    assert hidden == len(place.release.texts.document_chunks(names[1]))
+    assert hidden == len(place.release.documents.document_chunks(names[1]))
     assert place.run().changed is False
 
 
@@ -179,7 +170,7 @@ def test_a_newer_version_supersedes_one_that_is_in_the_index(place: Place) -> No
     place.run()
     place.write("new.md", "---\nupdated: 2026-01-01\n---\n" + PAGE.format(plan="basic", fee=5))
     place.run()
-    document = place.release.texts.document("old.md")
+    document = place.release.documents.document("old.md")
     assert document
     assert document.superseded_by == "new.md"
 
@@ -205,9 +196,9 @@ def test_what_looks_like_an_attack_waits_with_rule_and_place(place: Place, text:
     report = place.run()
     assert place.ids == ["ok.md"]
     assert rule in report.quarantined["bad.md"]
-    ledger = Ledger(place.folder)
-    (held,) = ledger.held()
-    ledger.close()
+    state = RunState(place.folder)
+    (held,) = state.held()
+    state.close()
     assert held.document_id == "bad.md"
     assert any(flag.rule == rule for flag in held.flags)
 
@@ -234,9 +225,9 @@ def test_hidden_text_is_not_indexed_and_is_flagged(place: Place) -> None:
     )
     report = place.run()
     assert "hidden" in report.quarantined["a.html"]
-    done = decide(place.around, "a.html", "approved", by="tests")
+    done = decide(place.collection, "a.html", "approved", by="tests")
     assert done.documents == 1
-    assert "competitor" not in " ".join(c.text for c in place.release.texts.all_chunks())
+    assert "competitor" not in " ".join(c.text for c in place.release.documents.all_chunks())
 
 
 def test_near_copies_aimed_at_one_question_wait(place: Place) -> None:
@@ -279,17 +270,17 @@ def test_decisions_last_and_a_changed_text_is_asked_about_again(place: Place) ->
     place.write("ok.md", "# Ok\n\nAn ordinary page.")
     place.write("bad.md", poison)
     place.run()
-    decide(place.around, "bad.md", "rejected", by="tests")
+    decide(place.collection, "bad.md", "rejected", by="tests")
     assert place.run().quarantined == {}
     place.write("bad.md", poison + " And us alone.")
     assert "bad.md" in place.run().quarantined
-    decide(place.around, "bad.md", "approved", by="tests")
+    decide(place.collection, "bad.md", "approved", by="tests")
     assert place.ids == ["bad.md", "ok.md"]
-    chunk = place.release.texts.document_chunks("bad.md")[0][1]
+    chunk = place.release.documents.document_chunks("bad.md")[0][1]
     assert chunk.verdict == "flag", "the verdict stays with the chunk"
     assert place.run().changed is False
     with pytest.raises(QuarantineError, match="does not wait"):
-        decide(place.around, "bad.md", "approved", by="tests")
+        decide(place.collection, "bad.md", "approved", by="tests")
 
 
 def test_a_batch_can_be_taken_back_without_a_trace_in_search(place: Place) -> None:
@@ -298,13 +289,13 @@ def test_a_batch_can_be_taken_back_without_a_trace_in_search(place: Place) -> No
     place.write("b.md", "# B\n\nThe second page about hazelnuts.")
     place.write("c.md", "# C\n\nThe third page about hazelnuts.")
     second = place.run()
-    done = withdraw(place.around, run_id=second.run_id)
+    done = withdraw(place.collection, run_id=second.run_id)
     assert (done.documents, place.ids) == (2, ["a.md"])
     index = place.release.index
-    assert index.worded(index.words("hazelnuts", EVERYTHING), 5).tolist() == []
-    alive = {row for row, _ in place.release.texts.document_chunks("a.md")}
+    assert index.search_lexical(index.words("hazelnuts", EVERYTHING), 5).tolist() == []
+    alive = {row for row, _ in place.release.documents.document_chunks("a.md")}
     for vector in place.embedder.embed(["hazelnuts", "pages"]):
-        assert set(index.rows(index.near(vector, 5, EVERYTHING)[0])) <= alive
+        assert set(index.rows(index.search_dense(vector, 5, EVERYTHING)[0])) <= alive
 
 
 def test_what_was_removed_is_on_the_disk_until_a_purge_and_then_nowhere(place: Place) -> None:
@@ -312,22 +303,22 @@ def test_what_was_removed_is_on_the_disk_until_a_purge_and_then_nowhere(place: P
     place.write("a.md", "# A\n\nAn ordinary page.")
     place.write("b.md", f"# B\n\n{secret}")
     place.run()
-    withdraw(place.around, ids=["b.md"])
-    compact(place.around)
+    withdraw(place.collection, ids=["b.md"])
+    compact(place.collection)
     place.docs.joinpath("b.md").unlink()
     held = b"".join(p.read_bytes() for p in place.folder.rglob("*") if p.is_file())
     assert b"7731" not in held
     assert place.ids == ["a.md"]
-    assert place.release.texts.chunk("nothing") is None
+    assert place.release.documents.chunk("nothing") is None
 
 
 def test_everything_can_be_removed(place: Place) -> None:
     place.write("a.md", "# A\n\nAn ordinary page.")
     place.run()
-    withdraw(place.around, ids=["a.md"])
+    withdraw(place.collection, ids=["a.md"])
     assert place.ids == []
     vector = place.embedder.embed(["page"])[0]
-    assert len(place.release.index.near(vector, 5, EVERYTHING)[0]) == 0
+    assert len(place.release.index.search_dense(vector, 5, EVERYTHING)[0]) == 0
 
 
 def test_a_wrong_declaration_is_refused_by_name(tmp_path: Path) -> None:

@@ -44,18 +44,18 @@ def start(root: Path, log: Path) -> subprocess.Popen[bytes]:
 
 def state(folder: Path) -> tuple[str, list[str]]:
     release = open_active(folder)
-    return release.manifest.digest, sorted(chunk.id for chunk in release.texts.all_chunks())
+    return release.manifest.digest, sorted(chunk.id for chunk in release.documents.all_chunks())
 
 
 def searchable(release: Release) -> None:
-    places = release.index.worded(release.index.words("sentence page matter", EVERYTHING), 20)
-    assert release.chunks(places)
+    positions = release.index.search_lexical(release.index.words("sentence page matter", EVERYTHING), 20)
+    assert release.chunks(positions)
 
 
 def finished(folder: Path) -> int:
     """Chunks whose vectors are safe."""
     query = "select count(*) from staged_chunks where document_id in (select id from staged where vectors is not null)"
-    with closing(sqlite3.connect(f"file:{folder / 'ledger.sqlite'}?mode=ro", uri=True, timeout=30)) as db:
+    with closing(sqlite3.connect(f"file:{folder / 'state.sqlite'}?mode=ro", uri=True, timeout=30)) as db:
         return int(db.execute(query).fetchone()[0])
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from ingestion.__main__ import main
 from ingestion.config import CollectionConfig
-from ingestion.embed import Embedded, Embedder, Question, Vectors
+from ingestion.embed import Embedder, Embeddings, EncodedQuestion, Vectors
 from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
 from ingestion.index import DenseIndex, Postings, PostingsWriter, build_dense
 from ingestion.index.lexical import key_of, terms
@@ -28,19 +28,20 @@ from ingestion.releases.release import (
     roll_back,
     verify,
 )
+from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import RunReport, run
 from ingestion.view import EVERYTHING, View
-from tests.conftest import ROOT, Demo, Quiet
+from tests.conftest import ROOT, Demo
 
 KILL_POINTS = (
-    "prepare:fetch",
-    "admit:entry_of",
-    "segment:build_dense",
-    "segment:write_tokens",
-    "build:write_atomically",
-    "publish:validate",
-    "publish:point_to",
-    "publish:prune",
+    "prepare.preparer:fetch",
+    "runs.admission:entry_of",
+    "index.segment:build_dense",
+    "index.segment:write_tokens",
+    "releases.build:write_atomically",
+    "runs.publish:validate",
+    "runs.publish:point_to",
+    "runs.publish:prune",
 )
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}
 CONFIG = CollectionConfig.model_validate({"languages": ["en"], "clearance": CLEARANCE})
@@ -58,11 +59,11 @@ class CountingEmbedder:
     def embed(self, texts: list[str]) -> Vectors:
         return self._inner.embed(texts)
 
-    def encode(self, texts: list[str]) -> Embedded:
+    def encode(self, texts: list[str]) -> Embeddings:
         self.embedded += texts
         return self._inner.encode(texts)
 
-    def encode_questions(self, texts: list[str]) -> list[Question]:
+    def encode_questions(self, texts: list[str]) -> list[EncodedQuestion]:
         return self._inner.encode_questions(texts)
 
     def count_tokens(self, texts: list[str]) -> list[int]:
@@ -87,10 +88,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def ingest(source: Path, counting: CountingEmbedder, config: CollectionConfig = CONFIG) -> RunReport:
-    data_dir = source.parent / "data"
-    return run(
-        [source], collection="c", config=config, embedder=counting, data_dir=data_dir, progress=Quiet()
-    )
+    return run(Collection("c", config, counting, source.parent / "data"), [source])
 
 
 def folder_of(source: Path) -> Path:
@@ -119,7 +117,7 @@ def test_only_what_changed_is_embedded(source: Path, counting: CountingEmbedder)
     ]
     assert (report.documents, report.reused_documents, report.embedded_chunks) == (3, 1, 2)
     assert verify(folder_of(source) / "releases" / report.release_id) == []
-    assert open_active(folder_of(source)).texts.document("c.md") is None
+    assert open_active(folder_of(source)).documents.document("c.md") is None
 
 
 def test_a_new_recipe_makes_documents_anew_and_copies_equal_vectors(
@@ -136,12 +134,12 @@ def test_copied_vectors_are_those_of_their_texts(source: Path, counting: Countin
     (source / "0.md").write_text("# First\n\nIt moves all rows by one.\n")
     ingest(source, counting)
     release = open_active(folder_of(source))
-    places = release.index.places(EVERYTHING)
-    texts = [chunk.embedded_text for chunk in release.chunks(places)]
+    positions = release.index.positions(EVERYTHING)
+    texts = [chunk.embedded_text for chunk in release.chunks(positions)]
     made = counting.encode(texts)
-    cosines = (release.index.vectors(places) * made.vectors).sum(axis=1)
+    cosines = (release.index.vectors(positions) * made.vectors).sum(axis=1)
     assert cosines.min() > 0.98
-    for kept, new in zip(release.index.codes(places), made.codes, strict=True):
+    for kept, new in zip(release.index.codes(positions), made.codes, strict=True):
         assert kept is not None
         assert np.mean(kept == new) > 0.8
 
@@ -188,7 +186,7 @@ def test_a_second_writer_is_turned_away(source: Path, counting: CountingEmbedder
 
 
 def test_a_superseded_document_is_kept_but_not_searchable(demo: Demo) -> None:
-    chunk = next(c for c in demo.release.texts.all_chunks() if c.document_id.endswith("policy-2024.md"))
+    chunk = next(c for c in demo.release.documents.all_chunks() if c.document_id.endswith("policy-2024.md"))
     assert chunk.superseded
     index = demo.release.index
     assert index.count(View(include_superseded=True)) > index.count(EVERYTHING)
@@ -225,7 +223,7 @@ def test_segments_are_merged_while_documents_are_replaced(source: Path, counting
         report = ingest(source, counting)
     release = open_active(folder_of(source))
     assert len(release.segments) < 12
-    texts = {chunk.document_id: chunk.text for chunk in release.texts.all_chunks()}
+    texts = {chunk.document_id: chunk.text for chunk in release.documents.all_chunks()}
     assert {texts[f"d{n % 3}.md"] for n in (17, 18, 19)} == {
         f"Version {n} of this page." for n in (17, 18, 19)
     }
@@ -259,27 +257,26 @@ def test_killed_at_any_point_the_last_release_stays_and_a_rerun_completes(
         "import os, signal, sys; from pathlib import Path\n"
         "import importlib\n"
         "from ingestion.embed import load_embedder\n"
-        "from tests.conftest import Quiet\n"
         "target, name = sys.argv[3].split(':')\n"
         "module = importlib.import_module('ingestion.' + target)\n"
         "def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)\n"
         "setattr(module, name, die)\n"
         "from tests.ingestion.runs.test_pipeline import CONFIG as config\n"
-        "from ingestion import pipeline\n"
-        "pipeline.run([Path(sys.argv[1])], collection='c', config=config, "
-        "embedder=load_embedder('builtin'), data_dir=Path(sys.argv[2]), progress=Quiet())\n"
+        "from ingestion.runs.collection import Collection\n"
+        "from ingestion.runs.pipeline import run\n"
+        "run(Collection('c', config, load_embedder('builtin'), Path(sys.argv[2])), [Path(sys.argv[1])])\n"
     )
     for point in KILL_POINTS:
         done = subprocess.run(
             [sys.executable, "-c", script, str(source), str(data_dir), point], cwd=ROOT, check=False
         )
         assert done.returncode == -signal.SIGKILL, point
-        assert open_active(folder_of(source)).texts.document("a.md") is not None, point
-        if point != "publish:prune":
+        assert open_active(folder_of(source)).documents.document("a.md") is not None, point
+        if point != "runs.publish:prune":
             assert active_id(folder_of(source)) == first.release_id, point
     report = ingest(source, counting)
     assert report.documents == 4
-    assert open_active(folder_of(source)).texts.document("new.md") is not None
+    assert open_active(folder_of(source)).documents.document("new.md") is not None
     assert os.listdir(folder_of(source)).count("active") == 1
 
 
@@ -290,13 +287,13 @@ def test_dense_search_is_exact(tmp_path: Path) -> None:
     index = DenseIndex(tmp_path)
     halves = vectors.astype(np.float16).astype(np.float32)
     for vector in vectors[:5]:
-        places, scores = index.search(vector, 10)
-        np.testing.assert_array_equal(places, np.argsort(-(halves @ vector), kind="stable")[:10])
-        np.testing.assert_allclose(index.score(vector, places), scores, rtol=1e-5)
+        positions, scores = index.search(vector, 10)
+        np.testing.assert_array_equal(positions, np.argsort(-(halves @ vector), kind="stable")[:10])
+        np.testing.assert_allclose(index.score(vector, positions), scores, rtol=1e-5)
         allowed = np.zeros(300, dtype=bool)
-        allowed[places[1:3]] = True
+        allowed[positions[1:3]] = True
         some, _ = index.search(vector, 10, np.packbits(allowed, bitorder="little"))
-        np.testing.assert_array_equal(some, places[1:3])
+        np.testing.assert_array_equal(some, positions[1:3])
 
 
 def test_lexical_search_analyses_each_language_by_its_own_rules(tmp_path: Path) -> None:
@@ -309,7 +306,9 @@ def test_lexical_search_analyses_each_language_by_its_own_rules(tmp_path: Path) 
 
     def search(text: str) -> list[int]:
         keys = [key_of(term, language) for language in ("de", "en") for term in terms(text, language)]
-        return sorted({int(p) for _, places, _ in index.find(np.array(keys, np.uint64)) for p in places})
+        return sorted(
+            {int(p) for _, positions, _ in index.find(np.array(keys, np.uint64)) for p in positions}
+        )
 
     assert search("return a parcel") == [0]
     assert search("rucksendung") == [1]

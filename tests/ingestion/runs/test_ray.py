@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.releases.release import collection_folder, open_active
+from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
-from tests.conftest import Quiet
 from tests.ingestion.runs.test_admission import PAGE, Place, place
 
 __all__ = ["place"]
@@ -21,7 +21,7 @@ pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
 
 def test_ray_and_local_make_the_same_release(place: Place, tmp_path: Path) -> None:
-    from ingestion.runs.ray import OnRay
+    from ingestion.runs.ray import RayWorkers
 
     place.configure(pii={})
     for number in range(12):
@@ -36,23 +36,14 @@ def test_ray_and_local_make_the_same_release(place: Place, tmp_path: Path) -> No
     folder = collection_folder(other, "c")
     folder.mkdir(parents=True)
     (folder / "pseudonyms.key").write_bytes((place.folder / "pseudonyms.key").read_bytes())
-    engine = OnRay(2)
+    workers = RayWorkers(2)
     try:
-        report = run(
-            None,
-            collection="c",
-            config=place.config,
-            embedder=place.embedder,
-            data_dir=other,
-            progress=Quiet(),
-            engine=engine,
-            base=place.root,
-        )
+        report = run(Collection("c", place.config, place.embedder, other, place.root), workers=workers)
     finally:
-        engine.close()
+        workers.close()
     assert report.release_digest == local.release_digest
     assert report.failures == local.failures
     assert report.duplicates == local.duplicates
     assert report.embedded_chunks == local.embedded_chunks > 10
     here, there = place.release, open_active(folder)
-    assert [c.id for c in here.texts.all_chunks()] == [c.id for c in there.texts.all_chunks()]
+    assert [c.id for c in here.documents.all_chunks()] == [c.id for c in there.documents.all_chunks()]

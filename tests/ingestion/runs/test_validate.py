@@ -20,8 +20,8 @@ from ingestion.releases.release import (
     state_of,
     verify,
 )
+from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
-from tests.conftest import Quiet
 
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}
 
@@ -73,10 +73,8 @@ def golden(docs: Path, *cases: tuple[str, str]) -> CollectionConfig:
 
 
 def ingest(docs: Path, config: CollectionConfig, embedder) -> str:  # type: ignore[no-untyped-def]
-    return run(
-        [docs], collection="c", config=config, embedder=embedder, data_dir=docs.parent / "data",
-        progress=Quiet(), base=docs.parent,
-    ).release_id  # fmt: skip
+    collection = Collection("c", config, embedder, docs.parent / "data", docs.parent)
+    return run(collection, [docs]).release_id
 
 
 def test_golden_questions_keep_a_bad_release_from_being_served(docs: Path, embedder: Embedder) -> None:
@@ -134,7 +132,7 @@ def test_the_embedder_can_change_while_the_old_release_serves(docs: Path, embedd
     assert models.of(live.current("c")) is other
     pinned = live.current("c", first)
     assert (pinned.manifest.id, models.of(pinned)) == (first, embedder)
-    assert problems_of(pinned.place) == []
+    assert problems_of(pinned.folder) == []
 
 
 def test_releases_that_variants_name_outlive_their_time(docs: Path, embedder: Embedder) -> None:

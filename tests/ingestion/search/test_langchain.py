@@ -24,7 +24,7 @@ def test_the_retriever_is_langchains_and_finds_what_the_service_finds(demo: Demo
     assert isinstance(found[0], Document)
     assert found[0].metadata["document_id"] == "accounts/two-step-sign-in.md"
     assert 0 < found[0].metadata["score"] <= 1
-    text = demo.release.texts.document("accounts/two-step-sign-in.md")
+    text = demo.release.documents.document("accounts/two-step-sign-in.md")
     assert text is not None
     assert text.text[found[0].metadata["start"] : found[0].metadata["end"]] == found[0].page_content
 

@@ -55,7 +55,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Release
     first = release_of(folder / "c", [*PAGES, Page("gone", ("lamp valve wheel",))])
     changed = replace(PAGES[4], texts=("cable ring valve new",))
     here = release_of(folder / "c", [changed], base=first, removed=["gone"], origin="upload")
-    there = Release(here.place)
+    there = Release(here.position)
     index = MilvusIndex(str(folder / "milvus.db"), "c")
     index.put(first)
     index.put(there)
@@ -102,11 +102,10 @@ def test_a_collection_with_milvus_is_ingested_searched_and_pruned(tmp_path: Path
     from ingestion.embed import load_embedder
     from ingestion.releases.release import open_active
     from ingestion.runs.changes import withdraw
-    from ingestion.runs.collection import Surroundings
+    from ingestion.runs.collection import Collection
     from ingestion.runs.pipeline import run
     from service.corpus.embedders import Embedders
     from service.corpus.live import LiveReleases
-    from tests.conftest import Quiet
 
     (tmp_path / "docs").mkdir()
     for name in ("lamps", "doors"):
@@ -118,10 +117,7 @@ def test_a_collection_with_milvus_is_ingested_searched_and_pruned(tmp_path: Path
             "index": {"milvus": str(tmp_path / "milvus.db")},
         }
     )
-    run(
-        [tmp_path / "docs"], collection="c", config=config, embedder=embedder, data_dir=tmp_path / "data",
-        progress=Quiet(),
-    )  # fmt: skip
+    run(Collection("c", config, embedder, tmp_path / "data"), [tmp_path / "docs"])
     live = LiveReleases(tmp_path / "data", {"c": config}, Embedders({"builtin": embedder}, load_embedder))
     live.refresh()
     release = live.current("c")
@@ -130,7 +126,7 @@ def test_a_collection_with_milvus_is_ingested_searched_and_pruned(tmp_path: Path
     hits = retrieve(release, Query("repair of doors", question), RetrievalSettings())
     assert hits[0].chunk.document_id == "doors.md"
     live.close()
-    withdraw(Surroundings("c", config, embedder, tmp_path / "data"), ids=["doors.md"])
+    withdraw(Collection("c", config, embedder, tmp_path / "data"), ids=["doors.md"])
     index = MilvusIndex(str(tmp_path / "milvus.db"), "c")
     after = open_active(tmp_path / "data" / "collections" / "c")
     after.searcher = index.searcher(after)

@@ -71,7 +71,7 @@ def test_neighbours_become_one_passage_that_stands_in_the_document(
     joined = next(hit for hit in hits if hit.chunk.document_id == "warranty")
     assert joined.chunk.text == "\n".join(WARRANTY)
     assert len(joined.joined) == 1
-    document = release.texts.document("warranty")
+    document = release.documents.document("warranty")
     assert document is not None
     assert document.text[joined.chunk.start : joined.chunk.end] == joined.chunk.text
     ids = [hit.chunk.id for hit in hits] + [name for hit in hits for name in hit.joined]
@@ -107,10 +107,10 @@ def test_a_question_without_words_finds_nothing_by_words(
 
 def test_late_interaction_tells_the_passage_that_has_all_words(release: Release, embedder: Embedder) -> None:
     question = embedder.encode_questions(["returns free of charge"])[0]
-    places = release.index.places(EVERYTHING)
-    scores = late_scores(embedder.late, release.index, question, places)
+    positions = release.index.positions(EVERYTHING)
+    scores = late_scores(embedder.late, release.index, question, positions)
     assert scores is not None
-    best = release.chunks(places[[int(np.argmax(scores))]])[0]
+    best = release.chunks(positions[[int(np.argmax(scores))]])[0]
     assert best.text == "Returns are free of charge."
 
 

@@ -11,9 +11,10 @@ import orjson
 from ingestion.config import IndexConfig, read_collections
 from ingestion.embed import Embedder
 from ingestion.releases.release import activate, collection_folder
+from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
 from service.answer.record import insert_answers, read_spill
-from tests.conftest import ROOT, SCOPE, Demo, Quiet, StartGateway
+from tests.conftest import ROOT, SCOPE, Demo, StartGateway
 from tests.service.routes.test_api import open_file, wait_until
 
 QUESTION = "How many recovery codes do I get?"
@@ -22,14 +23,7 @@ QUESTION = "How many recovery codes do I get?"
 def ingest(help_folder: Path, data_dir: Path, embedder: Embedder) -> str:
     # A part of the demo can't answer the golden questions of the whole.
     config = read_collections(SCOPE)["help"].model_copy(update={"index": IndexConfig()})
-    return run(
-        [help_folder],
-        collection="help",
-        config=config,
-        embedder=embedder,
-        data_dir=data_dir,
-        progress=Quiet(),
-    ).release_id
+    return run(Collection("help", config, embedder, data_dir), [help_folder]).release_id
 
 
 def test_releases_are_swapped_under_load(

@@ -33,11 +33,13 @@ WORDS = st.sampled_from(
 TOLD = st.lists(st.tuples(st.integers(0, 1), WORDS), max_size=20)
 
 
-def events_of(told: list[tuple[int, str]]) -> bytes:
+def events_of(context: list[tuple[int, str]]) -> bytes:
     """One event a word, the end of each choice, and what was used."""
-    events = [{"id": "x", "choices": [{"index": i, "text": text, "finish_reason": None}]} for i, text in told]
+    events = [
+        {"id": "x", "choices": [{"index": i, "text": text, "finish_reason": None}]} for i, text in context
+    ]
     ends = [{"id": "x", "choices": [{"index": i, "text": "", "finish_reason": "stop"}]} for i in (0, 1)]
-    used = {"id": "x", "choices": [], "usage": {"completion_tokens": len(told)}}
+    used = {"id": "x", "choices": [], "usage": {"completion_tokens": len(context)}}
     return (
         b"".join(b"data: " + orjson.dumps(e) + b"\n\n" for e in [*events, *ends, used]) + b"data: [DONE]\n\n"
     )
@@ -56,9 +58,9 @@ async def guarded(chunks: list[bytes]) -> list[dict[str, Any]]:
 @settings(deadline=None)
 @given(TOLD, st.lists(st.integers(0, 4_000), max_size=8))
 def test_a_forwarded_stream_says_what_the_whole_reply_would(
-    told: list[tuple[int, str]], cuts: list[int]
+    context: list[tuple[int, str]], cuts: list[int]
 ) -> None:
-    raw = events_of(told)
+    raw = events_of(context)
     places = sorted({min(cut, len(raw)) for cut in cuts} | {0, len(raw)})
     events = asyncio.run(guarded([raw[a:b] for a, b in zip(places, places[1:], strict=False)]))
     texts: dict[int, str] = defaultdict(str)
@@ -66,13 +68,13 @@ def test_a_forwarded_stream_says_what_the_whole_reply_would(
         for choice in event["choices"]:
             texts[choice["index"]] += choice["text"]
     whole = defaultdict(str)
-    for i, text in told:
+    for i, text in context:
         whole[i] += text
     for i in (0, 1):
         reply = guard_reply({"choices": [{"index": i, "text": whole[i]}]}, GUARDS)
         assert texts[i] == reply["choices"][0]["text"]
     assert "jo.doe@mailbox.example" not in "".join(texts.values())
-    assert events[-1]["usage"] == {"completion_tokens": len(told)}
+    assert events[-1]["usage"] == {"completion_tokens": len(context)}
     assert [c["index"] for e in events for c in e["choices"] if c["finish_reason"]] == [0, 1]
 
 

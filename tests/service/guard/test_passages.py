@@ -110,8 +110,8 @@ def test_what_a_source_keeps_is_shown_to_those_entitled_alone(
 def test_masks_of_quotes_are_told_without_a_place(client_of: Callable[[str], httpx.Client]) -> None:
     rag = json.loads(asked(client_of("stranger")))["rag"]
     assert "<EMAIL_ADDRESS>" in rag["citations"][0]["quote"]
-    told = [v for v in rag["guards"] if v["guard"] == "pii" and v["start"] is None]
-    assert {(v["zone"], v["verdict"], v["rule"]) for v in told} == {("output", "redact", "EMAIL_ADDRESS")}
+    context = [v for v in rag["guards"] if v["guard"] == "pii" and v["start"] is None]
+    assert {(v["zone"], v["verdict"], v["rule"]) for v in context} == {("output", "redact", "EMAIL_ADDRESS")}
 
 
 def test_secrets_are_masked_for_everybody_and_scrubbed_texts_are_not_read_again() -> None:

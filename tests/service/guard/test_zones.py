@@ -16,11 +16,11 @@ from ingestion.corpus import Chunk, Hit
 from ingestion.embed import Embedder
 from ingestion.scrub import Scrubber
 from service.answer.prompts import RULES
-from service.guard.build import AssistantGuards, Told
+from service.guard.build import AnswerContext, AssistantGuards
 from service.guard.chain import Digests, Verdict, apply_to_json
 from service.guard.checks.secrets import SecretGuard
 from service.guard.failure import TimedJudges
-from service.guard.models.cross_encoder import PairJudge
+from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.guard.output import Notice
 from service.guard.retrieved import vet
@@ -71,7 +71,7 @@ def hits(*texts: str) -> tuple[Hit, ...]:
 
 @pytest.fixture(scope="module")
 def build(embedder: Embedder) -> Iterator[Callable[..., AssistantGuards]]:
-    models = Models(embedder, PairJudge(threads=1))
+    models = Models(embedder, CrossEncoder(threads=1))
     models.warm()
     scrubber = Scrubber(PiiPolicy(), with_names=False)
     with ThreadPoolExecutor(1) as executor:
@@ -93,9 +93,9 @@ def build(embedder: Embedder) -> Iterator[Callable[..., AssistantGuards]]:
 
 
 async def streamed(
-    guards: AssistantGuards, pieces: list[str], told: Told | None = None
+    guards: AssistantGuards, pieces: list[str], context: AnswerContext | None = None
 ) -> tuple[str, str | None, list[Notice], list[str]]:
-    stream = guards.output(told or Told(hits(*PASSAGES), ("How does the Hub work?",)))
+    stream = guards.output(context or AnswerContext(hits(*PASSAGES), ("How does the Hub work?",)))
     parts = [await stream.feed(piece) for piece in pieces]
     parts.append(await stream.close())
     notices = [notice for part in parts for notice in part.notices]
@@ -111,7 +111,7 @@ async def says(guards: AssistantGuards, text: str) -> str:
 
 async def is_refused(guards: AssistantGuards, text: str) -> bool:
     assert guards.input is not None
-    return guards.input.screen(text).is_blocked or (await guards.input.judge([text])).stand == "block"
+    return guards.input.screen(text).is_blocked or (await guards.input.judge([text])).disposition == "block"
 
 
 async def flags(guards: AssistantGuards, text: str) -> bool:
@@ -319,7 +319,7 @@ def test_sentences_are_the_whole_text(text: str) -> None:
 
 
 async def test_a_client_waits_for_one_sentence_at_most(build: Callable[..., AssistantGuards]) -> None:
-    stream = build().output(Told(hits(*PASSAGES), ()))
+    stream = build().output(AnswerContext(hits(*PASSAGES), ()))
     sent = ""
     for character in "Express costs €9.90 [1]. Returns are free":
         sent += (await stream.feed(character)).text
@@ -329,7 +329,7 @@ async def test_a_client_waits_for_one_sentence_at_most(build: Callable[..., Assi
 
 
 async def test_what_is_taken_out_is_told_as_it_happens(build: Callable[..., AssistantGuards]) -> None:
-    stream = build().output(Told(hits(*PASSAGES), ()))
+    stream = build().output(AnswerContext(hits(*PASSAGES), ()))
     first = await stream.feed("Disabled people are worthless scum. Express costs ")
     assert first.notices == [Notice("toxicity", "drop", "HATE")]
     verdict = next(v for v in stream.verdicts if v.guard == "toxicity")
@@ -346,7 +346,7 @@ async def test_every_finding_is_told_once_in_whatever_turn(build: Callable[..., 
 async def test_rules_that_break_refuse(
     build: Callable[..., AssistantGuards], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.guard.input.views_of", broken)
+    monkeypatch.setattr("service.guard.input.decodings_of", broken)
     guards = build()
     assert guards.input is not None
     assert guards.input.screen("hello").is_blocked
@@ -426,10 +426,16 @@ def broken(text: str) -> float:
     raise RuntimeError("no model")
 
 
-@pytest.mark.parametrize(("fail", "stand"), [("open", "pass"), ("degrade", "degrade"), ("closed", "block")])
+@pytest.mark.parametrize(
+    ("fail", "disposition"), [("open", "pass"), ("degrade", "degrade"), ("closed", "block")]
+)
 @pytest.mark.parametrize(("judge", "rule"), [(Slow(), "LATE"), (broken, "FAILED")])
 async def test_a_model_that_fails_has_the_consequence_that_the_policy_wants(
-    fail: str, stand: str, judge: Callable[[str], float], rule: str, build: Callable[..., AssistantGuards]
+    fail: str,
+    disposition: str,
+    judge: Callable[[str], float],
+    rule: str,
+    build: Callable[..., AssistantGuards],
 ) -> None:
     policy = patient(
         {
@@ -444,7 +450,7 @@ async def test_a_model_that_fails_has_the_consequence_that_the_policy_wants(
     assert guards.input is not None
     guards.input._judges = {"injection_model": judge}
     judged = await guards.input.judge(["hello"])
-    assert judged.stand == stand
+    assert judged.disposition == disposition
     assert [v.rule for v in judged.verdicts] == [rule]
 
 
@@ -514,7 +520,7 @@ async def test_a_judge_that_only_tells_holds_nobody_up(build: Callable[..., Assi
         return 0.0
 
     guards._support = waits
-    stream = guards.output(Told(hits(*PASSAGES), ("How does the Hub work?",)))
+    stream = guards.output(AnswerContext(hits(*PASSAGES), ("How does the Hub work?",)))
     sent = await stream.feed("The Hub does not work without a router. Returns are free within 45 days.")
     assert sent.text.startswith("The Hub does not work without a router.")
     assert not stream.verdicts
@@ -546,8 +552,8 @@ async def test_what_would_be_late_is_not_waited_for(build: Callable[..., Assista
         guards._telling = Turns(apart)
         guards._telling._mean_s = 60.0  # what waits took a minute each
         apart.submit(is_free.wait)
-        told = streamed(guards, ["Returns are free within 45 days. They are quick."])
-        text, _, _, rules = await asyncio.wait_for(told, 20)
+        context = streamed(guards, ["Returns are free within 45 days. They are quick."])
+        text, _, _, rules = await asyncio.wait_for(context, 20)
         is_free.set()
     assert (text, rules) == ("Returns are free within 45 days. They are quick.", ["LATE"])
 
@@ -610,11 +616,11 @@ async def test_own_data_comes_back_only_where_the_scope_allows(build: Callable[.
         originals: dict[str, set[str]] = {}
         assert guards.input is not None
         guards.input.screen("I am jo.doe@mailbox.example", originals)
-        told = Told(hits(*PASSAGES), (), frozenset(), originals)
-        assert (await streamed(guards, ["We wrote to <EMAIL_ADDRESS>."], told))[0] == shown
-        assert (await streamed(guards, ["We wrote to bo@other.example."], Told(hits(*PASSAGES), ())))[
-            0
-        ].count("<EMAIL") == 1
+        context = AnswerContext(hits(*PASSAGES), (), frozenset(), originals)
+        assert (await streamed(guards, ["We wrote to <EMAIL_ADDRESS>."], context))[0] == shown
+        assert (
+            await streamed(guards, ["We wrote to bo@other.example."], AnswerContext(hits(*PASSAGES), ()))
+        )[0].count("<EMAIL") == 1
 
 
 async def test_personal_data_is_shown_to_those_entitled(build: Callable[..., AssistantGuards]) -> None:
@@ -623,7 +629,9 @@ async def test_personal_data_is_shown_to_those_entitled(build: Callable[..., Ass
     for groups, is_shown in ((frozenset({"staff"}), True), (frozenset({"guests"}), False), (None, True)):
         text = (
             await streamed(
-                guards, ["Ask jo.doe@mailbox.example, not bo@other.example."], Told(found, (), groups)
+                guards,
+                ["Ask jo.doe@mailbox.example, not bo@other.example."],
+                AnswerContext(found, (), groups),
             )
         )[0]
         assert ("jo.doe" in text) is is_shown

@@ -34,7 +34,7 @@ def test_an_answer_comes_from_the_documents_and_every_sentence_is_cited(gateway:
     assert rag["release"] == demo.release.manifest.id
     assert all(s["citations"] and s["supported"] for s in rag["sentences"])
     for citation in rag["citations"]:
-        document = demo.release.texts.document(citation["document_id"])
+        document = demo.release.documents.document(citation["document_id"])
         assert document is not None
         assert document.text[citation["start"] : citation["end"]] == citation["quote"]
     assert body["usage"]["completion_tokens"] > 0
@@ -44,7 +44,7 @@ def test_the_extractive_answer_has_no_word_that_is_not_in_the_documents(gateway:
     answer = gateway.ask("How long is the warranty on a new device?").json()["choices"][0]["message"][
         "content"
     ]
-    texts = " ".join(document.text for document in demo.release.texts.documents())
+    texts = " ".join(document.text for document in demo.release.documents.all())
     bare = [word for word in answer.split() if not word.startswith("[")]
     assert bare
     assert all(word in texts for word in bare)

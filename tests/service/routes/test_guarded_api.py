@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.answer.prompts import RULES
-from service.guard.marking import Measured, read_measured, write_measured
+from service.guard.marking import MarkingMeasurement, read_measured, write_measured
 from tests.conftest import Gateway, StartGateway, scope_with
 from tests.service.routes.test_api import open_file, stream_of, text_of, wait_until
 from tests.upstream import ScriptedUpstream
@@ -216,7 +216,7 @@ def test_a_wrong_guard_in_the_scope_file_is_named_at_start(
 def test_what_marking_did_for_the_model_is_shown(
     start_gateway: StartGateway, tmp_path: Path, demo: object
 ) -> None:
-    write_measured(tmp_path, Measured("m", 0.2, 0.5, 60))
+    write_measured(tmp_path, MarkingMeasurement("m", 0.2, 0.5, 60))
     measured = read_measured(tmp_path)
     assert measured is not None
     assert measured.helps

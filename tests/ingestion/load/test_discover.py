@@ -17,8 +17,8 @@ from langchain_core.documents import Document
 from ingestion.config import SourceConfig
 from ingestion.corpus import Source
 from ingestion.errors import SourceError
+from ingestion.load.discover import discover
 from ingestion.load.fetch import fetch
-from ingestion.load.places import discover
 from ingestion.load.web import check_address
 from tests.ingestion.runs.test_admission import CLEARANCE, Place, place
 
@@ -120,7 +120,7 @@ def test_a_sitemap_is_followed_politely_and_unchanged_pages_are_not_fetched_agai
         assert "robots.txt" in report.failures[f"{host}/private/x"]
         assert "500" in report.failures[f"{host}/broken"]
         assert "another host" in report.failures[f"{host}/away"]
-        document = place.release.texts.document(f"{host}/deep/two")
+        document = place.release.documents.document(f"{host}/deep/two")
         assert document
         assert document.source == f"{url}/deep/two"
         Site.asked.clear()
@@ -187,7 +187,7 @@ def test_rows_of_a_query_are_documents(place: Place) -> None:
     place.configure(sources=[source])
     place.run()
     assert place.ids == ["kb/1", "kb/2"]
-    document = place.release.texts.document("kb/1")
+    document = place.release.documents.document("kb/1")
     assert document
     assert (document.title, document.updated, document.metadata["team"]) == ("Walnuts", "2026-01-02", "shop")
     with sqlite3.connect(place.root / "kb.db") as db:
@@ -211,14 +211,14 @@ class TwoPages(BaseLoader):
 
 def test_any_langchain_loader_by_its_dotted_path(place: Place) -> None:
     source = {
-        "path": "loader:tests.ingestion.load.test_places.TwoPages",
+        "path": "loader:tests.ingestion.load.test_discover.TwoPages",
         "name": "lc",
         "arguments": {"words": "good"},
     }
     place.configure(sources=[source])
     place.run()
     assert place.ids == ["lc/one", "lc/two"]
-    document = place.release.texts.document("lc/one")
+    document = place.release.documents.document("lc/one")
     assert document
     assert (document.text, document.metadata["rank"]) == ("The first page is good.", 1)
     with pytest.raises(SourceError, match="cannot be made"):
@@ -248,7 +248,7 @@ def test_an_archive_and_a_mailbox_are_many_documents(place: Place) -> None:
         "pack.zip!/a.md",
         "pack.zip!/inner.zip!/deep.md",
     ]
-    mails = [place.release.texts.document(name) for name in place.ids if name.startswith("mail.mbox!/")]
+    mails = [place.release.documents.document(name) for name in place.ids if name.startswith("mail.mbox!/")]
     assert {mail.title for mail in mails if mail} == {"Question 0", "Question 1"}
     assert all(mail and mail.updated == "2026-03-02" and "Attached words" in mail.text for mail in mails)
     assert "anna@" not in json.dumps([mail.text for mail in mails if mail])

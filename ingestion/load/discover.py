@@ -23,9 +23,9 @@ def discover(
     """
     for found in _discover(config, base, validators or {}):
         if isinstance(found, tuple):
-            yield replace(found[0], place=config.place), found[1]
+            yield replace(found[0], source_name=config.source_name), found[1]
             continue
-        source = replace(found, place=config.place)
+        source = replace(found, source_name=config.source_name)
         if not is_container((source.inner or (source.path,))[-1]):
             yield source
             continue
