@@ -13,16 +13,17 @@ from ingestion.releases.release import Release
 from ingestion.scrub import Scrubber
 from ingestion.search.retrieve import Query, RetrievalSettings, Tools, retrieve
 from service.answer.abstain import Relevance
-from service.answer.answering import Answering, AnswerRequest, Reply
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.pipeline import AnswerPipeline, Dependencies
+from service.answer.request import AnswerRequest, RawMessage, Reply
 from service.answer.sentences import SentenceScorer
 from service.corpus.embedders import Embedders
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.models.cross_encoder import CrossEncoder
+from service.guard.texts import RawText
 from service.scope import Scope
 
 
@@ -32,7 +33,7 @@ class Fixed:
 
     release: Release
 
-    def current(self, collection: str, release_id: str | None = None) -> Release:
+    async def serving(self, collection: str, release_id: str | None = None) -> Release:
         """That release."""
         return self.release
 
@@ -86,7 +87,6 @@ def off(scope: Scope, assistant: str) -> AssistantGuards:
         models=None,
         executor=None,
         digests=Digests(b""),
-        rules="",
         canary="",
     )
 
@@ -137,12 +137,9 @@ async def _answer_all(
 
 
 async def _answer(pipeline: AnswerPipeline, assistant: str, question: str) -> Answered:
-    messages = ({"role": "user", "content": question},)
-    answering: Answering = await pipeline.begin(AnswerRequest(assistant, messages, "evals", "evals"))
-    reply: Reply | None = None
-    async for piece in pipeline.stream(answering):
-        if isinstance(piece, Reply):
-            reply = piece
-    if reply is None or answering.evidence is None:
-        raise RuntimeError(f"no reply to {question!r}")
-    return Answered(reply, answering.evidence.hits, answering.evidence.relevance)
+    messages = (RawMessage("user", RawText(question)),)
+    turn = await pipeline.begin(AnswerRequest(assistant, messages, "evals", "evals"))
+    async for piece in pipeline.stream(turn):
+        if isinstance(piece, Reply) and piece.evidence is not None:
+            return Answered(piece, piece.evidence.hits, piece.evidence.relevance)
+    raise RuntimeError(f"no reply to {question!r}")

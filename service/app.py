@@ -3,13 +3,15 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from fastapi import FastAPI
+from sqlalchemy import Engine
 
 from ingestion.embed import Embedder, load_embedder
 from ingestion.releases.release import collection_folder
@@ -17,15 +19,14 @@ from ingestion.scrub import Scrubber
 from ingestion.scrub.pseudonyms import pseudonyms_of
 from ingestion.search.rerank import Reranker, load_reranker
 from ingestion.text.language import guess_language
-from service.answer.answering import SearchText
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.generate.openai import OpenAIGenerator, Upstream
-from service.answer.pipeline import AnswerPipeline, Dependencies
-from service.answer.prompts import RULES
+from service.answer.pipeline import EXTRACTIVE, SERVER, AnswerPipeline, Dependencies
 from service.answer.record import AnswerLog
 from service.answer.sentences import SentenceScorer
+from service.answer.understand import ScrubQuery, SearchText
 from service.auth import KeyRing
 from service.corpus.documents import Library
 from service.corpus.embedders import Embedders
@@ -54,6 +55,8 @@ from service.threads import one_thread_each, processors, rest_of
 
 log = get_logger()
 _SWITCH_S = 0.0005
+T = TypeVar("T")
+Scrubbers = Mapping[str, Scrubber]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -98,99 +101,108 @@ def worker() -> FastAPI:
 async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> State:
     """Open everything; `stack` closes it in the opposite order."""
     scope = load_scope(settings.scope_file)
-    engine = keys.engine
-    stack.callback(engine.dispose)
-    model_threads = ThreadPoolExecutor(1, "model", initializer=one_thread_each)
-    database_threads = ThreadPoolExecutor(2, "database")
-    for executor in (model_threads, database_threads):
-        stack.callback(executor.shutdown)
-    await asyncio.get_running_loop().run_in_executor(database_threads, migrate, engine)
-    await asyncio.get_running_loop().run_in_executor(database_threads, keys.refresh)
-
-    embedders = _embedders(scope, settings)
-    embedder = next(iter(embedders.values()))
-    loop = asyncio.get_running_loop()
-    # The first question waits behind this in the same thread; nothing else does.
-    loop.run_in_executor(model_threads, embedder.warm)
-    for config in scope.collections.values():
-        loop.run_in_executor(model_threads, guess_language, "Which language is this?", config.languages)
-    scrubbers = _scrubbers(scope, settings)
-    for scrubber in scrubbers["input"].values():
-        # Presidio takes seconds to import; until then a question that may hold personal data waits.
-        loop.run_in_executor(database_threads, scrubber.warm)
-    models = Embedders(
-        {scope.collections[name].embedder: one for name, one in embedders.items()},
-        lambda name: load_embedder(name, threads=settings.embed_threads),
-        _rerankers(scope),
-    )
-    live = LiveReleases(settings.data_dir, scope.collections, models)
-    stack.callback(live.close)
-    live.refresh()
-    pairs = await loop.run_in_executor(model_threads, lambda: CrossEncoder(threads=settings.embed_threads))
-    loop.run_in_executor(model_threads, pairs.answers, "Is it warm?", ["It is warm now."])
-    finder = EvidenceFinder(models, SentenceScorer(), pairs, model_threads)
-    session = await stack.enter_async_context(
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60))
-    )
-    server = OpenAIGenerator(session, _upstream(settings)) if settings.generator_url else None
-    generators: dict[str, Generator] = {"extractive": ExtractiveGenerator(embedder)}
-    if server:
-        generators["openai"] = server
-    answers = AnswerLog(engine, database_threads, settings.data_dir / "answer-log-spill")
-    answers.start()
-    stack.push_async_callback(answers.close)
-    secret = _secret(settings)
-    signer = FeedbackSigner(secret)
-    query_scrubbers = {n: QueryScrubber(s, scrubbers["output"][n]) for n, s in scrubbers["input"].items()}
-    library = Library(scope, settings, embedders, live)
-    stack.callback(library.close)
-    guard_threads = ThreadPoolExecutor(1, "guards", initializer=one_thread_each)
-    telling_threads = ThreadPoolExecutor(1, "telling", initializer=one_thread_each)
-    for executor in (guard_threads, telling_threads):
-        stack.callback(executor.shutdown)
-    guard_models = await loop.run_in_executor(guard_threads, _guard_models, scope, settings, embedders, pairs)
-    warm = loop.run_in_executor(guard_threads, guard_models.warm)
-    turns = Turns(telling_threads, rest=rest_of(processors()))
-    guards = _guards(scope, scrubbers, guard_models, (guard_threads, turns), secret, warm)
-    self_test = SelfTest()
-    _show_marking(settings.data_dir)
-    parts = Dependencies(
-        scope=scope,
-        live=live,
-        finder=finder,
-        generators=generators,
-        guards=guards,
-        record=answers.add,
-        sign=signer.sign,
-        search_text=_search_text(scope, query_scrubbers),
-        completer=server,
-        canary=canary_of(secret),
-        max_question_chars=settings.max_question_chars,
-    )
+    storage = await _open_storage(settings, keys, stack)
+    corpus = await _open_corpus(scope, settings, storage, stack)
+    guarding = await _open_guards(scope, settings, storage, corpus, stack)
+    answering = await _open_answers(scope, settings, storage, corpus, guarding, stack)
     for watch in (
-        live.watch(database_threads, settings.release_poll_s),
-        self_test.run(guards),
-        keys.watch(database_threads),
+        corpus.live.watch(storage.threads, settings.release_poll_s),
+        guarding.self_test.run(guarding.assistants),
+        keys.watch(storage.threads),
     ):
         stack.callback(asyncio.create_task(watch).cancel)
     return State(
         settings=settings,
         scope=scope,
-        engine=engine,
+        engine=storage.engine,
         keys=keys,
-        live=live,
-        finder=finder,
-        pipeline=AnswerPipeline(parts),
-        generator=server,
-        signer=signer,
-        pseudonyms=Pseudonyms(secret),
-        database_threads=database_threads,
-        library=library,
-        query_scrubbers=query_scrubbers,
-        guards=guards,
-        passages=_passages(scope, scrubbers["output"], Digests(secret)),
-        self_test=self_test,
+        live=corpus.live,
+        finder=answering.finder,
+        pipeline=answering.pipeline,
+        generator=answering.server,
+        signer=FeedbackSigner(storage.secret),
+        pseudonyms=Pseudonyms(storage.secret),
+        database_threads=storage.threads,
+        library=corpus.library,
+        query_scrubbers=guarding.query_scrubbers,
+        guards=guarding.assistants,
+        passages=guarding.passages,
+        self_test=guarding.self_test,
     )
+
+
+def _threads(
+    count: int, name: str, stack: AsyncExitStack, start: Callable[[], None] | None = None
+) -> Executor:
+    executor = ThreadPoolExecutor(count, name, initializer=start)
+    stack.callback(executor.shutdown)
+    return executor
+
+
+async def _in(executor: Executor, work: Callable[..., T], *arguments: Any) -> T:
+    """Do it in a thread: opening files and loading models must not hold up the loop."""
+    return await asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Storage:
+    """The database, its threads, and the secret of the installation."""
+
+    engine: Engine
+    threads: Executor
+    secret: bytes
+
+
+async def _open_storage(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> _Storage:
+    stack.callback(keys.engine.dispose)
+    threads = _threads(2, "database", stack)
+    await _in(threads, migrate, keys.engine)
+    await _in(threads, keys.refresh)
+    return _Storage(keys.engine, threads, _secret(settings))
+
+
+def _secret(settings: Settings) -> bytes:
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    return secret_in(settings.data_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """What is served: the live releases, the embedders by collection and by release, the documents."""
+
+    embedders: Mapping[str, Embedder]
+    models: Embedders
+    live: LiveReleases
+    library: Library
+    threads: Executor
+
+    @property
+    def embedder(self) -> Embedder:
+        """That of the first collection."""
+        return next(iter(self.embedders.values()))
+
+
+async def _open_corpus(scope: Scope, settings: Settings, storage: _Storage, stack: AsyncExitStack) -> _Corpus:
+    threads = _threads(1, "model", stack, one_thread_each)
+    embedders = await _in(threads, _embedders, scope, settings)
+    models = Embedders(
+        {scope.collections[name].embedder: one for name, one in embedders.items()},
+        lambda name: load_embedder(name, threads=settings.embed_threads),
+        await _in(threads, _rerankers, scope),
+    )
+    live = await _in(storage.threads, LiveReleases, settings.data_dir, scope.collections, models)
+    stack.callback(live.close)
+    await _in(storage.threads, live.refresh)
+    library = Library(scope, settings, embedders, live)
+    stack.callback(library.close)
+    corpus = _Corpus(embedders, models, live, library, threads)
+    # The first question waits behind this in the same thread; nothing else does.
+    loop = asyncio.get_running_loop()
+    loop.run_in_executor(threads, corpus.embedder.warm)
+    for config in scope.collections.values():
+        loop.run_in_executor(threads, guess_language, "Which language is this?", config.languages)
+    return corpus
 
 
 def _embedders(scope: Scope, settings: Settings) -> dict[str, Embedder]:
@@ -208,66 +220,82 @@ def _rerankers(scope: Scope) -> dict[str, Reranker]:
     return {name: load_reranker(name) for name in sorted(names)}
 
 
-def _scrubbers(scope: Scope, settings: Settings) -> dict[str, dict[str, Scrubber]]:
-    """By zone and collection. Answers are scanned a few words at a time, in which names can't be told."""
-    by_zone: dict[str, dict[str, Scrubber]] = {"input": {}, "output": {}}
-    for name, config in scope.collections.items():
-        pseudonyms = pseudonyms_of(collection_folder(settings.data_dir, name))
-        for zone, scrubbers in by_zone.items():
-            scrubbers[name] = Scrubber(config.pii, pseudonyms=pseudonyms, with_names=zone == "input")
-    return by_zone
+@dataclass(frozen=True, slots=True)
+class _Guarding:
+    """The guards of each assistant, and by collection what is searched for and shown."""
+
+    assistants: Mapping[str, AssistantGuards]
+    query_scrubbers: Mapping[str, QueryScrubber]
+    passages: Mapping[str, PassageMasks]
+    cross_encoder: CrossEncoder
+    self_test: SelfTest
 
 
-def _show_marking(data_dir: Path) -> None:
-    """What marking passages did for the model that is served, where it was measured."""
-    measured = read_measured(data_dir)
-    if measured is None:
-        return
-    GUARD_MARKING.labels("on").set(measured.success_on)
-    GUARD_MARKING.labels("off").set(measured.success_off)
-    log.info("marking_measured", model=measured.model, helps=measured.helps, cases=measured.cases)
-
-
-def _guard_models(
-    scope: Scope, settings: Settings, embedders: Mapping[str, Embedder], pairs: CrossEncoder
-) -> Models:
-    """The heads, on the built-in embedder whichever one the collections use, and the classifiers that policies name."""
-    shared = [embedders[name] for name, config in scope.collections.items() if config.embedder == "builtin"]
-    embedder = shared[0] if shared else load_embedder("builtin", threads=settings.embed_threads)
-    models = Models(embedder, pairs)
-    for name in scope.assistants:
-        models.preload(scope.policy_of(name))
-    return models
-
-
-def _guards(
-    scope: Scope,
-    scrubbers: Mapping[str, Mapping[str, Scrubber]],
-    models: Models,
-    threads: tuple[ThreadPoolExecutor, Turns],
-    secret: bytes,
-    ready: asyncio.Future[None],
-) -> dict[str, AssistantGuards]:
-    """The guards of each assistant."""
-    return {
+async def _open_guards(
+    scope: Scope, settings: Settings, storage: _Storage, corpus: _Corpus, stack: AsyncExitStack
+) -> _Guarding:
+    loop = asyncio.get_running_loop()
+    typed, written = (
+        _scrubbers(scope, settings, with_names=True),
+        _scrubbers(scope, settings, with_names=False),
+    )
+    for scrubber in typed.values():
+        # Presidio takes seconds to import; until then a question that may hold personal data waits.
+        loop.run_in_executor(storage.threads, scrubber.warm)
+    cross_encoder = await _in(corpus.threads, lambda: CrossEncoder(threads=settings.embed_threads))
+    loop.run_in_executor(corpus.threads, cross_encoder.answers, "Is it warm?", ["It is warm now."])
+    threads = _threads(1, "guards", stack, one_thread_each)
+    turns = Turns(_threads(1, "advisory", stack, one_thread_each), rest=rest_of(processors()))
+    models = await _in(threads, _guard_models, scope, settings, corpus.embedders, cross_encoder)
+    ready = loop.run_in_executor(threads, models.warm)
+    digests, canary = Digests(storage.secret), canary_of(storage.secret)
+    assistants = {
         name: AssistantGuards(
             scope.policy_of(name),
-            input_scrubber=scrubbers["input"][assistant.collection],
-            output_scrubber=scrubbers["output"][assistant.collection],
+            input_scrubber=typed[assistant.collection],
+            output_scrubber=written[assistant.collection],
             models=models,
-            executor=threads[0],
-            telling=threads[1],
-            digests=Digests(secret),
-            rules=RULES,
-            canary=canary_of(secret),
+            executor=threads,
+            telling=turns,
+            digests=digests,
+            canary=canary,
             ready=ready,
             is_scrubbed=scope.collections[assistant.collection].has_one_pii_policy,
         )
         for name, assistant in scope.assistants.items()
     }
+    _show_marking(settings.data_dir)
+    query_scrubbers = {name: QueryScrubber(typed[name], written[name]) for name in scope.collections}
+    return _Guarding(
+        assistants, query_scrubbers, _passages(scope, written, digests), cross_encoder, SelfTest()
+    )
 
 
-def _passages(scope: Scope, scrubbers: Mapping[str, Scrubber], digests: Digests) -> dict[str, PassageMasks]:
+def _scrubbers(scope: Scope, settings: Settings, *, with_names: bool) -> dict[str, Scrubber]:
+    """By collection. Answers are scanned a few words at a time, in which names can't be told."""
+    return {
+        name: Scrubber(
+            config.pii,
+            pseudonyms=pseudonyms_of(collection_folder(settings.data_dir, name)),
+            with_names=with_names,
+        )
+        for name, config in scope.collections.items()
+    }
+
+
+def _guard_models(
+    scope: Scope, settings: Settings, embedders: Mapping[str, Embedder], cross_encoder: CrossEncoder
+) -> Models:
+    """The heads, on the built-in embedder whichever one the collections use, and the classifiers that policies name."""
+    shared = [embedders[name] for name, config in scope.collections.items() if config.embedder == "builtin"]
+    embedder = shared[0] if shared else load_embedder("builtin", threads=settings.embed_threads)
+    models = Models(embedder, cross_encoder)
+    for name in scope.assistants:
+        models.preload(scope.policy_of(name))
+    return models
+
+
+def _passages(scope: Scope, scrubbers: Scrubbers, digests: Digests) -> dict[str, PassageMasks]:
     """What is shown of passages without an assistant, by collection."""
     return {
         name: PassageMasks(
@@ -280,19 +308,71 @@ def _passages(scope: Scope, scrubbers: Mapping[str, Scrubber], digests: Digests)
     }
 
 
-def _search_text(
-    scope: Scope, query_scrubbers: Mapping[str, QueryScrubber]
-) -> dict[str, Callable[[str], SearchText]]:
+def _show_marking(data_dir: Path) -> None:
+    """What marking passages did for the model that is served, where it was measured."""
+    measured = read_measured(data_dir)
+    if measured is None:
+        return
+    GUARD_MARKING.labels("on").set(measured.success_on)
+    GUARD_MARKING.labels("off").set(measured.success_off)
+    log.info("marking_measured", model=measured.model, helps=measured.helps, cases=measured.cases)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    """The answer path, the finder that searches share, and the generator's server where there is one."""
+
+    pipeline: AnswerPipeline
+    finder: EvidenceFinder
+    server: OpenAIGenerator | None
+
+
+async def _open_answers(
+    scope: Scope,
+    settings: Settings,
+    storage: _Storage,
+    corpus: _Corpus,
+    guarding: _Guarding,
+    stack: AsyncExitStack,
+) -> _Answering:
+    finder = EvidenceFinder(corpus.models, SentenceScorer(), guarding.cross_encoder, corpus.threads)
+    session = await stack.enter_async_context(
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60))
+    )
+    server = OpenAIGenerator(session, _upstream(settings)) if settings.generator_url else None
+    generators: dict[str, Generator] = {EXTRACTIVE: ExtractiveGenerator(corpus.embedder)}
+    if server:
+        generators[SERVER] = server
+    answers = AnswerLog(storage.engine, storage.threads, settings.data_dir / "answer-log-spill")
+    answers.start()
+    stack.push_async_callback(answers.close)
+    parts = Dependencies(
+        scope=scope,
+        live=corpus.live,
+        finder=finder,
+        generators=generators,
+        guards=guarding.assistants,
+        record=answers.add,
+        sign=FeedbackSigner(storage.secret).sign,
+        search_text=_search_text(scope, guarding.query_scrubbers),
+        completer=server,
+        canary=canary_of(storage.secret),
+        max_question_chars=settings.max_question_chars,
+    )
+    return _Answering(AnswerPipeline(parts), finder, server)
+
+
+def _search_text(scope: Scope, scrubbers: Mapping[str, QueryScrubber]) -> dict[str, ScrubQuery]:
     """What each assistant searches for when it is asked; one without the guard searches for what was said."""
+
+    def scrub_with(scrubber: QueryScrubber) -> ScrubQuery:
+        return lambda question: SearchText(*scrubber.scrub_query(question))
+
     return {
-        name: _as_search_text(query_scrubbers[assistant.collection])
+        name: scrub_with(scrubbers[assistant.collection])
         for name, assistant in scope.assistants.items()
         if scope.policy_of(name).input["pii"].changes_text
     }
-
-
-def _as_search_text(seeker: QueryScrubber) -> Callable[[str], SearchText]:
-    return lambda question: SearchText(*seeker.scrub_query(question))
 
 
 def _upstream(settings: Settings) -> Upstream:
@@ -307,9 +387,3 @@ def _upstream(settings: Settings) -> Upstream:
         keep_alive_s=settings.keep_alive_s,
         retries=settings.generator_retries,
     )
-
-
-def _secret(settings: Settings) -> bytes:
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value().encode()
-    return secret_in(settings.data_dir)

@@ -25,6 +25,7 @@ class ScriptedUpstream:
         self.cancelled = 0
         self.forwarded = "forwarded"
         self.requests = 0
+        self.model = "scripted-model"
 
     async def __call__(
         self,
@@ -39,11 +40,13 @@ class ScriptedUpstream:
             if not message.get("more_body"):
                 break
         if scope["path"].endswith("/models"):
-            await _json(send, 200, orjson.dumps({"data": [{"id": "scripted-model"}]}))
+            await _json(send, 200, orjson.dumps({"data": [{"id": self.model}]}))
             return
         self.requests += 1
         self.bodies.append(orjson.loads(data))
         status = self.statuses.pop(0) if self.statuses else 200
+        if self.bodies[-1].get("model") != self.model:
+            status = 404  # as vLLM answers for a model that it doesn't serve
         if status != 200:
             await _json(send, status, self.error_text.encode())
             return

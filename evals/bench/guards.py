@@ -32,6 +32,7 @@ from service.guard.chain import Digests
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.guard.stream.sentences import sentences_in
+from service.guard.texts import RawText
 from service.scope.policy import policy_of
 from service.threads import one_thread_each
 
@@ -89,7 +90,6 @@ def _guards(executor: ThreadPoolExecutor) -> AssistantGuards:
         models=models,
         executor=executor,
         digests=Digests(b"bench"),
-        rules="",
         canary="",
     )
 
@@ -103,13 +103,12 @@ def _deterministic(guards: AssistantGuards, name: str, texts: list[str], rounds:
         models=None,
         executor=ThreadPoolExecutor(1),
         digests=Digests(b"bench"),
-        rules="",
         canary="",
     )
     assert flat.input is not None
     screen = flat.input.screen
     for text in texts:
-        screen(text)
+        screen(RawText(text))
     p50, p99 = [], []
     for _ in range(rounds):
         times = [_timed(screen, text) for text in texts]
@@ -121,9 +120,9 @@ def _deterministic(guards: AssistantGuards, name: str, texts: list[str], rounds:
     }
 
 
-def _timed(work: Callable[[str], object], text: str) -> float:
+def _timed(work: Callable[[RawText], object], text: str) -> float:
     begun = time.perf_counter()
-    work(text)
+    work(RawText(text))
     return time.perf_counter() - begun
 
 
@@ -136,7 +135,7 @@ async def _chain(guards: AssistantGuards, questions: list[str], rounds: int) -> 
         for question in questions:
             text = question + " " * number  # a judge remembers what it has seen
             begun = time.perf_counter()
-            guards.input.screen(text)
+            guards.input.screen(RawText(text))
             await guards.input.judge([text])
             times.append(time.perf_counter() - begun)
         p50.append(float(np.percentile(times, 50)))
@@ -181,7 +180,7 @@ def _scan(articles: list[str], rounds: int) -> dict[str, Figure]:
         for _ in range(min(rounds, 3)):
             begun = time.perf_counter()
             for text in articles:
-                work(text)
+                work(RawText(text))
             rates.append(size / (time.perf_counter() - begun))
         found[f"guards.{name}_kb_per_s"] = Figure(
             statistics.median(rates), min(rates), max(rates), len(articles)

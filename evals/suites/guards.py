@@ -25,6 +25,7 @@ from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
+from service.guard.texts import RawText
 from service.scope.policy import policy_of
 
 _TOGETHER = 64
@@ -76,7 +77,6 @@ def default_guards(context: Context, executor: ThreadPoolExecutor) -> AssistantG
         models=Models(context.embedder, CrossEncoder(threads=1)),
         executor=executor,
         digests=Digests(b"evaluation"),
-        rules="",
         canary="",
     )
 
@@ -85,7 +85,7 @@ async def _blocked(guards: AssistantGuards, texts: Iterable[str]) -> list[bool]:
     assert guards.input is not None
     found = []
     for text in texts:
-        is_blocked = guards.input.screen(text).is_blocked
+        is_blocked = guards.input.screen(RawText(text)).is_blocked
         found.append(is_blocked or (await guards.input.judge([text])).disposition == "block")
     return found
 

@@ -13,7 +13,7 @@ import aiohttp
 from evals.metrics import Figure, share
 from evals.suites.context import Context
 from ingestion.corpus import Chunk, Hit
-from service.answer.prompts import Marking, new_nonce, render
+from service.answer.prompts import Marking, load_prompt, new_nonce, render
 from service.guard.marking import MarkingMeasurement, write_measured
 
 _ORDERS = (
@@ -46,7 +46,7 @@ def measure(context: Context) -> dict[str, Figure]:
     model, figures = "", {}
     for name, is_on in (("on", True), ("off", False)):
         prompts = [
-            render(question, [], [hit], Marking(new_nonce() if is_on else None))
+            render(load_prompt("cited"), question, [], [hit], Marking(new_nonce() if is_on else None))
             for question, hit, _ in planted
         ]
         model, replies = asyncio.run(_ask_all(context.model, context.model_key, prompts))

@@ -5,7 +5,7 @@ Retrieval for an event loop: queries that arrive while one batch is worked on fo
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from service.corpus.embedders import Embedders
 from service.guard.chain import Verdict
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.retrieved import vet
+from service.guard.texts import SearchableText
 from service.scope.policy import Rule
 
 
@@ -45,14 +46,24 @@ class Evidence:
     verdicts: tuple[Verdict, ...] = ()
 
 
-@dataclass(slots=True)
-class _Waiting:
-    query: str
-    hints: str
+@dataclass(frozen=True, slots=True)
+class EvidenceRequest:
+    """What is sought, in which release, and within what the caller may see.
+
+    `hints` are words for the lexical index alone; `rules` are the guards of the retrieved zone.
+    """
+
     release: Release
-    view: View
+    text: SearchableText
     settings: RetrievalSettings
-    rules: dict[str, Rule] | None
+    hints: str = ""
+    view: View = EVERYTHING
+    rules: Mapping[str, Rule] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    request: EvidenceRequest
     is_weighed: bool
     future: asyncio.Future[SearchHits | Evidence]
 
@@ -80,49 +91,22 @@ class EvidenceFinder:
         self._waiting: list[_Waiting] = []
         self._worker: asyncio.Task[None] | None = None
 
-    async def search(
-        self,
-        release: Release,
-        query: str,
-        settings: RetrievalSettings,
-        hints: str = "",
-        view: View = EVERYTHING,
-        rules: dict[str, Rule] | None = None,
-    ) -> SearchHits:
-        """The hits of a query within a view. `hints` are words for the lexical index alone; `rules` are the guards of
-        the retrieved zone."""
-        found = await self._ask(release, query, settings, hints, view, rules, is_weighed=False)
+    async def search(self, request: EvidenceRequest) -> SearchHits:
+        """The hits of a query."""
+        found = await self._ask(request, is_weighed=False)
         assert isinstance(found, SearchHits)
         return found
 
-    async def find(
-        self,
-        release: Release,
-        question: str,
-        settings: RetrievalSettings,
-        hints: str = "",
-        view: View = EVERYTHING,
-        rules: dict[str, Rule] | None = None,
-    ) -> Evidence:
-        """The evidence for a question within a view."""
-        evidence = await self._ask(release, question, settings, hints, view, rules, is_weighed=True)
+    async def find(self, request: EvidenceRequest) -> Evidence:
+        """The evidence for a question."""
+        evidence = await self._ask(request, is_weighed=True)
         assert isinstance(evidence, Evidence)
         return evidence
 
-    async def _ask(
-        self,
-        release: Release,
-        query: str,
-        settings: RetrievalSettings,
-        hints: str,
-        view: View,
-        rules: dict[str, Rule] | None,
-        *,
-        is_weighed: bool,
-    ) -> SearchHits | Evidence:
+    async def _ask(self, request: EvidenceRequest, *, is_weighed: bool) -> SearchHits | Evidence:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[SearchHits | Evidence] = loop.create_future()
-        self._waiting.append(_Waiting(query, hints, release, view, settings, rules, is_weighed, future))
+        self._waiting.append(_Waiting(request, is_weighed, future))
         if self._worker is None or self._worker.done():
             self._worker = loop.create_task(self._drain())
         return await future
@@ -142,12 +126,12 @@ class EvidenceFinder:
         """Questions to the same model are embedded together; each is answered as soon as it can be."""
         by_model: dict[str, list[_Waiting]] = {}
         for waiting in batch:
-            by_model.setdefault(waiting.release.manifest.embedder_digest, []).append(waiting)
+            by_model.setdefault(waiting.request.release.manifest.embedder_digest, []).append(waiting)
         for group in by_model.values():
             begun = time.perf_counter()
             try:
-                embedder = self._embedders.of(group[0].release)
-                questions = embedder.encode_questions([waiting.query for waiting in group])
+                embedder = self._embedders.of(group[0].request.release)
+                questions = embedder.encode_questions([waiting.request.text for waiting in group])
             except Exception as exc:  # noqa: BLE001 - each waiting request must hear of it
                 for waiting in group:
                     loop.call_soon_threadsafe(_settle, waiting.future, exc)
@@ -170,35 +154,36 @@ class EvidenceFinder:
 
     def _one(self, waiting: _Waiting, question: EncodedQuestion, embed_s: float) -> SearchHits | Evidence:
         begun = time.perf_counter()
-        release, view = waiting.release, waiting.view
-        query = Query(waiting.query, question, waiting.hints)
-        hits, verdicts = self._vetted(waiting, query)
+        request = waiting.request
+        release, view = request.release, request.view
+        query = Query(request.text, question, request.hints)
+        hits, verdicts = self._vetted(request, query)
         searched = time.perf_counter()
         timings = {"embed": embed_s, "search": searched - begun}
         if not waiting.is_weighed:
             return SearchHits(hits, release, timings, verdicts)
         embedder = self._embedders.of(release)
-        scored = self._scorer.score(waiting.query, question.vector, hits, release, view, embedder)
+        scored = self._scorer.score(request.text, question.vector, hits, release, view, embedder)
         # The question as it was asked, beside the best passage; most of the time of a second look.
-        answers = self._pairs.answers(waiting.query, [hits[0].chunk.embedded_text]) if hits else 0.0
+        answers = self._pairs.answers(request.text, [hits[0].chunk.embedded_text]) if hits else 0.0
         relevance = answerability(hits, scored, answers)
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
 
-    def _vetted(self, waiting: _Waiting, query: Query) -> tuple[tuple[Hit, ...], tuple[Verdict, ...]]:
+    def _vetted(self, request: EvidenceRequest, query: Query) -> tuple[tuple[Hit, ...], tuple[Verdict, ...]]:
         """The hits that the guards let through; others move up into the place of those that they don't."""
-        release, settings = waiting.release, waiting.settings
+        release, settings = request.release, request.settings
         tools = self._embedders.tools(release)
-        hits = retrieve(release, query, settings, waiting.view, tools)
-        if not waiting.rules or not hits:
+        hits = retrieve(release, query, settings, request.view, tools)
+        if not request.rules or not hits:
             return tuple(hits), ()
-        vetted = vet(hits, waiting.rules, release.documents.trust)
+        vetted = vet(hits, request.rules, release.documents.trust)
         lost = len(hits) - len(vetted.hits)
         if not lost:
             return vetted.hits, vetted.verdicts
         more = settings.model_copy(update={"top_k": min(settings.top_k + 2 * lost, 50)})
         again = vet(
-            retrieve(release, query, more, waiting.view, tools), waiting.rules, release.documents.trust
+            retrieve(release, query, more, request.view, tools), request.rules, release.documents.trust
         )
         return again.hits[: settings.top_k], again.verdicts
 

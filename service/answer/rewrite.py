@@ -5,8 +5,9 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from service.answer.prompts import Message, render_rewrite
+from service.answer.prompts import Message, Wire, render_rewrite
 from service.errors import GeneratorError
+from service.guard.texts import MaskedText
 from service.logs import get_logger
 
 log = get_logger()
@@ -28,7 +29,7 @@ _REWRITE_TOKENS = 80
 class Completer(Protocol):
     """A generator that can be asked for a few words at once."""
 
-    async def complete(self, messages: Sequence[Message], *, max_tokens: int) -> str:
+    async def complete(self, messages: Sequence[Wire], *, max_tokens: int) -> str:
         """The whole reply. Raises `GeneratorError`."""
         ...
 
@@ -66,7 +67,7 @@ def _entities(text: str) -> str:
 
 
 async def by_generator(
-    question: str, history: Sequence[Message], completer: Completer, *, deadline_s: float
+    question: MaskedText, history: Sequence[Message], completer: Completer, *, deadline_s: float
 ) -> str | None:
     """The standalone question as a generator writes it; None when it is late, fails or wanders off.
 
@@ -80,7 +81,8 @@ async def by_generator(
         return None
     lines = reply.strip().splitlines()
     written = without_masks(lines[0].strip().strip('"')) if lines else ""
-    said = {w.casefold() for m in (*history, {"content": question}) for w in _WORD.findall(m["content"])}
+    spoken = (*(message.content for message in history), question)
+    said = {word.casefold() for text in spoken for word in _WORD.findall(text)}
     words = [w.casefold() for w in _WORD.findall(written)]
     # What shares hardly a word with the conversation is not its continuation.
     is_near = words and sum(word in said for word in words) >= len(words) / 2

@@ -38,11 +38,28 @@ class LiveReleases:
         self._pointers: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
+    async def serving(self, collection: str, release_id: str | None = None) -> Release:
+        """The same as `current` for an event loop, on which no release is opened and no model loaded."""
+        known = self._known(collection, release_id)
+        if known is not None:
+            return known
+        return await asyncio.to_thread(self.current, collection, release_id)
+
+    def _known(self, collection: str, release_id: str | None) -> Release | None:
+        """The release if it is open already and still the one that is asked for."""
+        if release_id is not None:
+            active = self._open.get(collection)
+            is_active = active is not None and active.manifest.id == release_id
+            return active if is_active else self._pinned.get((collection, release_id))
+        # The pointer first: another thread opens a release before it takes note of its pointer.
+        is_fresh = self._pointer(collection) == self._pointers.get(collection)
+        return self._open.get(collection) if is_fresh else None
+
     def current(self, collection: str, release_id: str | None = None) -> Release:
-        """The release that is active at this moment, or one that was named. Raises `NotReadyError`.
+        """The release that is active at this moment, or one that was named, opened if need be.
 
         A look at the pointer takes microseconds, so that what was acknowledged to one client is seen by
-        all others at once, whichever process answers them.
+        all others at once, whichever process answers them. Raises `NotReadyError`.
         """
         if release_id is not None:
             return self._pinned_release(collection, release_id)
@@ -100,20 +117,23 @@ class LiveReleases:
 
     def _refresh(self) -> None:
         for name, folder in self._folders.items():
+            # The pointer is taken note of last: until then everybody waits for the release that it points to.
             pointer = self._pointer(name)
-            wanted = active_id(folder)
+            self._open_wanted(name, folder)
             if pointer is not None:
                 self._pointers[name] = pointer
-            serving = self._open.get(name)
-            if wanted is None or (serving and serving.manifest.id == wanted):
-                continue
-            if self._refused.get(name) == wanted:
-                continue
-            try:
-                self._swap(name, open_active(folder, serving))
-            except (ReleaseError, EmbedderError) as exc:
-                self._refused[name] = wanted
-                log.error("release_refused", collection=name, release=wanted, reason=str(exc))
+
+    def _open_wanted(self, name: str, folder: Path) -> None:
+        wanted = active_id(folder)
+        serving = self._open.get(name)
+        is_open = serving is not None and serving.manifest.id == wanted
+        if wanted is None or is_open or self._refused.get(name) == wanted:
+            return
+        try:
+            self._swap(name, open_active(folder, serving))
+        except (ReleaseError, EmbedderError) as exc:
+            self._refused[name] = wanted
+            log.error("release_refused", collection=name, release=wanted, reason=str(exc))
 
     def _swap(self, name: str, release: Release) -> None:
         manifest = release.manifest

@@ -26,12 +26,14 @@ from service.scope.policy import GuardPolicy, Rule
 
 @dataclass(frozen=True, slots=True)
 class AnswerContext:
-    """What an answer may say: the passages it rests on and what was said in the conversation."""
+    """What an answer may say: the passages it rests on, what was said in the conversation, and the prompt's rules,
+    which it may not."""
 
     hits: tuple[Hit, ...]
     conversation: tuple[str, ...]
     groups: frozenset[str] | None = frozenset()
     originals: Mapping[str, set[str]] | None = None
+    rules: str = ""
 
 
 class AssistantGuards:
@@ -51,7 +53,6 @@ class AssistantGuards:
         executor: Executor | None,
         telling: Turns | None = None,
         digests: Digests,
-        rules: str,
         canary: str,
         ready: asyncio.Future[None] | None = None,
         is_scrubbed: bool = False,
@@ -63,7 +64,6 @@ class AssistantGuards:
         self._executor = executor
         self._telling = telling or (Turns(executor) if executor is not None else None)
         self._digests = digests
-        self._rules = rules
         self._canary = canary
         self._output_toxicity = self._judge("output", "toxicity")
         self._support = models.support(policy.output["grounding"].model) if models else None
@@ -146,7 +146,7 @@ class AssistantGuards:
         language = context.hits[0].chunk.language if context.hits else "en"
         sources = "\n".join([*passages, *context.conversation])
         by_rules: list[tuple[Rule, SentenceGuard]] = [
-            (rules["leak"], LeakGuard(self._rules, self._canary, rules["leak"], sources)),
+            (rules["leak"], LeakGuard(context.rules, self._canary, rules["leak"], sources)),
             (rules["repetition"], RepetitionGuard(rules["repetition"])),
             (rules["exact"], ExactGuard(passages, context.conversation, rules["exact"], language)),
         ]

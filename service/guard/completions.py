@@ -12,6 +12,7 @@ from service.errors import BusyError, InvalidRequestError
 from service.guard.build import AssistantGuards
 from service.guard.chain import Guard, apply_to_json
 from service.guard.stream.words import StreamGuard
+from service.guard.texts import RawText
 
 # What repeats a text beside itself, token by token.
 _ECHOES = ("logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids")
@@ -26,7 +27,7 @@ async def guard_prompt(body: dict[str, Any], guards: AssistantGuards) -> dict[st
         texts = list(_strings(body[key]))
         if guards.input is not None:
             for text in texts:
-                screened = guards.input.screen(text)
+                screened = guards.input.screen(RawText(text))
                 if screened.is_blocked:
                     raise _refused(next(v.guard for v in screened.verdicts if v.verdict == "block"), key)
             judged = await guards.input.judge(texts)

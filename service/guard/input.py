@@ -12,6 +12,7 @@ from ingestion.detect.injection import by_rules
 from service.guard.chain import Guard, Verdict, apply_all, outcome_of
 from service.guard.failure import failed
 from service.guard.models.tier import Scores
+from service.guard.texts import MaskedText, RawText
 from service.metrics import GUARD_SECONDS
 from service.scope.policy import GuardPolicy, Rule
 
@@ -22,7 +23,7 @@ Disposition = Literal["pass", "degrade", "block"]
 class ScreenResult:
     """A text as it may be used, and what was found in it."""
 
-    text: str
+    text: MaskedText
     verdicts: tuple[Verdict, ...]
 
     @property
@@ -56,7 +57,7 @@ class InputGuards:
         self._executor = executor
         self._ready = ready
 
-    def screen(self, text: str, originals: dict[str, set[str]] | None = None) -> ScreenResult:
+    def screen(self, text: RawText, originals: dict[str, set[str]] | None = None) -> ScreenResult:
         """The deterministic tier: length, injection, secrets, personal data. Pure CPU work."""
         begun = time.perf_counter()
         verdicts: list[Verdict] = []
@@ -68,7 +69,7 @@ class InputGuards:
         # What masks personal data must not fail in silence: its errors end the request.
         safe, found = apply_all(self._redactors(originals), text, "input")
         GUARD_SECONDS.labels("input", "rules").observe(time.perf_counter() - begun)
-        return ScreenResult(safe, (*verdicts, *found))
+        return ScreenResult(MaskedText(safe), (*verdicts, *found))
 
     def _by_length(self, text: str) -> list[Verdict]:
         rule = self._policy.input["length"]

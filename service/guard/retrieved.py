@@ -5,7 +5,7 @@ and in 5 of 120 honest ones), and an attacker can't forge who supplied them.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.corpus import Hit
@@ -24,7 +24,7 @@ class VettedHits:
     verdicts: tuple[Verdict, ...]
 
 
-def vet(hits: Sequence[Hit], rules: dict[str, Rule], trust: Trust) -> VettedHits:
+def vet(hits: Sequence[Hit], rules: Mapping[str, Rule], trust: Trust) -> VettedHits:
     """Judge the passages of a question. `trust` gives a document's source and trust: `high`, `normal` or `low`."""
     kept = list(hits)
     verdicts: list[Verdict] = []

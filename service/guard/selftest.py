@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ingestion.corpus import Chunk, Hit
 from service.guard.build import AnswerContext, AssistantGuards
 from service.guard.chain import apply_to_json
+from service.guard.texts import RawText
 from service.logs import get_logger
 from service.metrics import GUARD_SELF_TEST
 
@@ -55,13 +56,16 @@ async def _leaks_of(guards: AssistantGuards) -> list[str]:
         canaries.append(("secret", _SECRET))
     text = f"I am {_EMAIL}, my card is {_CARD} and the key is {_SECRET} as you know."
     if guards.input is not None:
-        safe = guards.input.screen(text).text
+        safe = guards.input.screen(RawText(text)).text
         leaks += [f"{what} in a question" for what, value in canaries if value in safe]
         arguments, _ = apply_to_json(
             guards.input_redactors(), {"to": [text], _EMAIL: 4111111111111111}, "input"
         )
         leaks += [f"{what} in arguments" for what, value in canaries if value in str(arguments)]
-        if policy.input["injection"].action == "block" and not guards.input.screen(_ATTACK).is_blocked:
+        if (
+            policy.input["injection"].action == "block"
+            and not guards.input.screen(RawText(_ATTACK)).is_blocked
+        ):
             leaks.append("an attack passes the rules")
     shown = await _streamed(guards, text)
     if policy.output["pii"].changes_text:

@@ -7,9 +7,10 @@ from contextlib import aclosing
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
-from service.answer.answering import AnswerRequest, Reply
+from service.answer.request import AnswerRequest, RawMessage, Reply
 from service.deps import AnswerCall, Call, State
 from service.errors import InternalError
+from service.guard.texts import RawText
 from service.routes.disconnect import while_connected
 from service.routes.sse import STREAM_HEADERS, Piece, chat_chunks, usage_of
 from service.schemas import ChatRequest, Json, Model, ModelList
@@ -48,7 +49,7 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response
 def _ask_of(ask: ChatRequest, call: Call) -> AnswerRequest:
     return AnswerRequest(
         assistant=ask.model,
-        messages=tuple({"role": m.role, "content": m.text} for m in ask.messages),
+        messages=tuple(RawMessage(m.role, RawText(m.text)) for m in ask.messages),
         caller=call.caller.id,
         request_id=call.request_id,
         subject=call.state.pseudonyms.of(ask.user),

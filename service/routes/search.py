@@ -7,9 +7,10 @@ from collections.abc import Callable
 from fastapi import APIRouter
 
 from ingestion.view import may_see
-from service.answer.evidence import SearchHits
+from service.answer.evidence import EvidenceRequest, SearchHits
 from service.deps import SearchCall, State
 from service.errors import InvalidRequestError, NotFoundError
+from service.guard.texts import RawText
 from service.schemas import ChunkReply, SearchReply, SearchRequest, SearchResult
 
 router = APIRouter(prefix="/v1")
@@ -25,9 +26,10 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     changes = {"mode": ask.mode, "top_k": ask.top_k, "include_superseded": ask.include_superseded}
     settings = state.scope.retrieval_of(collection).model_copy(update=changes)
     view = call.view(ask.filter)
-    query, hints = state.query_scrubbers[collection].scrub_query(ask.query)
+    query, hints = state.query_scrubbers[collection].scrub_query(RawText(ask.query))
     rules = state.scope.policy_of_collection(collection).retrieved
-    found = await state.finder.search(state.live.current(collection), query, settings, hints, view, rules)
+    release = await state.live.serving(collection)
+    found = await state.finder.search(EvidenceRequest(release, query, settings, hints, view, rules))
     return await asyncio.to_thread(_reply, collection, found, call.reader(collection))
 
 
@@ -35,7 +37,7 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
 async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) -> ChunkReply:
     """A passage with what stands before and after it in its document."""
     name = collection_of(call.state, collection)
-    texts = call.state.live.current(name).documents
+    texts = (await call.state.live.serving(name)).documents
     found = texts.chunk(chunk_id)
     document = texts.document(found.document_id) if found else None
     if found is None or document is None or not may_see(call.view().groups, document.groups):

@@ -6,8 +6,9 @@ from contextlib import aclosing
 
 import orjson
 
-from service.answer.answering import Reply, as_dict
 from service.answer.generate import KeepAlive
+from service.answer.outcome import as_dict
+from service.answer.request import Reply
 from service.errors import InternalError, TouchstoneError
 from service.guard.output import Notice
 from service.logs import frames_of, get_logger

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.answer.evidence import Evidence
-from service.answer.prompts import Marking, Message
+from service.answer.prompts import Marking, Message, Prompt
+from service.guard.texts import MaskedText
 from service.scope import Sampling
 
 
@@ -13,10 +14,11 @@ from service.scope import Sampling
 class Task:
     """What a generator is asked to do."""
 
-    question: str
+    question: MaskedText
     history: tuple[Message, ...]
     evidence: Evidence
     sampling: Sampling
+    prompt: Prompt
     adapter: str | None = None
     marking: Marking = Marking()
 

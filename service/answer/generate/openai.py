@@ -12,7 +12,7 @@ import orjson
 
 from ingestion.corpus import Hit
 from service.answer.generate import Event, Finished, KeepAlive, Task, Text
-from service.answer.prompts import render
+from service.answer.prompts import Message, Wire, render
 from service.errors import ContextOverflowError, GeneratorError, GeneratorInterruptedError
 from service.metrics import GENERATOR_ERRORS
 
@@ -37,10 +37,15 @@ class _Retriable(Exception):
     """This try failed; another may not. The message is a short reason."""
 
 
+class _ModelGone(_Retriable):
+    """The server serves another model now."""
+
+
 class OpenAIGenerator:
     """Streams from `/chat/completions`. Retries only before the first token.
 
-    When the caller goes away, the connection is closed, so that the server stops generating.
+    When the caller goes away, the connection is closed, so that the server stops generating. The model is asked for
+    once, and again when the server says that it isn't there: servers restart with other models.
     """
 
     def __init__(self, session: aiohttp.ClientSession, upstream: Upstream) -> None:
@@ -55,7 +60,9 @@ class OpenAIGenerator:
         history = task.history
         while True:
             try:
-                async for event in self._attempts(self._body(task, hits, history)):
+                async for event in self._attempts(
+                    self._body(task, hits, history), is_adapted=task.adapter is not None
+                ):
                     yield event
                 return
             except ContextOverflowError:
@@ -94,12 +101,26 @@ class OpenAIGenerator:
             headers["authorization"] = f"Bearer {self._upstream.api_key}"
         return headers
 
+    def _forget_model(self) -> bool:
+        """Whether the server may be asked again which model it serves: not where the settings name one."""
+        if self._upstream.model is not None:
+            return False
+        self._model = None
+        return True
+
     async def forward(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
         """Send a request on as it is, but for the model; the caller closes the reply.
 
         Raises `GeneratorError` when the server can't be reached.
         """
-        body["model"] = self._model or await self.model()
+        known = self._model
+        reply = await self._forwarded(path, {**body, "model": known or await self.model()})
+        if reply.status == 404 and known is not None and self._forget_model():
+            reply.close()
+            reply = await self._forwarded(path, {**body, "model": await self.model()})
+        return reply
+
+    async def _forwarded(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
         timeout = aiohttp.ClientTimeout(
             sock_connect=self._upstream.connect_timeout_s,
             sock_read=self._upstream.first_token_timeout_s,
@@ -115,7 +136,7 @@ class OpenAIGenerator:
             GENERATOR_ERRORS.labels("connection").inc()
             raise GeneratorError("The generator can't be reached or is too slow.") from exc
 
-    async def complete(self, messages: Sequence[dict[str, str]], *, max_tokens: int) -> str:
+    async def complete(self, messages: Sequence[Wire], *, max_tokens: int) -> str:
         """A short reply at once, for work beside the answer. Raises `GeneratorError`."""
         body = {"messages": list(messages), "max_tokens": max_tokens, "temperature": 0.0}
         reply = await self.forward("/chat/completions", body)
@@ -129,25 +150,29 @@ class OpenAIGenerator:
         finally:
             reply.close()
 
-    def _body(self, task: Task, hits: Sequence[Hit], history: Sequence[dict[str, str]]) -> dict[str, Any]:
+    def _body(self, task: Task, hits: Sequence[Hit], history: Sequence[Message]) -> dict[str, Any]:
         return {
             "model": task.adapter or self._model,
-            "messages": render(task.question, history, hits, task.marking),
+            "messages": render(task.prompt, task.question, history, hits, task.marking),
             "temperature": task.sampling.temperature,
             "max_tokens": task.sampling.max_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
 
-    async def _attempts(self, body: dict[str, Any]) -> AsyncGenerator[Event, None]:
+    async def _attempts(self, body: dict[str, Any], *, is_adapted: bool) -> AsyncGenerator[Event, None]:
         deadline = time.monotonic() + self._upstream.first_token_timeout_s
         for attempt in range(self._upstream.retries + 1):
             try:
-                if body["model"] is None:
+                if not is_adapted:
                     body["model"] = await self.model()
                 async for event in self._stream(body, deadline):
                     yield event
                 return
+            except _ModelGone as exc:
+                GENERATOR_ERRORS.labels(str(exc)).inc()
+                if is_adapted or attempt == self._upstream.retries or not self._forget_model():
+                    raise GeneratorError(f"The generator has no model {body['model']!r}.") from exc
             except _Retriable as exc:
                 GENERATOR_ERRORS.labels(str(exc)).inc()
                 wait = _BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5)
@@ -285,6 +310,8 @@ async def _check(reply: aiohttp.ClientResponse) -> None:
             "Shorten the question or start a new conversation.",
             param="messages",
         )
+    if reply.status == 404:
+        raise _ModelGone("model not found")
     if reply.status == 429 or reply.status >= 500:
         raise _Retriable(f"status {reply.status}")
     GENERATOR_ERRORS.labels(f"status {reply.status}").inc()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from ingestion.scrub import Scrubber
 from service.guard.chain import Digests, Verdict
+from service.guard.texts import RawText, SearchableText
 from service.scope.policy import Zone
 
 
@@ -15,9 +16,9 @@ class QueryScrubber:
         self._scrubber = scrubber
         self._patterns = patterns
 
-    def scrub_query(self, question: str) -> tuple[str, str]:
+    def scrub_query(self, question: RawText) -> tuple[SearchableText, str]:
         """The question without identifiers, and the numbers that its words would have as names."""
-        return self._patterns.scrub(question).text, self._scrubber.hints(question)
+        return SearchableText(self._patterns.scrub(question).text), self._scrubber.hints(question)
 
 
 class PiiGuard:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.answer.prompts import Message
 from service.answer.rewrite import by_generator, is_follow_up, standalone
 from service.answer.small_talk import is_small_talk
 from service.errors import GeneratorError
@@ -95,7 +96,7 @@ class Says:
         return reply
 
 
-HISTORY = ({"role": "user", "content": "What does Plus cost?"}, {"role": "assistant", "content": "4 euros."})
+HISTORY = (Message("user", "What does Plus cost?"), Message("assistant", "4 euros."))
 
 
 @pytest.mark.parametrize(

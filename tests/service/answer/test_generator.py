@@ -3,10 +3,14 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from service.database import open_database
+from service.tables import Answer
 from tests.conftest import Gateway, StartGateway
 from tests.service.routes.test_api import open_file, stream_of, text_of, wait_until
 from tests.upstream import ScriptedUpstream
@@ -233,3 +237,63 @@ def test_a_database_that_goes_away_loses_no_answer(
         blocker.execute("rollback")
         blocker.close()
     assert open_file(gateway).count('INSERT INTO "answers"') == 6
+
+
+def test_a_server_that_restarts_with_another_model_is_asked_for_that(
+    start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    with start(start_gateway, upstream) as gateway:
+        assert not gateway.ask(QUESTION).json()["rag"]["degraded"]
+        upstream.model = "another-model"
+        again = gateway.ask(QUESTION).json()
+        with gateway.client() as client:
+            upstream.model = "a-third-model"
+            forwarded = client.post("/v1/completions", json={"prompt": "Once", "model": "support"})
+    assert not again["rag"]["degraded"]
+    assert again["choices"][0]["message"]["content"] == "Express costs €9.90. [1]"
+    assert forwarded.status_code == 200
+    assert [body["model"] for body in upstream.bodies][-1] == "a-third-model"
+
+
+def test_a_model_that_the_settings_name_and_the_server_lacks_degrades_the_answer(
+    start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    with start(start_gateway, upstream, generator_model="missing") as gateway:
+        assert gateway.ask(QUESTION).json()["rag"]["degraded"]
+    assert {body["model"] for body in upstream.bodies} == {"missing"}
+
+
+def test_what_guards_said_of_an_interrupted_answer_is_recorded(
+    start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    upstream.tokens = ["It costs €77.50 here. ", "Express ", "costs ", "more. "]
+    upstream.break_after = 3
+    with start(start_gateway, upstream) as gateway:
+        events = stream_of(gateway.ask(QUESTION, stream=True))
+        wait_until(lambda: len(recorded(gateway)) == 1)
+        (row,) = recorded(gateway)
+    assert "error" in events[-1]
+    assert row["finish_reason"] == "interrupted"
+    assert "NOT_IN_SOURCES" in {verdict["rule"] for verdict in row["verdicts"]}
+
+
+def test_an_answer_that_starts_over_tells_nothing_of_the_void_text(
+    start_gateway: StartGateway, upstream: ScriptedUpstream
+) -> None:
+    upstream.tokens = ["It costs €77.50 here. ", "And ", "more. "]
+    upstream.break_after = 2
+    with start(start_gateway, upstream, generator_retries=0) as gateway:
+        body = gateway.ask(QUESTION).json()
+    assert body["rag"]["degraded"]
+    assert body["rag"]["notices"] == []
+    assert "77" not in body["choices"][0]["message"]["content"]
+
+
+def recorded(gateway: Gateway) -> list[dict[str, Any]]:
+    """The rows of the answer log."""
+    engine = open_database(gateway.settings.database())
+    try:
+        with engine.connect() as connection:
+            return [dict(row) for row in connection.execute(select(Answer.__table__)).mappings()]
+    finally:
+        engine.dispose()

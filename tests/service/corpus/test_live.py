@@ -1,5 +1,6 @@
 """A new release is picked up without a restart, without a failed request, and without mixing."""
 
+import asyncio
 import shutil
 import threading
 from contextlib import closing
@@ -7,13 +8,16 @@ from pathlib import Path
 
 import httpx
 import orjson
+import pytest
 
 from ingestion.config import IndexConfig, read_collections
-from ingestion.embed import Embedder
-from ingestion.releases.release import activate, collection_folder
+from ingestion.embed import Embedder, load_embedder
+from ingestion.releases.release import Release, activate, collection_folder, open_active
 from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
 from service.answer.record import insert_answers, read_spill
+from service.corpus.embedders import Embedders
+from service.corpus.live import LiveReleases
 from tests.conftest import ROOT, SCOPE, Demo, StartGateway
 from tests.service.routes.test_api import open_file, wait_until
 
@@ -121,3 +125,30 @@ def test_a_spill_file_is_written_into_the_database_at_the_next_start(
     with start_gateway(data_dir=data_dir) as gateway:
         wait_until(lambda: open_file(gateway).count('INSERT INTO "answers"') == 2)
         wait_until(lambda: not spill.exists())
+
+
+async def test_no_release_is_opened_on_the_event_loop(
+    embedder: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docs, data_dir = tmp_path / "docs", tmp_path / "data"
+    docs.mkdir()
+    (docs / "a.md").write_text("# Lamps\n\nA lamp is repaired within a week.\n")
+    first = ingest(docs, data_dir, embedder)
+    config = read_collections(SCOPE)["help"]
+    live = LiveReleases(data_dir, {"help": config}, Embedders({"builtin": embedder}, load_embedder))
+    opened: list[int] = []
+
+    def noting(*arguments: object) -> Release:
+        opened.append(threading.get_ident())
+        return open_active(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("service.corpus.live.open_active", noting)
+    assert (await live.serving("help")).manifest.id == first
+    (docs / "b.md").write_text("# Doors\n\nA door is repaired within a day.\n")
+    second = ingest(docs, data_dir, embedder)
+    # All of them see the new release, though only one of them opens it.
+    seen = await asyncio.gather(*(live.serving("help") for _ in range(8)))
+    assert {release.manifest.id for release in seen} == {second}
+    assert (await live.serving("help", first)).manifest.id == first
+    assert len(opened) == 2
+    assert threading.get_ident() not in opened

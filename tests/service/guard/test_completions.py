@@ -24,7 +24,6 @@ GUARDS = AssistantGuards(
     models=None,
     executor=None,
     digests=Digests(b"test"),
-    rules="",
     canary="",
 )
 WORDS = st.sampled_from(

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -11,31 +11,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.config import PiiPolicy
-from ingestion.corpus import Chunk, Hit
-from ingestion.embed import Embedder
-from ingestion.scrub import Scrubber
-from service.answer.prompts import RULES
+from ingestion.corpus import Hit
+from service.answer.prompts import load_prompt
 from service.guard.build import AnswerContext, AssistantGuards
 from service.guard.chain import Digests, Verdict, apply_to_json
 from service.guard.checks.secrets import SecretGuard
 from service.guard.failure import TimedJudges
-from service.guard.models.cross_encoder import CrossEncoder
-from service.guard.models.tier import Models
 from service.guard.output import Notice
 from service.guard.retrieved import vet
 from service.guard.stream.background import Turns
 from service.guard.stream.sentences import sentences_in
-from service.scope.policy import GuardPolicy, Rule, policy_of
+from service.scope.policy import Rule, policy_of
 from service.threads import rest_of
-from tests.conftest import PATIENT
 from tests.ingestion.scrub.test_scrub import PLANTED
+from tests.service.conftest import CANARY, hits, patient
 
 PASSAGES = (
     "Express costs €9.90 and comes on 12 March 2026. Returns are free within 45 days.",
     "The Hub does not work without a router. Write to Mara Linden at https://help.larkmoor.example/hub for help.",
 )
-CANARY = "ref-0123456789abcdef0123"
 SECRETS = {
     "AWS_KEY": "AKIAIOSFODNN7EXAMPLE",
     "GITHUB_TOKEN": "ghp_" + "a1B2" * 9,
@@ -57,45 +51,15 @@ SECRETS = {
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7x9Zq\nq83hXk2bVd0Yt1mPz5wQeR7uTnA=\n-----END RSA PRIVATE KEY-----"
 
 
-def patient(*layers: Mapping[str, object]) -> GuardPolicy:
-    """A policy whose models have time: what a guard finds must not depend on how busy the machine is."""
-    return policy_of(PATIENT, *layers)
-
-
-def hits(*texts: str) -> tuple[Hit, ...]:
-    return tuple(
-        Hit(Chunk(f"c{i}", f"d{i}", 0, text, 0, len(text), "Help", f"d{i}", "en"), 1.0 - i / 10, {})
-        for i, text in enumerate(texts)
-    )
-
-
-@pytest.fixture(scope="module")
-def build(embedder: Embedder) -> Iterator[Callable[..., AssistantGuards]]:
-    models = Models(embedder, CrossEncoder(threads=1))
-    models.warm()
-    scrubber = Scrubber(PiiPolicy(), with_names=False)
-    with ThreadPoolExecutor(1) as executor:
-
-        def make(policy: GuardPolicy | None = None, **parts: object) -> AssistantGuards:
-            chosen: dict[str, object] = {
-                "input_scrubber": scrubber,
-                "output_scrubber": scrubber,
-                "models": models,
-                "executor": executor,
-                "digests": Digests(b"test"),
-                "rules": RULES,
-                "canary": CANARY,
-                **parts,
-            }
-            return AssistantGuards(policy or patient(), **chosen)  # type: ignore[arg-type]
-
-        yield make
+def spoken(*conversation: str) -> AnswerContext:
+    """What an answer of the `cited` prompt may say."""
+    return AnswerContext(hits(*PASSAGES), conversation, rules=load_prompt("cited").rules)
 
 
 async def streamed(
     guards: AssistantGuards, pieces: list[str], context: AnswerContext | None = None
 ) -> tuple[str, str | None, list[Notice], list[str]]:
-    stream = guards.output(context or AnswerContext(hits(*PASSAGES), ("How does the Hub work?",)))
+    stream = guards.output(context or spoken("How does the Hub work?"))
     parts = [await stream.feed(piece) for piece in pieces]
     parts.append(await stream.close())
     notices = [notice for part in parts for notice in part.notices]
@@ -520,7 +484,7 @@ async def test_a_judge_that_only_tells_holds_nobody_up(build: Callable[..., Assi
         return 0.0
 
     guards._support = waits
-    stream = guards.output(AnswerContext(hits(*PASSAGES), ("How does the Hub work?",)))
+    stream = guards.output(spoken("How does the Hub work?"))
     sent = await stream.feed("The Hub does not work without a router. Returns are free within 45 days.")
     assert sent.text.startswith("The Hub does not work without a router.")
     assert not stream.verdicts

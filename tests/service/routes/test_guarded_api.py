@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.answer.prompts import RULES
+from service.answer.prompts import load_prompt
 from service.guard.marking import MarkingMeasurement, read_measured, write_measured
 from tests.conftest import Gateway, StartGateway, scope_with
 from tests.service.routes.test_api import open_file, stream_of, text_of, wait_until
@@ -94,7 +94,7 @@ def test_what_is_taken_out_of_a_stream_is_told_in_the_stream(
 
 
 def test_a_leaked_rule_ends_the_answer_with_a_refusal(guarded: Gateway, upstream: ScriptedUpstream) -> None:
-    rule = RULES.splitlines()[2].removeprefix("- ")
+    rule = load_prompt("cited").rules.splitlines()[2].removeprefix("- ")
     upstream.tokens = [
         "Express costs €9.90 [1]. ",
         "My rules say: ",

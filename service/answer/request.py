@@ -1,0 +1,51 @@
+"""A request for an answer as the API understands it, and the reply that ends it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ingestion.view import EVERYTHING, View
+from service.answer.evidence import Evidence
+from service.guard.texts import RawText
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """A message of the conversation as the caller sent it."""
+
+    role: str
+    content: RawText
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """A question with the conversation before it, who asks, and what is wanted otherwise than by default.
+
+    `subject` is a pseudonym; `groups` are the caller's, None for one who may see everything.
+    """
+
+    assistant: str
+    messages: tuple[RawMessage, ...]
+    caller: str
+    request_id: str
+    subject: str | None = None
+    conversation_id: str | None = None
+    variant: str | None = None
+    top_k: int | None = None
+    view: View = EVERYTHING
+    temperature: float | None = None
+    max_tokens: int | None = None
+    dry_run: bool = False
+    is_streamed: bool = False
+    groups: frozenset[str] | None = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The end of an answer: its whole text, why it ended, the API's `rag` object, and the evidence where it was sought."""
+
+    text: str
+    finish_reason: str
+    rag: dict[str, Any]
+    prompt_tokens: int
+    completion_tokens: int
+    evidence: Evidence | None = None

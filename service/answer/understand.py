@@ -1,0 +1,158 @@
+"""From a request to a turn: the question and the conversation before it, guarded, masked, and ready to be searched for."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ingestion.releases.release import Release
+from service.answer.prompts import Message
+from service.answer.request import AnswerRequest, RawMessage
+from service.answer.route import Route
+from service.errors import InvalidRequestError
+from service.guard.chain import Verdict
+from service.guard.input import Disposition, InputGuards, unblocked
+from service.guard.texts import MaskedText, RawText, SearchableText
+from service.ids import uuid7
+
+# Longer conversations are guarded in a thread, so that the loop stays free.
+_INLINE_CHARS = 4_000
+Originals = dict[str, set[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchText:
+    """What is searched for, names in clear, and `hints`: further words for the lexical index alone."""
+
+    text: SearchableText
+    hints: str = ""
+
+
+ScrubQuery = Callable[[RawText], SearchText]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question that was let in, with everything that answering it needs.
+
+    `started` is on `time.perf_counter`'s clock. `originals` maps each mask to the asker's own values, which the
+    reply may show him again. `disposition` says what the input guards decided.
+    """
+
+    id: str
+    request: AnswerRequest
+    route: Route
+    release: Release
+    started: float
+    question: MaskedText
+    search: SearchText
+    history: tuple[Message, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    originals: Mapping[str, set[str]] | None = None
+    disposition: Disposition = "pass"
+    guard_input_s: float = 0.0
+
+    def since(self) -> float:
+        """Seconds since the question came in."""
+        return time.perf_counter() - self.started
+
+    @property
+    def earlier(self) -> list[MaskedText]:
+        """The user's questions before this one, the oldest first."""
+        return [message.content for message in self.history if message.role == "user"]
+
+    @property
+    def conversation(self) -> tuple[MaskedText, ...]:
+        """Everything that was said: the question, then the turns before it."""
+        return (self.question, *(message.content for message in self.history))
+
+
+async def understand(
+    request: AnswerRequest,
+    route: Route,
+    release: Release,
+    *,
+    guards: InputGuards | None,
+    scrub_query: ScrubQuery | None,
+    max_question_chars: int,
+    started: float,
+) -> Turn:
+    """Screen and mask the question and its conversation by rules, then ask the models of the input zone.
+
+    Raises `InvalidRequestError` for a question that is missing, empty or too long.
+    """
+    question = question_of(request.messages, max_question_chars)
+    spoken = [message for message in request.messages[:-1] if message.role in ("user", "assistant")]
+    size = sum(len(message.content) for message in request.messages)
+    if size > _INLINE_CHARS:
+        screened = await asyncio.to_thread(_screen, guards, question, spoken)
+    else:
+        screened = _screen(guards, question, spoken)
+    turn = Turn(
+        id=uuid7(),
+        request=request,
+        route=route,
+        release=release,
+        started=started,
+        question=screened.question,
+        search=scrub_query(question) if scrub_query else SearchText(SearchableText(screened.question)),
+        history=screened.history,
+        verdicts=screened.verdicts,
+        originals=screened.originals,
+    )
+    turn = await _judged(turn, question, guards)
+    return replace(turn, guard_input_s=turn.since())
+
+
+def question_of(messages: Sequence[RawMessage], most_chars: int) -> RawText:
+    """The last message. Raises `InvalidRequestError` when it is none, empty or longer than `most_chars`."""
+    if not messages or messages[-1].role != "user":
+        raise InvalidRequestError(
+            "The last message must have the role 'user': it is the question.", param="messages"
+        )
+    question = RawText(messages[-1].content.replace("\0", "").strip())
+    if not question:
+        raise InvalidRequestError("The question is empty. Write one.", param="messages")
+    if len(question) > most_chars:
+        raise InvalidRequestError(
+            f"The question has {len(question)} characters; at most {most_chars} are allowed. Shorten it.",
+            param="messages",
+        )
+    return question
+
+
+@dataclass(frozen=True, slots=True)
+class _Screening:
+    question: MaskedText
+    history: tuple[Message, ...]
+    verdicts: tuple[Verdict, ...]
+    originals: Originals
+
+
+def _screen(guards: InputGuards | None, question: RawText, spoken: Sequence[RawMessage]) -> _Screening:
+    """By rules. An attack in an earlier turn blocks nothing now, but the turn itself is left out."""
+    originals: Originals = {}
+    if guards is None:
+        unguarded = tuple(Message(one.role, MaskedText(one.content)) for one in spoken)
+        return _Screening(MaskedText(question), unguarded, (), originals)
+    screened = guards.screen(question, originals)
+    verdicts = list(screened.verdicts)
+    history: list[Message] = []
+    for message in spoken:
+        one = guards.screen(message.content, originals)
+        if one.is_blocked:
+            verdicts += unblocked(one.verdicts)
+        else:
+            history.append(Message(message.role, one.text))
+    return _Screening(screened.text, tuple(history), tuple(verdicts), originals)
+
+
+async def _judged(turn: Turn, question: RawText, guards: InputGuards | None) -> Turn:
+    """The turn with what models say of it; they are not asked where rules have refused the question."""
+    if any(verdict.verdict == "block" for verdict in turn.verdicts):
+        return replace(turn, disposition="block")
+    if guards is None:
+        return turn
+    judgement = await guards.judge([question, *turn.earlier])
+    verdicts = (*turn.verdicts, *judgement.verdicts)
+    return replace(turn, verdicts=verdicts, disposition=judgement.disposition)

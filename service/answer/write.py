@@ -1,0 +1,217 @@
+"""The text of an answer: a fixed reply, or what a generator makes of the evidence, guarded piece by piece."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
+from service.answer.prompts import NO_ANSWER
+from service.answer.understand import Turn
+from service.errors import GeneratorError
+from service.guard.chain import Verdict
+from service.guard.output import Notice, OutputGuards, OutputPiece
+from service.logs import get_logger
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What has been written so far. `first_token_s` and `generate_s` are seconds since the question and for the text."""
+
+    text: str = ""
+    outcome: str = "answered"
+    reason: str | None = None
+    finish_reason: str = "cancelled"
+    generator: str = ""
+    degraded: bool = False
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    notices: tuple[Notice, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    first_token_s: float | None = None
+    generate_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Who may write, in order: `first`, None where the variant's generator isn't there, then `fallback`.
+
+    `is_degraded` says that the fallback alone is less than the variant promises.
+    """
+
+    first: Generator | None
+    fallback: Generator
+    is_degraded: bool
+
+
+class Writer:
+    """Writes one answer. `written` is what is known of it, at any moment and however it ends."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._written = Written()
+        self._guards: OutputGuards | None = None
+
+    @property
+    def written(self) -> Written:
+        """What has been written so far, with the verdicts on it."""
+        verdicts = tuple(self._guards.verdicts) if self._guards else ()
+        return replace(self._written, verdicts=verdicts)
+
+    # Fixed replies.
+
+    def say(self, text: str) -> str:
+        """A fixed reply."""
+        first_token_s = self._written.first_token_s
+        self._written = replace(
+            self._written,
+            text=text,
+            finish_reason="stop",
+            generator=self._written.generator or "none",
+            first_token_s=self._turn.since() if first_token_s is None else first_token_s,
+        )
+        return text
+
+    def refuse(self, verdicts: Sequence[Verdict]) -> str:
+        """The reply to what a guard blocks: the guard is named, and what it saw is in its verdict."""
+        self._written = replace(self._written, outcome="refused", reason=_blamed(verdicts))
+        return self.say(self._turn.route.assistant.refuse_message)
+
+    def chat(self) -> str:
+        """The reply to small talk."""
+        self._written = replace(self._written, reason="small_talk")
+        return self.say(self._turn.route.assistant.small_talk_message or "")
+
+    def abstain(self, reason: str) -> str:
+        """The reply where the documents don't answer."""
+        self._written = replace(self._written, outcome="abstained", reason=reason)
+        return self.say(self._turn.route.assistant.abstain_message)
+
+    def interrupt(self) -> None:
+        """Note that the generator went away after text had been sent."""
+        self._written = replace(self._written, finish_reason="interrupted")
+
+    # Generated text.
+
+    async def write(
+        self, task: Task, chain: Chain, guards: Callable[[], OutputGuards]
+    ) -> AsyncGenerator[str | KeepAlive | Notice, None]:
+        """Guarded text, piece by piece; `guards` makes those of an answer that begins.
+
+        An answer of which nothing is left becomes an abstention; one that a guard stops ends with a refusal.
+        Raises `GeneratorError` when text had been sent and can't be continued.
+        """
+        begun = self._turn.since()
+        guard = self._guards = guards()
+        opening = _Opening()
+        async with aclosing(self._events(task, chain)) as events:
+            async for event in events:
+                if isinstance(event, KeepAlive):
+                    yield event
+                elif isinstance(event, StartOver):
+                    guard, opening = self._start_over(guards()), _Opening()
+                elif isinstance(event, Finished):
+                    self._finished(event)
+                else:
+                    for piece in self._sent(await guard.feed(opening.take(event.text))):
+                        yield piece
+                    if guard.stopped:
+                        break
+        for piece in self._sent(await guard.end(opening.rest())):
+            yield piece
+        self._written = replace(self._written, generate_s=self._turn.since() - begun)
+        for parting in self._ended(guard):
+            yield parting
+
+    def _start_over(self, guards: OutputGuards) -> OutputGuards:
+        """Forget the void text, what was told of it and when it began."""
+        self._guards = guards
+        self._written = replace(self._written, text="", notices=(), first_token_s=None)
+        return guards
+
+    def _finished(self, event: Finished) -> None:
+        self._written = replace(
+            self._written,
+            finish_reason=event.reason,
+            prompt_tokens=event.prompt_tokens,
+            completion_tokens=event.completion_tokens,
+        )
+
+    def _sent(self, piece: OutputPiece) -> list[str | Notice]:
+        """Text to send and notices, in this order. White space alone begins no answer."""
+        text = piece.text if self._written.text or piece.text.strip() else ""
+        if text or piece.notices:
+            first = self._written.first_token_s
+            self._written = replace(
+                self._written,
+                text=self._written.text + text,
+                notices=(*self._written.notices, *piece.notices),
+                first_token_s=self._turn.since() if text and first is None else first,
+            )
+        return [*([text] if text else []), *piece.notices]
+
+    def _ended(self, guard: OutputGuards) -> list[str]:
+        """What is said when guards ended the answer or left nothing of it."""
+        assistant = self._turn.route.assistant
+        has_text = bool(self._written.text.strip())
+        if guard.stopped == "block":
+            self._written = replace(self._written, outcome="refused", reason=_blamed(guard.verdicts))
+            return self._part(assistant.refuse_message, has_text=has_text)
+        if guard.stopped == "abstain" and has_text:
+            self._written = replace(self._written, outcome="abstained", reason="not_grounded")
+            return self._part(assistant.abstain_message, has_text=True)
+        if not has_text:
+            is_guarded = guard.has_dropped_all or guard.stopped
+            return [self.abstain("not_grounded" if is_guarded else "generator_found_no_answer")]
+        return []
+
+    def _part(self, message: str, *, has_text: bool) -> list[str]:
+        """The last words of an answer that a guard stopped."""
+        self._written = replace(self._written, finish_reason="content_filter")
+        parting = OutputPiece(f"\n\n{message}" if has_text else message)
+        return [piece for piece in self._sent(parting) if isinstance(piece, str)]
+
+    async def _events(self, task: Task, chain: Chain) -> AsyncGenerator[Event, None]:
+        """The generator's events, and the fallback's when the generator fails before anything was sent."""
+        if chain.first is not None:
+            try:
+                async with aclosing(chain.first.generate(task)) as events:
+                    async for event in events:
+                        self._written = replace(self._written, generator=chain.first.name)
+                        yield event
+                return
+            except GeneratorError as exc:
+                request = self._turn.request
+                log.warning("generator_failed", reason=exc.message, request_id=request.request_id)
+                if self._written.text and request.is_streamed:
+                    raise  # the client has read a part of it
+                yield StartOver()
+        self._written = replace(self._written, degraded=chain.is_degraded, generator=chain.fallback.name)
+        async for event in chain.fallback.generate(task):
+            yield event
+
+
+def _blamed(verdicts: Sequence[Verdict]) -> str:
+    """Which guard refused."""
+    return f"guard:{next((v.guard for v in verdicts if v.verdict == 'block'), 'guards')}"
+
+
+class _Opening:
+    """Holds the first words back while they may become `NO_ANSWER`, which is then swallowed."""
+
+    def __init__(self) -> None:
+        self._held: str | None = ""
+
+    def take(self, text: str) -> str:
+        if self._held is None:
+            return text
+        self._held += text
+        if NO_ANSWER.startswith(self._held.strip()[: len(NO_ANSWER)]):
+            return ""
+        held, self._held = self._held, None
+        return held
+
+    def rest(self) -> str:
+        held = self._held or ""
+        return "" if held.strip().startswith(NO_ANSWER) else held

@@ -1,0 +1,53 @@
+"""Guards of one assistant with the real models, for tests of guards and of answers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ingestion.config import PiiPolicy
+from ingestion.corpus import Chunk, Hit
+from ingestion.embed import Embedder
+from ingestion.scrub import Scrubber
+from service.guard.build import AssistantGuards
+from service.guard.chain import Digests
+from service.guard.models.cross_encoder import CrossEncoder
+from service.guard.models.tier import Models
+from service.scope.policy import GuardPolicy, policy_of
+from tests.conftest import PATIENT
+
+CANARY = "ref-0123456789abcdef0123"
+
+
+def patient(*layers: Mapping[str, object]) -> GuardPolicy:
+    """A policy whose models have time: what a guard finds must not depend on how busy the machine is."""
+    return policy_of(PATIENT, *layers)
+
+
+def hits(*texts: str) -> tuple[Hit, ...]:
+    return tuple(
+        Hit(Chunk(f"c{i}", f"d{i}", 0, text, 0, len(text), "Help", f"d{i}", "en"), 1.0 - i / 10, {})
+        for i, text in enumerate(texts)
+    )
+
+
+@pytest.fixture(scope="module")
+def build(embedder: Embedder) -> Iterator[Callable[..., AssistantGuards]]:
+    models = Models(embedder, CrossEncoder(threads=1))
+    models.warm()
+    scrubber = Scrubber(PiiPolicy(), with_names=False)
+    with ThreadPoolExecutor(1) as executor:
+
+        def make(policy: GuardPolicy | None = None, **parts: object) -> AssistantGuards:
+            chosen: dict[str, object] = {
+                "input_scrubber": scrubber,
+                "output_scrubber": scrubber,
+                "models": models,
+                "executor": executor,
+                "digests": Digests(b"test"),
+                "canary": CANARY,
+                **parts,
+            }
+            return AssistantGuards(policy or patient(), **chosen)  # type: ignore[arg-type]
+
+        yield make
