@@ -92,7 +92,7 @@ def off(scope: Scope, assistant: str) -> AssistantGuards:
 
 
 @lru_cache(maxsize=1)
-def _pair_judge() -> CrossEncoder:
+def _cross_encoder() -> CrossEncoder:
     return CrossEncoder(threads=2)
 
 
@@ -121,7 +121,7 @@ async def _answer_all(
 ) -> list[Answered]:
     with ThreadPoolExecutor(1) as executor:
         models = Embedders({"builtin": embedder}, load_embedder)
-        finder = EvidenceFinder(models, SentenceScorer(), _pair_judge(), executor)
+        finder = EvidenceFinder(models, SentenceScorer(), _cross_encoder(), executor)
         parts = Dependencies(
             scope=scope,
             live=Fixed(release),

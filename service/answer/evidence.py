@@ -78,14 +78,14 @@ class EvidenceFinder:
         self,
         embedders: Embedders,
         scorer: SentenceScorer,
-        pairs: CrossEncoder,
+        cross_encoder: CrossEncoder,
         executor: Executor,
         *,
         max_batch: int = 32,
     ) -> None:
         self._embedders = embedders
         self._scorer = scorer
-        self._pairs = pairs
+        self._cross_encoder = cross_encoder
         self._executor = executor
         self._max_batch = max_batch
         self._waiting: list[_Waiting] = []
@@ -165,7 +165,7 @@ class EvidenceFinder:
         embedder = self._embedders.of(release)
         scored = self._scorer.score(request.text, question.vector, hits, release, view, embedder)
         # The question as it was asked, beside the best passage; most of the time of a second look.
-        answers = self._pairs.answers(request.text, [hits[0].chunk.embedded_text]) if hits else 0.0
+        answers = self._cross_encoder.answers(request.text, [hits[0].chunk.embedded_text]) if hits else 0.0
         relevance = answerability(hits, scored, answers)
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
