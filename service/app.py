@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,8 +25,9 @@ from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.generate.openai import OpenAIGenerator, Upstream
 from service.answer.pipeline import EXTRACTIVE, SERVER, AnswerPipeline, Dependencies
-from service.answer.record import AnswerLog
+from service.answer.record import AnswerLog, insert_answers
 from service.answer.sentences import SentenceScorer
+from service.answer.spill import Spill
 from service.answer.understand import ScrubQuery, SearchText
 from service.auth import KeyRing
 from service.corpus.documents import Library
@@ -43,7 +45,7 @@ from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.guard.passages import PassageMasks
 from service.guard.selftest import SelfTest
-from service.guard.stream.background import Turns
+from service.guard.stream.background import BackgroundQueue
 from service.handlers import add_error_handlers
 from service.logs import configure_logs, get_logger
 from service.metrics import GUARD_MARKING
@@ -55,6 +57,8 @@ from service.threads import one_thread_each, processors, rest_of
 
 log = get_logger()
 _SWITCH_S = 0.0005
+# A piece of advisory work takes 10 to 100 ms, and an answer waits for its last one no longer than a quarter of a second.
+_ADVISORY_A_CORE = 2
 T = TypeVar("T")
 Scrubbers = Mapping[str, Scrubber]
 
@@ -245,7 +249,10 @@ async def _open_guards(
     cross_encoder = await _in(corpus.threads, lambda: CrossEncoder(threads=settings.embed_threads))
     loop.run_in_executor(corpus.threads, cross_encoder.answers, "Is it warm?", ["It is warm now."])
     threads = _threads(1, "guards", stack, one_thread_each)
-    turns = Turns(_threads(1, "advisory", stack, one_thread_each), rest=rest_of(processors()))
+    cores = processors()
+    queue = BackgroundQueue(
+        _threads(1, "advisory", stack, one_thread_each), limit=_ADVISORY_A_CORE * cores, rest=rest_of(cores)
+    )
     models = await _in(threads, _guard_models, scope, settings, corpus.embedders, cross_encoder)
     ready = loop.run_in_executor(threads, models.warm)
     digests, canary = Digests(storage.secret), canary_of(storage.secret)
@@ -256,7 +263,7 @@ async def _open_guards(
             output_scrubber=written[assistant.collection],
             models=models,
             executor=threads,
-            telling=turns,
+            advisory=queue,
             digests=digests,
             canary=canary,
             ready=ready,
@@ -343,7 +350,8 @@ async def _open_answers(
     generators: dict[str, Generator] = {EXTRACTIVE: ExtractiveGenerator(corpus.embedder)}
     if server:
         generators[SERVER] = server
-    answers = AnswerLog(storage.engine, storage.threads, settings.data_dir / "answer-log-spill")
+    spill = Spill(settings.data_dir / "answer-log-spill")
+    answers = AnswerLog(partial(insert_answers, storage.engine), storage.threads, spill)
     answers.start()
     stack.push_async_callback(answers.close)
     parts = Dependencies(

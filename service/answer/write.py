@@ -139,8 +139,8 @@ class Writer:
         )
 
     def _sent(self, piece: OutputPiece) -> list[str | Notice]:
-        """Text to send and notices, in this order. White space alone begins no answer."""
-        text = piece.text if self._written.text or piece.text.strip() else ""
+        """Text to send and notices, in this order."""
+        text = piece.text
         if text or piece.notices:
             first = self._written.first_token_s
             self._written = replace(

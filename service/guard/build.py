@@ -20,8 +20,11 @@ from service.guard.input import InputGuards
 from service.guard.models.tier import Models, Scores
 from service.guard.output import OutputGuards
 from service.guard.passages import PassageMasks
-from service.guard.stream.background import Turns, Watcher
+from service.guard.stream.background import AdvisoryGuards, BackgroundQueue
 from service.scope.policy import GuardPolicy, Rule
+
+# Pieces of advisory work that may wait where nobody says otherwise.
+_QUEUE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class AnswerContext:
 class AssistantGuards:
     """The guards of one assistant. Safe to share: what remembers is made anew for each answer.
 
-    Models that decide are asked in `executor`, those that only tell in `telling`, where nobody waits for them.
+    Models that decide are asked in `executor`, advisory ones through the queue `advisory`, where nobody waits for them.
     `is_scrubbed`: see `PassageMasks`.
     """
 
@@ -51,7 +54,7 @@ class AssistantGuards:
         output_scrubber: Scrubber,
         models: Models | None,
         executor: Executor | None,
-        telling: Turns | None = None,
+        advisory: BackgroundQueue | None = None,
         digests: Digests,
         canary: str,
         ready: asyncio.Future[None] | None = None,
@@ -62,7 +65,9 @@ class AssistantGuards:
         self._scrubbers = (input_scrubber, output_scrubber)
         self._models = models
         self._executor = executor
-        self._telling = telling or (Turns(executor) if executor is not None else None)
+        self._advisory = advisory or (
+            BackgroundQueue(executor, limit=_QUEUE) if executor is not None else None
+        )
         self._digests = digests
         self._canary = canary
         self._output_toxicity = self._judge("output", "toxicity")
@@ -124,7 +129,7 @@ class AssistantGuards:
         return OutputGuards(
             switched(words),
             self._deciding(context, passages),
-            self._watcher(passages),
+            self._advising(passages),
             last,
             self.policy,
             in_thread=self._executor is not None,
@@ -154,11 +159,11 @@ class AssistantGuards:
         models = [(rule, guard) for rule, guard in self._judges(passages) if _may_act(rule)]
         return found + self._timed(models)
 
-    def _watcher(self, passages: Sequence[str]) -> Watcher:
+    def _advising(self, passages: Sequence[str]) -> AdvisoryGuards:
         """Models whose findings change nothing: the client need not wait for them."""
-        telling = [(rule, guard) for rule, guard in self._judges(passages) if not _may_act(rule)]
-        longest = max((rule.deadline_s for rule, _ in telling), default=0.0)
-        return Watcher(telling, self._telling, min(longest, self.policy.deadline_s))
+        guards = [(rule, guard) for rule, guard in self._judges(passages) if not _may_act(rule)]
+        longest = max((rule.deadline_s for rule, _ in guards), default=0.0)
+        return AdvisoryGuards(guards, self._advisory, min(longest, self.policy.deadline_s))
 
     def _judges(self, passages: Sequence[str]) -> list[tuple[Rule, SentenceGuard]]:
         rules = self.policy.output

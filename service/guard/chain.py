@@ -13,8 +13,10 @@ Outcome = Literal["pass", "flag", "redact", "drop", "block", "abstain"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a guard found: the rule, its score, and where in the text it judged (characters `start:end`).
+    """What a guard found: the rule, its score, and where.
 
+    `start:end` are characters of the text that was judged: of the question as it was written; of an answer's text
+    as it was sent, and None where what they point at was removed or never sent.
     `digest` is a keyed hash of what was taken out, so that a record can be matched with a value and never read back;
     the value itself is never kept.
     """
@@ -79,8 +81,9 @@ class Flagging:
 
 
 def switched(guards: Sequence[tuple[Rule, Guard]]) -> list[Guard]:
-    """Those that are on; those that only flag leave the text alone."""
-    return [guard if rule.changes_text else Flagging(guard) for rule, guard in guards if rule.is_on]
+    """Those that are on. Those that only flag leave the text alone and come last: what they point at is what leaves."""
+    acting = [guard for rule, guard in guards if rule.changes_text]
+    return [*acting, *(Flagging(guard) for rule, guard in guards if rule.is_on and not rule.changes_text)]
 
 
 def apply_all(guards: Sequence[Guard], text: str, zone: Zone) -> tuple[str, list[Verdict]]:

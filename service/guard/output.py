@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from service.guard.chain import Guard, SentenceGuard, Verdict, apply_all
-from service.guard.stream.background import Watcher
+from service.guard.stream.background import AdvisoryGuards
+from service.guard.stream.offsets import Offsets
 from service.guard.stream.sentences import Decision, SentenceStream, end_of_sentence
 from service.guard.stream.words import StreamGuard
 from service.metrics import GUARD_SECONDS
@@ -31,17 +32,17 @@ class OutputPiece:
 
 
 class OutputGuards:
-    """One answer's guards. Feed pieces as they come; `released` text may be sent at once.
+    """One answer's guards. Feed pieces as they come; released text may be sent at once.
 
-    `words` change words, `sentences` decide about sentences, which wait for them, `watcher` only tells of what was
-    sent, and `last` see the text as it leaves.
+    `words` change words, `sentences` decide about sentences, which wait for them, `advisory` guards read what was
+    sent, and `last` see the text as it leaves. White space alone begins no answer.
     """
 
     def __init__(
         self,
         words: Sequence[Guard],
         sentences: Sequence[SentenceGuard],
-        watcher: Watcher,
+        advisory: AdvisoryGuards,
         last: Sequence[Guard],
         policy: GuardPolicy,
         *,
@@ -50,20 +51,28 @@ class OutputGuards:
         self._words = StreamGuard(words)
         self._sentences = SentenceStream(sentences)
         self._holds_sentences = bool(sentences)
-        self._watcher = watcher
+        self._advisory = advisory
         self._last = last
         self._length = policy.output["length"]
         self._in_thread = in_thread
         self._sent_chars = 0
         self._waiting = ""
-        self._released: set[int] = set()
+        self._noticed: set[int] = set()
+        # From what sentences released to what advisory guards read, and from there to what is sent.
+        self._kept, self._leaving = Offsets(), Offsets()
         self._extra: list[Verdict] = []
         self._seconds = 0.0
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """Everything that was found so far."""
-        return [*self._words.verdicts, *self._sentences.verdicts, *self._watcher.verdicts, *self._extra]
+        """Everything that was found so far; offsets are characters of what was sent."""
+        sentences = [self._sentences.offsets] if self._holds_sentences else []
+        return [
+            *(_moved(v, *sentences, self._kept, self._leaving) for v in self._words.verdicts),
+            *(_moved(v, self._kept, self._leaving) for v in self._sentences.verdicts),
+            *(_moved(v, self._leaving) for v in self._advisory.verdicts),
+            *self._extra,
+        ]
 
     @property
     def stopped(self) -> Decision | None:
@@ -93,7 +102,7 @@ class OutputGuards:
         released = self._words.close()
         out = await self._judge(released, is_last=True) if self._holds_sentences else released
         result = self._release(out, begun)
-        await self._watcher.close()
+        await self._advisory.close()
         GUARD_SECONDS.labels("output", "all").observe(self._seconds)
         return result
 
@@ -111,6 +120,21 @@ class OutputGuards:
         return await asyncio.to_thread(work) if self._in_thread else work()
 
     def _release(self, text: str, begun: float) -> OutputPiece:
+        kept = self._cut(text)
+        self._kept.add(text, kept)
+        self._sent_chars += len(kept)
+        self._advisory.feed(kept)
+        sent, found = apply_all(self._last, kept, "output")
+        self._leaving.add(kept, sent)
+        self._extra += found
+        notices = self._notices()
+        self._seconds += time.perf_counter() - begun
+        return OutputPiece(sent, notices)
+
+    def _cut(self, text: str) -> str:
+        """The text as far as the longest answer allows, without white space before the first word."""
+        if not self._sent_chars and not text.strip():
+            return ""
         if self._length.is_on and self._length.limit and not self._sentences.stopped:
             left = self._length.limit - self._sent_chars
             if len(text) > left:
@@ -122,15 +146,21 @@ class OutputGuards:
                 if self._length.changes_text:
                     text = text[: max(left, 0)]
                     self._sentences.stopped = "block"
-        self._sent_chars += len(text)
-        self._watcher.feed(text)
-        text, found = apply_all(self._last, text, "output")
-        self._extra += found
-        # By identity: what words and sentences found comes in turns, and each is told once.
-        fresh = [
-            v for v in self.verdicts if v.verdict not in ("pass", "flag") and id(v) not in self._released
-        ]
-        notices = [Notice(v.guard, v.verdict, v.rule) for v in fresh]
-        self._released.update(map(id, fresh))
-        self._seconds += time.perf_counter() - begun
-        return OutputPiece(text, notices)
+        return text
+
+    def _notices(self) -> list[Notice]:
+        """What was taken out since the last piece. By identity: findings come in turns, and each is told once."""
+        found = [*self._words.verdicts, *self._sentences.verdicts, *self._advisory.verdicts, *self._extra]
+        fresh = [v for v in found if v.verdict not in ("pass", "flag") and id(v) not in self._noticed]
+        self._noticed.update(map(id, fresh))
+        return [Notice(v.guard, v.verdict, v.rule) for v in fresh]
+
+
+def _moved(verdict: Verdict, *steps: Offsets) -> Verdict:
+    """The verdict with its place after some steps; none where what it points at did not come through."""
+    if verdict.start is None:
+        return verdict
+    place: tuple[int | None, int | None] = (verdict.start, verdict.end)
+    for step in steps:
+        place = step.find(*place) or (None, None)
+    return replace(verdict, start=place[0], end=place[1])

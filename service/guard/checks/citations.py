@@ -13,9 +13,14 @@ def cited_in(text: str) -> list[int]:
     return [int(number) for marker in MARKER.findall(text) for number in marker.split(",")]
 
 
-def without_markers(text: str, filler: str = "") -> str:
+def without_markers(text: str) -> str:
     """A text without its citations."""
-    return MARKER.sub(filler, text)
+    return MARKER.sub("", text)
+
+
+def blanked_markers(text: str) -> str:
+    """A text with blanks in place of its citations: what else stands in it keeps its offsets."""
+    return MARKER.sub(lambda marker: " " * len(marker[0]), text)
 
 
 class CitationGuard:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from ingestion.text.sentences import sentence_spans
 from service.guard.chain import Verdict, outcome_of
-from service.guard.checks.citations import cited_in, without_markers
+from service.guard.checks.citations import blanked_markers, cited_in
 from service.scope.policy import Rule, Zone
 
 REMOVED = "[…]"
@@ -147,7 +147,7 @@ class ExactGuard:
         chosen = [self._passages[n - 1] for n in cited if 1 <= n <= len(self._passages)] or self._passages
         if not chosen:
             return []
-        bare = without_markers(sentence, " ")
+        bare = blanked_markers(sentence)
         checks = (("DATE", self._date), ("NAME", self._name), ("NEGATION", self._negation))
         spans = [(rule, span) for rule, check in checks if (span := check(bare, chosen)) is not None]
         return [Verdict(self.name, "output", self._outcome, rule, 1.0, *span) for rule, span in spans]

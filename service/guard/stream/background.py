@@ -1,9 +1,9 @@
-"""Judges of sentences that only tell: they read what was sent, beside the stream, and hold nobody up."""
+"""Advisory guards: their findings change nothing, so they read text already sent and never delay the stream."""
 
 import asyncio
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 
@@ -12,75 +12,81 @@ from service.guard.failure import SafeJudge, failed
 from service.guard.stream.sentences import SentenceStream
 from service.scope.policy import Rule
 
-# How much the last piece of work counts in the mean that a wait is foretold by.
-_NEW = 0.2
 _LONGEST_REST_S = 0.5
+Work = Callable[[], None]
 
 
-class Turns:
-    """Watchers' turns in one thread. While other answers wait for theirs, it rests `rest` times as long as it worked.
+class BackgroundQueue:
+    """Work of all answers' advisory guards, one piece after the other in one thread; at most `limit` pieces wait.
 
-    What nobody waits for must not take the processors from those who answer: with 64 streams on two cores they had
-    nothing left.
+    While pieces of other answers wait, the thread rests `rest` times as long as it worked: nobody waits for this
+    work, and with 64 streams on two cores it left the answers no processor.
     """
 
-    def __init__(self, executor: Executor, *, rest: float = 0.0) -> None:
+    def __init__(self, executor: Executor, *, limit: int, rest: float = 0.0) -> None:
         self._executor = executor
+        self._limit = limit
         self._rest = rest
         self._lock = threading.Lock()
-        self._waiting: Counter[int] = Counter()  # by owner, what is being done included
-        self._mean_s = 0.0
+        self._count = 0
 
-    def submit(self, owner: int, work: Callable[[], None]) -> "Future[None]":
-        """Do this in its turn; `owner` is the same for all work of one answer."""
+    @property
+    def count(self) -> int:
+        """Pieces that wait or are being worked on."""
+        return self._count
+
+    def submit(self, work: Work) -> "Future[None] | None":
+        """Do this in its turn; None when too much waits already. A piece that is cancelled in time is not begun."""
         with self._lock:
-            self._waiting[owner] += 1
-        return self._executor.submit(self._do, owner, work)
+            if self._count >= self._limit:
+                return None
+            self._count += 1
+        done: Future[None] = Future()
+        # However it ends, done, failed or cancelled, a piece leaves the queue.
+        done.add_done_callback(self._leave)
+        self._executor.submit(self._do, work, done)
+        return done
 
-    def wait_s(self, owner: int) -> float:
-        """How long what an owner submits now will take, going by what was."""
+    def _leave(self, _: "Future[None]") -> None:
         with self._lock:
-            rests = self._rest if self._has_others(owner) else 0.0
-            return self._mean_s * (1 + self._waiting.total() * (1 + rests))
+            self._count -= 1
 
-    def _has_others(self, owner: int) -> bool:
-        return self._waiting.total() > self._waiting[owner]
-
-    def _do(self, owner: int, work: Callable[[], None]) -> None:
+    def _do(self, work: Work, done: "Future[None]") -> None:
+        if not done.set_running_or_notify_cancel():
+            return
         begun = time.monotonic()
         try:
             work()
-        finally:
-            took = time.monotonic() - begun
-            with self._lock:
-                self._waiting -= Counter({owner: 1})
-                self._mean_s += _NEW * (took - self._mean_s)
-                has_others = self._has_others(owner)
-            if has_others and self._rest:
-                time.sleep(min(self._rest * took, _LONGEST_REST_S))
+        except Exception as exc:  # noqa: BLE001 - raised again where it is waited for
+            done.set_exception(exc)
+        else:
+            done.set_result(None)
+        if self._rest and self._count:
+            time.sleep(min(self._rest * (time.monotonic() - begun), _LONGEST_REST_S))
 
 
-class Watcher:
-    """Feed it what was sent; `close` waits for the rest, and no longer than `deadline_s`, or not at all when that
-    would not do.
+class AdvisoryGuards:
+    """The advisory guards of one answer. Feed it what was sent; `close` waits for the rest until the deadline.
 
-    Works in turns of its own, so that judges that decide never wait behind it; without turns at once.
+    An answer has one piece of work in the queue at a time: what is sent in the meantime joins the next one. Without
+    a queue, guards judge at once.
     """
 
     def __init__(
-        self, guards: Sequence[tuple[Rule, SentenceGuard]], turns: Turns | None, deadline_s: float
+        self, guards: Sequence[tuple[Rule, SentenceGuard]], queue: BackgroundQueue | None, deadline_s: float
     ) -> None:
         self._guards = guards
         self._stream = SentenceStream([SafeJudge(guard, rule) for rule, guard in guards])
-        self._turns = turns
+        self._queue = queue
         self._deadline_s = deadline_s
         self._inbox: deque[str] = deque()
         self._lock = threading.Lock()
+        self._pending: Future[None] | None = None
         self._late: list[Verdict] = []
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """What was found so far."""
+        """What was found so far; offsets are characters of what was fed."""
         return [*self._stream.verdicts, *self._late]
 
     def feed(self, text: str) -> None:
@@ -88,30 +94,36 @@ class Watcher:
         if not self._guards or not text:
             return
         self._inbox.append(text)
-        if self._turns is None:
-            self._drain()
-        else:
-            self._turns.submit(id(self), self._drain)
+        if self._queue is None:
+            self._judge()
+        elif self._pending is None or self._pending.done():
+            # A full queue takes it with the next piece, or refuses it at the end.
+            self._pending = self._queue.submit(self._judge)
 
     async def close(self) -> None:
-        """Judge the rest; what is not judged in time is told of as `LATE`."""
+        """Judge the rest; guards that are not done in time, or that the queue has no room for, are `LATE`."""
         if not self._guards:
             return
-        if self._turns is None:
+        if self._queue is None:
             self._finish()
             return
         try:
-            if self._turns.wait_s(id(self)) > self._deadline_s:
-                raise TimeoutError
-            await asyncio.wait_for(
-                asyncio.wrap_future(self._turns.submit(id(self), self._finish)), self._deadline_s
-            )
-        except TimeoutError as exc:
+            async with asyncio.timeout(self._deadline_s):
+                await self._finished(self._queue)
+        except Exception as exc:  # noqa: BLE001 - any failure of a guard is the policy's to answer
             self._inbox.clear()
             self._late = [failed(guard.name, "output", rule, exc) for rule, guard in self._guards]
 
-    def _drain(self) -> None:
-        # Whoever comes first takes all; the order is that of the inbox.
+    async def _finished(self, queue: BackgroundQueue) -> None:
+        if self._pending is not None:
+            await asyncio.wrap_future(self._pending)
+        last = queue.submit(self._finish)
+        if last is None:
+            raise TimeoutError
+        await asyncio.wrap_future(last)
+
+    def _judge(self) -> None:
+        # One thread at a time; the order is that of the inbox.
         with self._lock:
             while self._inbox:
                 try:
@@ -121,6 +133,6 @@ class Watcher:
                 self._stream.feed(text)
 
     def _finish(self) -> None:
-        self._drain()
+        self._judge()
         with self._lock:
             self._stream.close()

@@ -6,9 +6,12 @@ text would be.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from service.guard.chain import SentenceGuard, Verdict
+from service.guard.stream.offsets import Offsets
+from service.guard.stream.words import placed
 
 # An end with its closing quotes and the citations behind it; what follows must begin something new.
 _END = re.compile(
@@ -26,12 +29,15 @@ Decision = Literal["send", "drop", "block", "abstain"]
 
 
 class SentenceStream:
-    """Feed it text, get back the sentences that may be sent. After a `block` or `abstain`, nothing more comes."""
+    """Feed it text, get back the sentences that may be sent. After a `block` or `abstain`, nothing more comes.
+
+    `offsets` map what was fed to what was sent; offsets of verdicts are characters of what was sent.
+    """
 
     def __init__(self, guards: Sequence[SentenceGuard]) -> None:
         self._guards = guards
         self._held = ""
-        self._position = 0
+        self.offsets = Offsets()
         self.verdicts: list[Verdict] = []
         self.stopped: Decision | None = None
         self.dropped: list[Verdict] = []
@@ -66,13 +72,16 @@ class SentenceStream:
             if sentence.strip()
             else []
         )
-        self.verdicts += found
         outcomes = {verdict.verdict for verdict in found}
+        is_sent = outcomes.isdisjoint((*_STOPS, "drop"))
+        start = self.offsets.out
+        self.offsets.add(sentence, sentence if is_sent else "")
+        self.verdicts += [placed(v, start) if is_sent else replace(v, start=None, end=None) for v in found]
         for stop in _STOPS:
             if stop in outcomes:
                 self.stopped = "block" if stop == "block" else "abstain"
                 return ""
-        if "drop" in outcomes:
+        if not is_sent:
             self.dropped += [verdict for verdict in found if verdict.verdict == "drop"]
             return ""
         self.sent += 1

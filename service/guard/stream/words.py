@@ -6,6 +6,7 @@ what may continue them, are held together: phone and card numbers have spaces in
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from service.guard.chain import Guard, Verdict, apply_all
 
@@ -17,12 +18,14 @@ _JOINS = re.compile(r"[\d(+<\[]|^[A-Z]{2}$|-----(?:BEGIN|END)|^(?:RSA|EC|DSA|OPE
 
 
 class StreamGuard:
-    """Feed it pieces, get back text that may be sent; the joined output does not depend on the pieces'
+    """Feed it pieces, get back text that may be sent. Offsets of verdicts are characters of all text that was
+    released; what was taken out has none. The joined output does not depend on the pieces'
     borders as long as no held run is longer than `MAX_HELD_CHARS`."""
 
     def __init__(self, guards: Sequence[Guard]) -> None:
         self._guards = guards
         self._held = ""
+        self._released = 0
         self.verdicts: list[Verdict] = []
 
     def feed(self, text: str) -> str:
@@ -57,8 +60,16 @@ class StreamGuard:
         if not text:
             return ""
         text, found = apply_all(self._guards, text, "output")
-        self.verdicts += found
+        self.verdicts += [placed(verdict, self._released) for verdict in found]
+        self._released += len(text)
         return text
+
+
+def placed(verdict: Verdict, start: int) -> Verdict:
+    """A verdict on a piece that begins at `start`, in characters of the whole; one on what was removed has no place."""
+    if verdict.start is None or verdict.end is None or verdict.verdict not in ("flag", "pass"):
+        return replace(verdict, start=None, end=None)
+    return replace(verdict, start=verdict.start + start, end=verdict.end + start)
 
 
 def _word_start(text: str, end: int) -> int:

@@ -3,11 +3,9 @@
 import asyncio
 import shutil
 import threading
-from contextlib import closing
 from pathlib import Path
 
 import httpx
-import orjson
 import pytest
 
 from ingestion.config import IndexConfig, read_collections
@@ -15,11 +13,10 @@ from ingestion.embed import Embedder, load_embedder
 from ingestion.releases.release import Release, activate, collection_folder, open_active
 from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
-from service.answer.record import insert_answers, read_spill
 from service.corpus.embedders import Embedders
 from service.corpus.live import LiveReleases
-from tests.conftest import ROOT, SCOPE, Demo, StartGateway
-from tests.service.routes.test_api import open_file, wait_until
+from tests.conftest import ROOT, SCOPE, StartGateway
+from tests.service.routes.test_api import wait_until
 
 QUESTION = "How many recovery codes do I get?"
 
@@ -76,55 +73,6 @@ def test_a_damaged_release_is_refused_and_the_old_one_serves_on(
         for _ in range(5):
             assert gateway.ask(QUESTION).json()["rag"]["release"] == good
         assert client.get("/readyz").status_code == 200
-
-
-def test_a_spill_file_of_a_crashed_process_is_read_and_half_lines_are_passed_over(tmp_path: Path) -> None:
-    from sqlalchemy import text
-
-    from service.database import migrate, open_database
-
-    names = "id request_id conversation_id caller assistant variant outcome finish_reason question answer"
-    row = {name: name for name in names.split()}
-    row |= {name: "x" for name in ("collection", "release_id", "release_digest", "prompt_digest")}
-    row |= {"generator": "x", "scope_digest": "x", "created_at": "2026-01-01T00:00:00+00:00"}
-    more = {"citations": [], "verdicts": [], "timings": {}, "prompt_tokens": 1, "completion_tokens": 1}
-    nothing = dict.fromkeys(("subject", "experiment", "reason", "adapter"))
-    line = orjson.dumps({**row, **more, **nothing, "degraded": False})
-    spill = tmp_path / "spill"
-    spill.write_bytes(line + b"\n" + line[:40])
-    rows = read_spill(spill)
-    engine = open_database(f"sqlite:///{tmp_path}/db")
-    migrate(engine)
-    insert_answers(engine, rows)
-    insert_answers(engine, rows)
-    with engine.connect() as connection:
-        assert connection.execute(text("select count(*) from answers")).scalar() == 1
-    engine.dispose()
-
-
-def test_a_spill_file_is_written_into_the_database_at_the_next_start(
-    start_gateway: StartGateway, demo: Demo, tmp_path: Path
-) -> None:
-    import sqlite3
-
-    data_dir = tmp_path / "data"
-    shutil.copytree(demo.data_dir / "collections", data_dir / "collections")
-    with start_gateway(data_dir=data_dir) as gateway:
-        first = gateway.ask(QUESTION).json()["rag"]["answer_id"]
-    path = gateway.settings.database().removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path)) as db:
-        db.row_factory = sqlite3.Row
-        row = dict(db.execute("select * from answers").fetchone())
-    for name in ("citations", "verdicts", "timings"):
-        row[name] = orjson.loads(row[name])
-    row |= {"id": first.replace(first[:4], "ffff", 1), "degraded": False}
-    wrong = row | {"id": "wrong"}  # its time has no zone, which the table refuses
-    row["created_at"] += "+00:00"
-    spill = data_dir / "answer-log-spill.12345"
-    spill.write_bytes(orjson.dumps(wrong) + b"\n" + orjson.dumps(row) + b"\n")
-    with start_gateway(data_dir=data_dir) as gateway:
-        wait_until(lambda: open_file(gateway).count('INSERT INTO "answers"') == 2)
-        wait_until(lambda: not spill.exists())
 
 
 async def test_no_release_is_opened_on_the_event_loop(

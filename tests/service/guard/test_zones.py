@@ -19,10 +19,9 @@ from service.guard.checks.secrets import SecretGuard
 from service.guard.failure import TimedJudges
 from service.guard.output import Notice
 from service.guard.retrieved import vet
-from service.guard.stream.background import Turns
+from service.guard.stream.background import BackgroundQueue
 from service.guard.stream.sentences import sentences_in
 from service.scope.policy import Rule, policy_of
-from service.threads import rest_of
 from tests.ingestion.scrub.test_scrub import PLANTED
 from tests.service.conftest import CANARY, hits, patient
 
@@ -297,7 +296,7 @@ async def test_what_is_taken_out_is_told_as_it_happens(build: Callable[..., Assi
     first = await stream.feed("Disabled people are worthless scum. Express costs ")
     assert first.notices == [Notice("toxicity", "drop", "HATE")]
     verdict = next(v for v in stream.verdicts if v.guard == "toxicity")
-    assert (verdict.start, verdict.verdict) == (0, "drop")
+    assert (verdict.start, verdict.verdict) == (None, "drop"), "what was not sent has no place"
 
 
 async def test_every_finding_is_told_once_in_whatever_turn(build: Callable[..., AssistantGuards]) -> None:
@@ -502,58 +501,11 @@ async def test_what_only_tells_is_waited_for_no_longer_than_the_policy_says(
     is_free = threading.Event()
     guards._support = lambda claim, passages: float(is_free.wait(5))
     with ThreadPoolExecutor(1) as apart:
-        guards._telling = Turns(apart)
+        guards._advisory = BackgroundQueue(apart, limit=4)
         text, stopped, _, rules = await streamed(guards, ["Returns are free within 45 days. They are quick."])
         is_free.set()
     assert (text, stopped) == ("Returns are free within 45 days. They are quick.", None)
     assert rules == ["LATE"]
-
-
-async def test_what_would_be_late_is_not_waited_for(build: Callable[..., AssistantGuards]) -> None:
-    guards = build(patient({"output": {"toxicity": "off", "grounding": {"action": "flag"}}}))
-    is_free = threading.Event()
-    with ThreadPoolExecutor(1) as apart:
-        guards._telling = Turns(apart)
-        guards._telling._mean_s = 60.0  # what waits took a minute each
-        apart.submit(is_free.wait)
-        context = streamed(guards, ["Returns are free within 45 days. They are quick."])
-        text, _, _, rules = await asyncio.wait_for(context, 20)
-        is_free.set()
-    assert (text, rules) == ("Returns are free within 45 days. They are quick.", ["LATE"])
-
-
-@pytest.mark.parametrize(("owners", "rests"), [((1, 2), 1), ((1, 1), 0)])
-def test_who_only_tells_rests_while_other_answers_wait(
-    owners: tuple[int, int], rests: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rested: list[float] = []
-    monkeypatch.setattr("service.guard.stream.background.time.sleep", rested.append)
-    is_free = threading.Event()
-    with ThreadPoolExecutor(1) as apart:
-        turns = Turns(apart, rest=2.0)
-        jobs = [turns.submit(owners[0], lambda: _wait_for(is_free)), turns.submit(owners[1], lambda: None)]
-        assert turns.wait_s(3) == 0, "nothing is known yet"
-        is_free.set()
-        for job in jobs:
-            job.result(10)
-    assert len(rested) == rests
-
-
-def test_a_wait_is_foretold_by_what_others_have_before_them() -> None:
-    is_free = threading.Event()
-    with ThreadPoolExecutor(1) as apart:
-        turns = Turns(apart, rest=2.0)
-        turns._mean_s = 0.1
-        assert turns.wait_s(1) == pytest.approx(0.1), "nobody waits, so nobody rests"
-        turns.submit(1, lambda: _wait_for(is_free))
-        assert turns.wait_s(1) == pytest.approx(0.2), "its own work comes first, without a rest"
-        assert turns.wait_s(2) == pytest.approx(0.4), "another's work, a rest of twice that, and its own"
-        is_free.set()
-    assert [rest_of(cores) for cores in (1, 2, 3, 4, 64)] == [3, 2, 1, 0, 0]
-
-
-def _wait_for(event: threading.Event) -> None:
-    event.wait(10)
 
 
 def test_json_is_guarded_value_by_value(build: Callable[..., AssistantGuards]) -> None:
