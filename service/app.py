@@ -18,6 +18,7 @@ from ingestion.scrub.pseudonyms import pseudonyms_of
 from ingestion.search.rerank import Reranker, load_reranker
 from ingestion.text.language import guess_language
 from service.answer.answering import SearchText
+from service.answer.calibrations import load_calibrations
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
@@ -108,6 +109,8 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     await asyncio.get_running_loop().run_in_executor(database_threads, keys.refresh)
 
     embedders = _embedders(scope, settings)
+    calibrations = load_calibrations()
+    calibrations.check(scope, embedders)
     embedder = next(iter(embedders.values()))
     loop = asyncio.get_running_loop()
     # The first question waits behind this in the same thread; nothing else does.
@@ -128,7 +131,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     live.refresh()
     pairs = await loop.run_in_executor(model_threads, lambda: CrossEncoder(threads=settings.embed_threads))
     loop.run_in_executor(model_threads, pairs.answers, "Is it warm?", ["It is warm now."])
-    finder = EvidenceFinder(models, SentenceScorer(), pairs, model_threads)
+    finder = EvidenceFinder(models, SentenceScorer(calibrations), pairs, model_threads)
     session = await stack.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60))
     )

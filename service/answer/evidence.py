@@ -181,7 +181,8 @@ class EvidenceFinder:
         scored = self._scorer.score(waiting.query, question.vector, hits, release, view, embedder)
         # The question as it was asked, beside the best passage; most of the time of a second look.
         answers = self._pairs.answers(waiting.query, [hits[0].chunk.embedded_text]) if hits else 0.0
-        relevance = answerability(hits, scored, answers)
+        fitted = self._scorer.calibrations.of(embedder).abstention
+        relevance = answerability(hits, scored, answers, fitted)
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
 
