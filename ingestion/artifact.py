@@ -115,7 +115,9 @@ def _verify(artifact: Artifact) -> None:
             raise EmbedderError(f"{str(path)!r} differs from its manifest. {remedy}")
     if artifact.digest != _digest_of_all(artifact.files):
         path = artifact.folder / MANIFEST
-        raise EmbedderError(f"The digest {artifact.digest!r} in {str(path)!r} is not that of its files. {remedy}")
+        raise EmbedderError(
+            f"The digest {artifact.digest!r} in {str(path)!r} is not that of its files. {remedy}"
+        )
     unknown = {path.name for path in artifact.folder.iterdir()} - {MANIFEST, CARD, *artifact.files}
     if unknown:
         path = artifact.folder / min(unknown)

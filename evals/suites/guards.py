@@ -16,7 +16,7 @@ from evals.sets import LabelledText
 from evals.suites.context import Context
 from ingestion.config import PiiPolicy, ScreenPolicy
 from ingestion.corpus import Block, Flag
-from ingestion.detect.injection import InjectionModel
+from ingestion.detect.injection import InjectionModel, load_heads
 from ingestion.prepare.screen import model_flags, screen_text
 from ingestion.scrub import Scrubber
 from ingestion.text.clean import clean
