@@ -1,5 +1,6 @@
 """Calibrated weights are an artefact for each embedder; without one, nothing is abstained from by probability."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,22 +9,27 @@ import pytest
 import yaml
 
 from ingestion.corpus import Chunk, Hit
-from ingestion.embed import Embedder
+from ingestion.embed import Embedder, load_embedder
 from ingestion.errors import EmbedderError, ScopeError
+from ingestion.search.retrieve import RetrievalSettings
 from service.answer.abstain import answerability
 from service.answer.calibrations import (
     CALIBRATION_DIR,
     UNCALIBRATED,
     AbstentionWeights,
     Calibration,
+    Calibrations,
     SentenceWeights,
     folder_of,
     load_calibrations,
     write_calibration,
 )
-from service.answer.sentences import Sentence, SentenceScores
+from service.answer.evidence import EvidenceFinder
+from service.answer.sentences import Sentence, SentenceScorer, SentenceScores
+from service.corpus.embedders import Embedders
+from service.guard.models.cross_encoder import CrossEncoder
 from service.scope import Scope, load_scope
-from tests.conftest import SCOPE
+from tests.conftest import SCOPE, Demo
 
 FITTED = Calibration(SentenceWeights(passage=0.5), AbstentionWeights(1.0, 2.0, 3.0, 4.0, 5.0, -6.0))
 # Largest cosine, cosine and score of the best sentence, share of words, judge of pairs → the probability.
@@ -107,3 +113,16 @@ def test_a_floor_that_is_unset_or_0_needs_no_calibration(floor: float | None) ->
 
 def test_a_floor_with_a_calibration_passes(embedder: Embedder) -> None:
     load_calibrations().check(load_scope(SCOPE), {"help": embedder})
+
+
+async def test_an_embedder_without_a_calibration_finds_evidence_and_abstains_from_none(
+    demo: Demo, embedder: Embedder
+) -> None:
+    settings = RetrievalSettings()
+    with ThreadPoolExecutor(1) as executor:
+        for calibrations, is_hopeless in ((Calibrations({}), False), (load_calibrations(), True)):
+            models = Embedders({"builtin": embedder}, load_embedder)
+            finder = EvidenceFinder(models, SentenceScorer(calibrations), CrossEncoder(threads=1), executor)
+            found = await finder.find(demo.release, "Who wrote Middlemarch?", settings)
+            assert found.hits
+            assert (found.relevance.probability < settings.relevance_floor) is is_hopeless
