@@ -45,7 +45,10 @@ def parser() -> argparse.ArgumentParser:
         "--model",
         help="base URL of an OpenAI-compatible server, for `marking`; its key is TOUCHSTONE_GENERATOR_API_KEY",
     )
-    fit = commands.add_parser("calibrate", help="fit the weights of the abstention judge")
+    fit = commands.add_parser("calibrate", help="fit the abstention judge to the scope's embedder")
+    fit.add_argument(
+        "--out", type=Path, help="folder of the artefact, instead of the one that the service reads"
+    )
     bench = commands.add_parser("bench", help="measure speed beside a peer")
     bench.add_argument("name", choices=BENCHMARKS)
     bench.add_argument("--quick", action="store_true", help="one short round, for a smoke test")
@@ -88,7 +91,7 @@ def _context(args: argparse.Namespace) -> Context:
 
 
 def _calibrate(args: argparse.Namespace) -> dict[str, Figure]:
-    return calibrate(_context(args))
+    return calibrate(_context(args), args.out)
 
 
 def _run(args: argparse.Namespace) -> dict[str, Figure]:

@@ -1,12 +1,13 @@
-"""Fit the probability that passages answer: `python -m evals calibrate --data FOLDER` prints the weights.
+"""Fit the probability that passages answer: `python -m evals calibrate --data FOLDER` writes it for the scope's embedder.
 
 Logistic regression (iteratively reweighted least squares) on the demo's cases, half of CLAPNQ's and XQuAD's English
 ones, which all have an answer. Both classes of a set weigh the same. Run it again when retrieval or the scores
-of sentences change, and copy the weights into `service/answer/abstain.py`.
+of sentences change.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,13 @@ from evals.metrics import Figure
 from evals.suites.context import Context
 from ingestion.detect.heads import is_held_out
 from service.answer.abstain import FEATURES, Relevance
+from service.answer.calibrations import (
+    AbstentionWeights,
+    Calibration,
+    folder_of,
+    load_calibrations,
+    write_calibration,
+)
 
 Floats = npt.NDArray[np.float64]
 _RIDGE = 1e-2
@@ -35,32 +43,69 @@ class Sample:
     relevance: Relevance
 
 
-def calibrate(context: Context) -> dict[str, Figure]:
-    """Weights, and how well they part what can be answered from what can't (area under the ROC curve)."""
+def calibrate(context: Context, out: Path | None = None) -> dict[str, Figure]:
+    """Fit and write the calibration of the context's embedder; its weights, and how well they part what can be answered.
+
+    `out` is the artefact's folder; without it, the one that the service reads.
+    """
     samples = _samples(context)
-    rows = [[getattr(s.relevance, name) for name in FEATURES] for s in samples]
-    features = np.array(rows, float)
+    weights = fit(samples)
+    figures = auroc(samples, weights)
+    sentences = load_calibrations().of(context.embedder).sentences
+    write_calibration(
+        out or folder_of(context.embedder),
+        Calibration(sentences, weights),
+        embedder=context.embedder,
+        facts={
+            "n": len(samples),
+            "figures": {name: round(figure.value, 4) for name, figure in figures.items()},
+            "fusion": _fusion(context),
+        },
+    )
+    fitted = {f"calibrate.{name}": Figure(getattr(weights, name)) for name in (*FEATURES, "bias")}
+    return fitted | {f"calibrate.{name}": figure for name, figure in figures.items()}
+
+
+def fit(samples: Sequence[Sample]) -> AbstentionWeights:
+    """The weights, to two digits; each set has its share, and both classes of a set weigh the same."""
     labels = np.array([s.answerable for s in samples], float)
     sources = np.array([s.source for s in samples])
-    weights = np.zeros(len(samples))
+    shares = np.zeros(len(samples))
     for source in np.unique(sources):
         for label in (0, 1):
             chosen = (sources == source) & (labels == label)
             if chosen.any():
-                weights[chosen] = _SHARES[source] / chosen.sum()
-    fitted = logistic(features, labels, weights)
-    scores = features @ fitted[:-1] + fitted[-1]
-    figures = {
-        f"calibrate.{name}": Figure(round(float(w), 2)) for name, w in zip(FEATURES, fitted, strict=False)
-    }
-    figures["calibrate.bias"] = Figure(round(float(fitted[-1]), 2))
+                shares[chosen] = _SHARES[source] / chosen.sum()
+    fitted = logistic(_rows(samples), labels, shares)
+    named = dict(zip((*FEATURES, "bias"), fitted, strict=True))
+    return AbstentionWeights(**{name: round(float(value), 2) for name, value in named.items()})
+
+
+def auroc(samples: Sequence[Sample], weights: AbstentionWeights) -> dict[str, Figure]:
+    """The area under the ROC curve for each set that has both classes."""
+    labels = np.array([s.answerable for s in samples], float)
+    sources = np.array([s.source for s in samples])
+    scores = _rows(samples) @ [getattr(weights, name) for name in FEATURES]
+    figures = {}
     for source in np.unique(sources):
         own = sources == source
         pairs = scores[own & (labels == 1)][:, None] > scores[own & (labels == 0)]
-        if not pairs.size:
-            continue
-        figures[f"calibrate.{source}.auroc"] = Figure(float(pairs.mean()), n=int(own.sum()))
+        if pairs.size:
+            figures[f"{source}.auroc"] = Figure(float(pairs.mean()), n=int(own.sum()))
     return figures
+
+
+def _rows(samples: Sequence[Sample]) -> Floats:
+    return np.array([[getattr(s.relevance, name) for name in FEATURES] for s in samples], float)
+
+
+def _fusion(context: Context) -> dict[str, float]:
+    """The weights of the fusion that the samples were found with, for information: the scope sets them."""
+    retrieval = context.scope.variants[context.scope.assistants[context.assistant].variant].retrieval
+    return {
+        "dense_weight": retrieval.dense_weight,
+        "foreign_dense_weight": retrieval.foreign_dense_weight,
+    }
 
 
 def logistic(features: Floats, labels: Floats, weights: Floats) -> Floats:

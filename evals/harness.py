@@ -13,6 +13,7 @@ from ingestion.releases.release import Release
 from ingestion.scrub import Scrubber
 from ingestion.search.retrieve import Query, RetrievalSettings, Tools, retrieve
 from service.answer.abstain import Relevance
+from service.answer.calibrations import load_calibrations
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
@@ -121,7 +122,7 @@ async def _answer_all(
 ) -> list[Answered]:
     with ThreadPoolExecutor(1) as executor:
         models = Embedders({"builtin": embedder}, load_embedder)
-        finder = EvidenceFinder(models, SentenceScorer(), _cross_encoder(), executor)
+        finder = EvidenceFinder(models, SentenceScorer(load_calibrations()), _cross_encoder(), executor)
         parts = Dependencies(
             scope=scope,
             live=Fixed(release),

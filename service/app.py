@@ -20,6 +20,7 @@ from ingestion.scrub import Scrubber
 from ingestion.scrub.pseudonyms import pseudonyms_of
 from ingestion.search.rerank import Reranker, load_reranker
 from ingestion.text.language import guess_language
+from service.answer.calibrations import Calibrations, load_calibrations
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
@@ -173,8 +174,9 @@ def _secret(settings: Settings) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Corpus:
-    """What is served: the live releases, the embedders by collection and by release, the documents."""
+    """What is served: the live releases, the embedders by collection and by release with their weights, the documents."""
 
+    calibrations: Calibrations
     embedders: Mapping[str, Embedder]
     models: Embedders
     live: LiveReleases
@@ -190,6 +192,8 @@ class _Corpus:
 async def _open_corpus(scope: Scope, settings: Settings, storage: _Storage, stack: AsyncExitStack) -> _Corpus:
     threads = _threads(1, "model", stack, one_thread_each)
     embedders = await _in(threads, _embedders, scope, settings)
+    calibrations = load_calibrations()
+    calibrations.check(scope, embedders)
     models = Embedders(
         {scope.collections[name].embedder: one for name, one in embedders.items()},
         lambda name: load_embedder(name, threads=settings.embed_threads),
@@ -200,7 +204,7 @@ async def _open_corpus(scope: Scope, settings: Settings, storage: _Storage, stac
     await _in(storage.threads, live.refresh)
     library = Library(scope, settings, embedders, live)
     stack.callback(library.close)
-    corpus = _Corpus(embedders, models, live, library, threads)
+    corpus = _Corpus(calibrations, embedders, models, live, library, threads)
     # The first question waits behind this in the same thread; nothing else does.
     loop = asyncio.get_running_loop()
     loop.run_in_executor(threads, corpus.embedder.warm)
@@ -342,7 +346,9 @@ async def _open_answers(
     guarding: _Guarding,
     stack: AsyncExitStack,
 ) -> _Answering:
-    finder = EvidenceFinder(corpus.models, SentenceScorer(), guarding.cross_encoder, corpus.threads)
+    finder = EvidenceFinder(
+        corpus.models, SentenceScorer(corpus.calibrations), guarding.cross_encoder, corpus.threads
+    )
     session = await stack.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60))
     )

@@ -16,8 +16,7 @@ from evals.sets import LabelledText
 from evals.suites.context import Context
 from ingestion.config import PiiPolicy, ScreenPolicy
 from ingestion.corpus import Block, Flag
-from ingestion.detect.heads import load_heads
-from ingestion.detect.injection import InjectionModel
+from ingestion.detect.injection import InjectionModel, load_heads
 from ingestion.prepare.screen import model_flags, screen_text
 from ingestion.scrub import Scrubber
 from ingestion.text.clean import clean
@@ -106,7 +105,7 @@ def _by_kind(
 
 def screener(context: Context) -> Callable[[Sequence[str]], list[bool]]:
     """Whether ingestion would keep texts for a person to look at, each as a document of its own."""
-    model = InjectionModel(context.embedder, load_heads())
+    model = InjectionModel(context.embedder, load_heads(context.embedder.weights_digest))
     least = ScreenPolicy().quarantine_above
 
     def held(texts: Sequence[str]) -> list[bool]:

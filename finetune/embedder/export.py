@@ -7,12 +7,11 @@ the demo corpus, so that nothing but this repository and the weights is needed.
 """
 
 import argparse
-import hashlib
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+from ingestion.artifact import digest_of, written_artifact
 from ingestion.corpus import Source
 from ingestion.embed.builtin import BUILTIN_DIR
 from ingestion.errors import EmbedderError
@@ -30,20 +29,32 @@ SOURCE_DIGESTS = {
 MAX_TOKENS = 256
 DIMENSION = 384
 CALIBRATION_TEXTS = 300
+FILES = ("model.xml", "model.bin", "tokenizer.json")
 
 
 def main() -> None:
-    """Check the source, quantise, write data first and the manifest last."""
+    """Check the source, quantise, write the artefact."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m finetune.embedder.export")
     parser.add_argument("--source", type=Path, required=True, help="folder with the weights")
     parser.add_argument("--corpus", type=Path, default=Path("deploy/demo/help"))
     parser.add_argument("--out", type=Path, default=BUILTIN_DIR)
     args = parser.parse_args()
     check_source(args.source)
-    args.out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(args.source / "tokenizer.json", args.out / "tokenizer.json")
-    quantise(args.source, calibration_texts(args.corpus), args.out / "model.xml")
-    write_manifest(args.out)
+    texts = calibration_texts(args.corpus)
+    with written_artifact(
+        args.out,
+        FILES,
+        name="all-MiniLM-L6-v2-int8",
+        licence="Apache-2.0",
+        rebuild="python -m finetune.embedder.export --source FOLDER",
+        facts={
+            "max_tokens": MAX_TOKENS,
+            "dimension": DIMENSION,
+            "source": {"model": MODEL, "revision": REVISION, **SOURCE_DIGESTS},
+        },
+    ) as folder:
+        shutil.copyfile(args.source / "tokenizer.json", folder / "tokenizer.json")
+        quantise(args.source, texts, folder / "model.xml")
 
 
 def check_source(folder: Path) -> None:
@@ -52,7 +63,7 @@ def check_source(folder: Path) -> None:
         path = folder / name
         if not path.is_file():
             raise EmbedderError(f"{str(path)!r} is missing.")
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = digest_of(path)
         if found != digest:
             raise EmbedderError(f"{str(path)!r} has sha256 {found}, expected {digest}: not used.")
 
@@ -117,23 +128,6 @@ def quantise(source: Path, texts: list[str], target: Path) -> None:
         subset_size=len(texts),
     )
     openvino.save_model(quantised, target)
-
-
-def write_manifest(folder: Path) -> None:
-    """The manifest: what it is, where it came from, and the digest of every file."""
-    names = ("model.xml", "model.bin", "tokenizer.json")
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    manifest = {
-        "name": "all-MiniLM-L6-v2-int8",
-        "digest": hashlib.sha256("".join(files.values()).encode()).hexdigest(),
-        "max_tokens": MAX_TOKENS,
-        "dimension": DIMENSION,
-        "source": {"model": MODEL, "revision": REVISION, **SOURCE_DIGESTS},
-        "licence": "Apache-2.0",
-        "rebuild": "python -m finetune.embedder.export --source FOLDER",
-        "files": files,
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ abstracts ODC-By 1.0. The model's own layers stay as they are: 49,152 numbers ar
 """
 
 import argparse
-import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from typing import Any
 import faiss
 import numpy as np
 
+from ingestion.artifact import written_artifact
 from ingestion.embed.builtin import BUILTIN_DIR, OpenVinoEmbedder, load_builtin
-from ingestion.embed.late_interaction import LATE_DIR
+from ingestion.embed.late_interaction import LATE_DIR, LATE_FILE, REBUILD
 from ingestion.embed.values import Vectors
 from ingestion.index.lexical import terms
 
@@ -60,7 +60,13 @@ def main() -> None:
     weights = _rarity(texts)
     cases = _cases(embedder, args.data, passages, names, vectors)
     projection, mean = _train(texts, cases, weights, args.epochs)
-    _write(args.out, projection, mean, weights, _centroids(texts, projection, mean))
+    parts = {
+        "projection": projection,
+        "mean": mean,
+        "weights": weights,
+        "centroids": _centroids(texts, projection, mean),
+    }
+    write(args.out, parts, embedder.weights_digest)
 
 
 def _passages(data: Path) -> tuple[list[str], list[str]]:
@@ -210,20 +216,22 @@ def _centroids(texts: Sequence[Text], projection: Vectors, mean: Vectors) -> Vec
     return flat.reshape(CODE_BYTES, 256, DIMENSION // CODE_BYTES)
 
 
-def _write(out: Path, projection: Vectors, mean: Vectors, weights: Vectors, centroids: Vectors) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    parts = {"projection": projection, "mean": mean, "weights": weights, "centroids": centroids}
-    np.savez(out / "head.npz", **{name: part.astype(np.float16) for name, part in parts.items()})  # type: ignore[arg-type]
-    manifest = {
-        "name": "late-minilm-l6-v2",
-        "of": json.loads((BUILTIN_DIR / "manifest.json").read_text("utf-8"))["digest"],
-        "dimension": DIMENSION,
-        "code_bytes": CODE_BYTES,
-        "trained_on": "BEIR SciFact, training split: claims CC BY 4.0, abstracts ODC-By 1.0",
-        "rebuild": "python -m finetune.embedder.late_interaction --data FOLDER",
-        "files": {"head.npz": hashlib.sha256((out / "head.npz").read_bytes()).hexdigest()},
-    }
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+def write(out: Path, parts: Mapping[str, Vectors], weights_digest: str) -> None:
+    """Write the artefact: its arrays in half precision, for the embedder of these weights."""
+    with written_artifact(
+        out,
+        (LATE_FILE,),
+        name="late-minilm-l6-v2",
+        embedder=weights_digest,
+        licence="Apache-2.0; trained on openly licensed sets, see CARD.md",
+        rebuild=REBUILD,
+        facts={
+            "dimension": DIMENSION,
+            "code_bytes": CODE_BYTES,
+            "trained_on": "BEIR SciFact, training split: claims CC BY 4.0, abstracts ODC-By 1.0",
+        },
+    ) as folder:
+        np.savez(folder / LATE_FILE, **{name: part.astype(np.float16) for name, part in parts.items()})  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

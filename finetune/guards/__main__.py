@@ -1,15 +1,14 @@
-"""`python -m finetune.guards train --data FOLDER`: trains every head and writes the artefact.
+"""`python -m finetune.guards train --data FOLDER`: trains heads and writes the artefact of each.
 
 FOLDER holds the public sets (BIPIA, banking77, CLAPNQ, COVID-QA, ABCD, Bitext, BEGIN, Q², WiCE). The same files make the
 same heads: seeds are fixed and the network is trained in numpy. The pages of this repository are among the files.
 """
 
 import argparse
-import hashlib
 import importlib
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +18,62 @@ from finetune.guards.claims import claims, train_attribution
 from finetune.guards.material import load
 from finetune.guards.network import Weights, pack
 from finetune.guards.train import train_document, train_prompt, train_toxicity
-from ingestion.detect.heads import HEADS_DIR
+from ingestion.artifact import digest_of, written_artifact
+from ingestion.detect.heads import HEAD_FILE, rebuild_command
+from ingestion.detect.injection import DOCUMENT_DIR, PROMPT_DIR
 from ingestion.embed import load_embedder
 from ingestion.embed.cached import CachedEmbedder
+from service.guard.models.attribution import ATTRIBUTION_DIR
+from service.guard.models.toxicity import TOXICITY_DIR
 
 ROOT = Path(__file__).parent.parent.parent
-HEADS = ("document", "prompt", "toxicity", "attribution")
-# Operating points, set on harmless texts that were kept from training; `flag` tells, `quarantine` holds a document back.
-THRESHOLDS = {
-    "document": {"flag": 0.9, "quarantine": 0.98},
-    "prompt": {"block": 0.9},
-    "toxicity": {"hateful": 0.5},
-    "attribution": {"supported": 0.5},
+_BANKING, _ABCD = "banking77/train.csv", "abcd/guidelines.json"
+_CLAPNQ = ("clapnq/clapnq_dev_answerable.jsonl", "clapnq/clapnq_dev_unanswerable.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRecipe:
+    """Where a head's artefact lies, its operating points, and the public sets that it learns from.
+
+    Operating points are set on harmless texts that were kept from training; `flag` tells, `quarantine` holds a document
+    back.
+    """
+
+    folder: Path
+    thresholds: Mapping[str, float]
+    sources: tuple[str, ...]
+
+
+HEADS = {
+    "document": HeadRecipe(
+        DOCUMENT_DIR,
+        {"flag": 0.9, "quarantine": 0.98},
+        (
+            "bipia/text_attack_train.json",
+            "bipia/email_train.jsonl",
+            _BANKING,
+            *_CLAPNQ,
+            "covid-qa/200423_covidQA.json",
+            _ABCD,
+        ),
+    ),
+    "prompt": HeadRecipe(
+        PROMPT_DIR,
+        {"block": 0.9},
+        (_BANKING, *_CLAPNQ, _ABCD, "bitext/Bitext_Sample_Customer_Service_Testing_Dataset.csv"),
+    ),
+    "toxicity": HeadRecipe(TOXICITY_DIR, {"hateful": 0.5}, (_BANKING,)),
+    "attribution": HeadRecipe(
+        ATTRIBUTION_DIR,
+        {"supported": 0.5},
+        (
+            "begin/begin_dev_cmu.tsv",
+            "begin/begin_dev_wow.tsv",
+            "q2/cross_annotation.csv",
+            "wice/oracle_chunks_claim_test.jsonl",
+        ),
+    ),
 }
-SETS = (
-    "bipia/text_attack_train.json", "bipia/email_train.jsonl", "banking77/train.csv", "clapnq/clapnq_dev_answerable.jsonl",
-    "clapnq/clapnq_dev_unanswerable.jsonl", "covid-qa/200423_covidQA.json", "abcd/guidelines.json", "begin/begin_dev_cmu.tsv",
-    "begin/begin_dev_wow.tsv", "q2/cross_annotation.csv", "wice/oracle_chunks_claim_test.jsonl",
-)  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,15 +85,17 @@ def parser() -> argparse.ArgumentParser:
     pairs.add_argument("--source", type=Path, required=True, help="folder with MiniLM's weights")
     train = commands.add_parser("train", help="train the heads")
     train.add_argument("--data", type=Path, required=True, help="folder with the public sets")
-    train.add_argument("--out", type=Path, default=HEADS_DIR)
     train.add_argument(
-        "--only", nargs="+", choices=HEADS, default=list(HEADS), help="train these, keep the others"
+        "--out", type=Path, help="folder to write the artefacts into, instead of where they are read from"
+    )
+    train.add_argument(
+        "--only", nargs="+", choices=list(HEADS), default=list(HEADS), help="train these, keep the others"
     )
     return main_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train, write data first and the manifest last."""
+    """Train, and write the artefact of each head."""
     args = parser().parse_args(argv)
     if args.command == "pairs":
         # Torch is optional, and heads need none.
@@ -75,38 +114,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         "toxicity": lambda: train_toxicity(remembering, material),
         "attribution": lambda: train_attribution(embedder, list(claims(args.data))),
     }
-    args.out.mkdir(parents=True, exist_ok=True)
     for name in args.only:
-        write(args.out, name, makers[name]())
+        own = HEADS[name].folder
+        folder = args.out / own.name if args.out else own
+        write(folder, name, makers[name](), data=args.data, weights_digest=embedder.weights_digest)
         print(f"{name}: trained")
-    write_manifest(args.out, args.data, embedder.digest)
     return 0
 
 
-def write(folder: Path, name: str, weights: Weights) -> None:
-    """One head's file."""
-    parts: dict[str, Any] = pack(weights)
-    np.savez(folder / f"{name}.npz", **parts)
-
-
-def write_manifest(folder: Path, data: Path, embedder_digest: str) -> None:
-    """The manifest: what it is, what it was made of, and the digest of every file."""
-    files = {f"{name}.npz": _digest(folder / f"{name}.npz") for name in HEADS}
-    manifest = {
-        "name": "touchstone-guard-heads",
-        "digest": hashlib.sha256("".join(files.values()).encode()).hexdigest(),
-        "embedder": embedder_digest,
-        "heads": {name: THRESHOLDS[name] for name in HEADS},
-        "sources": {name: _digest(data / name) for name in SETS},
-        "licence": "Apache-2.0; trained on openly licensed sets, see CARD.md",
-        "rebuild": "python -m finetune.guards train --data FOLDER",
-        "files": files,
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def write(folder: Path, name: str, weights: Weights, *, data: Path, weights_digest: str) -> None:
+    """The artefact of one head, for the embedder of these weights."""
+    recipe = HEADS[name]
+    with written_artifact(
+        folder,
+        (HEAD_FILE,),
+        name=recipe.folder.name,
+        embedder=weights_digest,
+        licence="Apache-2.0; trained on openly licensed sets, see CARD.md",
+        rebuild=rebuild_command(name),
+        facts={
+            "head": name,
+            "thresholds": dict(recipe.thresholds),
+            "sources": {source: digest_of(data / source) for source in recipe.sources},
+        },
+    ) as fresh:
+        parts: dict[str, Any] = pack(weights)
+        np.savez(fresh / HEAD_FILE, **parts)
 
 
 if __name__ == "__main__":

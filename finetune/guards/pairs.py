@@ -6,8 +6,6 @@ BEGIN, Q², WiCE and CLAPNQ that nothing is measured with, from questions of XQu
 that answers them, and from claims that `invent` makes. Needs the extra `models`; an hour on two busy cores.
 """
 
-import hashlib
-import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +20,9 @@ from transformers import BertModel
 
 from finetune.embedder.export import MODEL, REVISION, SOURCE_DIGESTS, check_source
 from finetune.guards.examples import INVENTED, Example, corpus
+from ingestion.artifact import digest_of, written_artifact
 from ingestion.embed import builtin_folder
-from service.guard.models.cross_encoder import MAX_TOKENS, PAIRS_DIR
+from service.guard.models.cross_encoder import MAX_TOKENS, PAIRS_DIR, REBUILD
 
 _BATCH, _BATCH_TOKENS, _POOL = 32, 3_840, 1_200
 _SHORT_TOKENS = 96
@@ -51,7 +50,7 @@ class Judge(torch.nn.Module):  # type: ignore[misc]  # untyped where torch is ab
 
 
 def build(data: Path, source: Path, out: Path = PAIRS_DIR, *, seed: int = 7) -> None:
-    """Train, quantise, write data first and the manifest last."""
+    """Train, quantise, write the artefact."""
     check_source(source)
     torch.manual_seed(seed)
     rng = random.Random(seed)
@@ -62,9 +61,15 @@ def build(data: Path, source: Path, out: Path = PAIRS_DIR, *, seed: int = 7) -> 
     encoded = [tokenizer.encode(one.text, one.evidence) for one in examples]
     model = Judge(source)
     fit(model, encoded, examples, rng)
-    out.mkdir(parents=True, exist_ok=True)
-    quantise(model.eval(), encoded[:: max(1, len(encoded) // 300)], out / "model.xml")
-    write_manifest(out, data, seed)
+    with written_artifact(
+        out,
+        ("model.xml", "model.bin"),
+        name="touchstone-pairs-int8",
+        licence="Apache-2.0; trained on openly licensed sets, see CARD.md",
+        rebuild=REBUILD,
+        facts=facts_of(data, seed),
+    ) as folder:
+        quantise(model.eval(), encoded[:: max(1, len(encoded) // 300)], folder / "model.xml")
 
 
 def fit(model: Judge, encoded: Sequence[Any], examples: Sequence[Example], rng: random.Random) -> None:
@@ -147,21 +152,16 @@ def quantise(model: Judge, encoded: Sequence[Any], target: Path) -> None:
     openvino.save_model(quantised, target)
 
 
-def write_manifest(folder: Path, data: Path, seed: int) -> None:
-    """The manifest: what it is, what it was made of, and the digest of every file."""
+def facts_of(data: Path, seed: int) -> dict[str, Any]:
+    """What the manifest says of the model: what it was made of, and how."""
     sources = (
         "begin/begin_dev_cmu.tsv", "begin/begin_dev_wow.tsv", "q2/cross_annotation.csv", "wice/oracle_chunks_claim_test.jsonl",
         "clapnq/clapnq_dev_answerable.jsonl", "clapnq/clapnq_dev_unanswerable.jsonl", "xquad/xquad.en.json", "covid-qa/200423_covidQA.json",
     )  # fmt: skip
-    files = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("model.xml", "model.bin")
-    }
-    manifest = {
-        "name": "touchstone-pairs-int8",
-        "digest": hashlib.sha256("".join(files.values()).encode()).hexdigest(),
+    return {
         "max_tokens": MAX_TOKENS,
         "source": {"model": MODEL, "revision": REVISION, **SOURCE_DIGESTS},
-        "sources": {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in sources},
+        "sources": {name: digest_of(data / name) for name in sources},
         "recipe": {
             "invented": INVENTED,
             "batch": _BATCH,
@@ -170,8 +170,4 @@ def write_manifest(folder: Path, data: Path, seed: int) -> None:
             "rate": _RATE,
             "seed": seed,
         },
-        "licence": "Apache-2.0; trained on openly licensed sets, see CARD.md",
-        "rebuild": "python -m finetune.guards pairs --data FOLDER --source FOLDER",
-        "files": files,
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")

@@ -9,8 +9,6 @@ The model is MiniLM's embeddings and its first layers with a tag for each word, 
 """
 
 import argparse
-import hashlib
-import json
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -30,8 +28,9 @@ from finetune.embedder.export import MODEL, REVISION, SOURCE_DIGESTS, check_sour
 from finetune.names.generate import LabelledText, generate, templates
 from finetune.names.lexicon import write_lexicon
 from finetune.names.values import WORDY, Values
+from ingestion.artifact import digest_of, written_artifact
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, SHAPES, TAGS, shapes_of
-from ingestion.scrub.names.model import NAMES_DIR
+from ingestion.scrub.names.model import NAMES_DIR, REBUILD
 
 _WNUT = {"person": "PERSON", "location": "GPE", "corporation": "ORGANIZATION"}
 _IGNORED = -100
@@ -61,7 +60,7 @@ class Tagger(torch.nn.Module):  # type: ignore[misc]  # untyped where torch is a
 
 
 def main() -> None:
-    """Train, quantise, write data first and the manifest last."""
+    """Train, quantise, write the artefact."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m finetune.names.train")
     parser.add_argument("--source", type=Path, required=True, help="folder with MiniLM's weights")
     parser.add_argument("--wnut17", type=Path, required=True, help="wnut17train.conll")
@@ -79,11 +78,17 @@ def main() -> None:
     examples = [encode(tokenizer, one) for one in corpus(args.texts, args.wnut17, args.seed)]
     model = Tagger(args.source, args.layers)
     fit(model, examples, rate=args.rate, seed=args.seed)
-    args.out.mkdir(parents=True, exist_ok=True)
-    quantise(model.eval(), examples[:: max(1, len(examples) // 400)], args.out / "model.xml")
-    write_lexicon(args.out, known_names(args.seed), ordinary_words())
     recipe = {"texts": args.texts, "layers": args.layers, "rate": args.rate, "seed": args.seed}
-    write_manifest(args.out, recipe, args.wnut17)
+    with written_artifact(
+        args.out,
+        FILES,
+        name="touchstone-names-int8",
+        licence="Apache-2.0; trained on WNUT17 (CC BY 4.0) among others, see CARD.md",
+        rebuild=REBUILD,
+        facts=facts_of(recipe, args.wnut17),
+    ) as folder:
+        quantise(model.eval(), examples[:: max(1, len(examples) // 400)], folder / "model.xml")
+        write_lexicon(folder, known_names(args.seed), ordinary_words())
 
 
 def corpus(count: int, wnut17: Path, seed: int) -> Iterator[LabelledText]:
@@ -247,26 +252,19 @@ def _has_wide_embeddings(graph: Any) -> bool:
     )
 
 
-def write_manifest(folder: Path, recipe: dict[str, Any], wnut17: Path) -> None:
-    """The manifest: what it is, what it was made of, and the digest of every file."""
-    files = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in FILES}
-    manifest = {
-        "name": "touchstone-names-int8",
-        "digest": hashlib.sha256("".join(files.values()).encode()).hexdigest(),
+def facts_of(recipe: dict[str, Any], wnut17: Path) -> dict[str, Any]:
+    """What the manifest says of the model: its labels, what it was made of and how."""
+    return {
         "labels": LABELS,
         "max_tokens": MAX_TOKENS,
         "source": {
             "model": MODEL,
             "revision": REVISION,
             **SOURCE_DIGESTS,
-            "wnut17train.conll": hashlib.sha256(wnut17.read_bytes()).hexdigest(),
+            "wnut17train.conll": digest_of(wnut17),
         },
         "recipe": recipe,
-        "licence": "Apache-2.0; trained on WNUT17 (CC BY 4.0) among others, see card.md",
-        "rebuild": "python -m finetune.names.train --source FOLDER --wnut17 FILE",
-        "files": files,
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Small heads on sentence vectors: two layers, their weights in int8. Runs them; `finetune.guards` trains them."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.errors import EmbedderError
+from ingestion.artifact import Artifact, open_artifact
 
-HEADS_DIR = Path(__file__).parent / "heads-minilm-l6-v2"
-REBUILD = "python -m finetune.guards train --data FOLDER"
+HEAD_FILE = "head.npz"
 Floats = npt.NDArray[np.float32]
 
 
@@ -46,27 +44,26 @@ def unpack(name: str, parts: Any, thresholds: dict[str, float]) -> Head:
     )
 
 
-def load_heads(folder: Path = HEADS_DIR) -> dict[str, Head]:
-    """The heads of an artefact whose files match its manifest. Raises `EmbedderError`."""
-    manifest = read_manifest(folder)
-    heads: dict[str, Head] = {}
-    for name, thresholds in manifest["heads"].items():
-        path = folder / f"{name}.npz"
-        data = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(data).hexdigest() != manifest["files"].get(path.name):
-            raise EmbedderError(f"{str(path)!r} differs from its manifest. Rebuild it: {REBUILD}")
-        with np.load(path) as parts:
-            heads[name] = unpack(name, parts, {key: float(value) for key, value in thresholds.items()})
-    return heads
+def load_head(folder: Path, weights_digest: str) -> Head:
+    """The head of an artefact, for the embedder of these weights.
+
+    Raises `EmbedderError` when a file is missing or damaged, or the head was trained on another embedder's vectors.
+    """
+    artifact = head_artifact(folder)
+    artifact.check_embedder(weights_digest)
+    thresholds = {key: float(value) for key, value in artifact.facts["thresholds"].items()}
+    with np.load(folder / HEAD_FILE) as parts:
+        return unpack(artifact.facts["head"], parts, thresholds)
 
 
-def read_manifest(folder: Path = HEADS_DIR) -> dict[str, Any]:
-    """The manifest. Raises `EmbedderError` when it can't be read."""
-    try:
-        found: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
-    except (OSError, ValueError) as exc:
-        raise EmbedderError(f"No readable manifest in {str(folder)!r}. Rebuild it: {REBUILD}") from exc
-    return found
+def head_artifact(folder: Path) -> Artifact:
+    """The verified artefact of a head. Raises `EmbedderError`."""
+    return open_artifact(folder, rebuild=rebuild_command(folder.name.split("-")[0]))
+
+
+def rebuild_command(name: str) -> str:
+    """The command that trains a head and writes its artefact."""
+    return f"python -m finetune.guards train --only {name} --data FOLDER"
 
 
 def is_held_out(key: str) -> bool:

@@ -6,13 +6,14 @@ surroundings. Source of the idea of sentence-wise judging: the figures in the br
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ingestion.detect.decodings import Decoding, decodings_of
-from ingestion.detect.heads import Floats, Head, load_heads
+from ingestion.detect.heads import Floats, Head, load_head
 from ingestion.detect.rules import matches_in
 from ingestion.detect.sentences import (
     Piece,
@@ -25,6 +26,8 @@ from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
 from ingestion.embed.cached import SentenceEmbedder
 
 PROMPT, DOCUMENT = "prompt", "document"
+PROMPT_DIR = Path(__file__).parent / "prompt-minilm-l6-v2"
+DOCUMENT_DIR = Path(__file__).parent / "document-minilm-l6-v2"
 _TAG = re.compile(r"<!--|-->|</?[a-zA-Z][^<>]{0,300}>|[{}]|(?m:^\s*(?:#|//|\*)+)")
 # What a user pastes: marked-up text, code, or a long quotation.
 _PASTED = re.compile(r"<[a-z!/][^<>]{0,200}>|```|[:,] ?['\"“{][^'\"”]{60,}|^>", re.IGNORECASE | re.MULTILINE)
@@ -52,9 +55,9 @@ def by_rules(text: str, decodings: Sequence[Decoding], *, is_document: bool) -> 
 
 
 class InjectionModel:
-    """The model tier. `embedder` must be the one that the heads were trained on."""
+    """The model tier. `heads` are those of `load_heads`, for the weights of this embedder."""
 
-    def __init__(self, embedder: SentenceEmbedder, heads: dict[str, Head]) -> None:
+    def __init__(self, embedder: SentenceEmbedder, heads: Mapping[str, Head]) -> None:
         self._embedder = embedder
         self._prompt, self._document = heads[PROMPT], heads[DOCUMENT]
 
@@ -101,7 +104,16 @@ class InjectionModel:
 
 def load_injection_model(*, threads: int = 1) -> InjectionModel:
     """The model tier on an embedder of its own. Raises `EmbedderError`."""
-    return InjectionModel(load_builtin(BUILTIN_DIR, threads=threads, with_late=False), load_heads())
+    embedder = load_builtin(BUILTIN_DIR, threads=threads, with_late=False)
+    return InjectionModel(embedder, load_heads(embedder.weights_digest))
+
+
+def load_heads(weights_digest: str) -> dict[str, Head]:
+    """The heads for prompts and documents, by name, for the embedder of these weights. Raises `EmbedderError`."""
+    return {
+        name: load_head(folder, weights_digest)
+        for name, folder in ((PROMPT, PROMPT_DIR), (DOCUMENT, DOCUMENT_DIR))
+    }
 
 
 def units_of(text: str) -> list[Piece]:

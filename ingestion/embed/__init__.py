@@ -21,12 +21,14 @@ __all__ = [
 class Embedder(Protocol):
     """A model that turns texts into vectors; queries and documents go through the same one.
 
-    `languages` are those it was trained for, None when that isn't known; `late` is there for models whose
-    tokens can be compared one by one.
+    `digest` is that of all it makes, `weights_digest` that of the model behind its vectors alone: heads and calibrations
+    made for those weights fit, with or without late interaction. `languages` are those it was trained for, None when that
+    isn't known; `late` is there for models whose tokens can be compared one by one.
     """
 
     name: str
     digest: str
+    weights_digest: str
     dimension: int
     languages: frozenset[str] | None
     late: LateHead | None

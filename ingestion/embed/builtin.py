@@ -4,9 +4,8 @@ The same run of the model gives a text's vector and, through the late-interactio
 """
 
 import hashlib
-import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,14 @@ import numpy.typing as npt
 import openvino
 from tokenizers import Encoding, Tokenizer
 
-from ingestion.embed.late_interaction import LATE_DIR, LateHead
+from ingestion.artifact import Artifact, open_artifact
+from ingestion.embed.late_interaction import LATE_DIR, LateHead, load_late_head
 from ingestion.embed.runtime import PRECISION, compiled, rounded
 from ingestion.embed.values import Embeddings, EncodedQuestion, plain_questions, without_tokens
 from ingestion.errors import EmbedderError
 
-Manifest = Mapping[str, Any]
-
 BUILTIN_DIR = Path(__file__).parent / "minilm-l6-v2-int8"
+REBUILD = "python -m finetune.embedder.export --source FOLDER (extra `models`)."
 # Batches of 4 to 16 of like length are enough on a CPU; larger ones gain nothing.
 _BATCH = 8
 # A lone question is padded to one of these lengths, for which a graph of fixed shape is compiled: 1.0 ms
@@ -41,17 +40,17 @@ class OpenVinoEmbedder:
     languages: frozenset[str] | None = frozenset({"en"})
 
     def __init__(
-        self, folder: Path, tokenizer: Tokenizer, manifest: Manifest, *, threads: int, late: LateHead | None
+        self, artifact: Artifact, tokenizer: Tokenizer, *, threads: int, late: LateHead | None
     ) -> None:
-        self.name = str(manifest["name"])
+        self.name = artifact.name
         self.late = late
-        digests = f"{manifest['digest']}{late.digest if late else ''}{PRECISION}"
+        self.weights_digest = artifact.digest
+        digests = f"{artifact.digest}{late.digest if late else ''}{PRECISION}"
         self.digest = hashlib.sha256(digests.encode()).hexdigest()
-        self.dimension = int(manifest["dimension"])
-        self._folder = folder
+        self.dimension = int(artifact.facts["dimension"])
+        self._folder = artifact.folder
         self._tokenizer = tokenizer
         self._threads = threads
-        self._model_digest = str(manifest["digest"])
         self._local = threading.local()
 
     def _model(self, tokens: int) -> openvino.CompiledModel:
@@ -66,7 +65,7 @@ class OpenVinoEmbedder:
                 graph.reshape({0: [1, tokens], 1: [1, tokens]})
 
         path = self._folder / "model.xml"
-        return compiled(path, (self._model_digest, tokens), self._threads, prepare)
+        return compiled(path, (self.weights_digest, tokens), self._threads, prepare)
 
     def _request(self, tokens: int) -> openvino.InferRequest:
         """This thread's inference request for a graph; requests must not be shared."""
@@ -184,28 +183,9 @@ def load_builtin(folder: Path, *, threads: int = 0, with_late: bool = True) -> O
 
     `threads` of 0 lets OpenVINO decide. Raises `EmbedderError` when files are missing or differ.
     """
-    manifest = verify_artefact(folder)
+    artifact = open_artifact(folder, rebuild=REBUILD)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(int(manifest["max_tokens"]))
+    tokenizer.enable_truncation(int(artifact.facts["max_tokens"]))
     tokenizer.no_padding()
-    late = None
-    if with_late:
-        verify_artefact(LATE_DIR)
-        late = LateHead(LATE_DIR)
-    return OpenVinoEmbedder(folder, tokenizer, manifest, threads=threads, late=late)
-
-
-def verify_artefact(folder: Path) -> Manifest:
-    """The manifest of an artefact folder whose files match it. Raises `EmbedderError`."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    except (OSError, ValueError) as exc:
-        raise EmbedderError(f"No readable manifest in {str(folder)!r}. Rebuild it: {REBUILD}") from exc
-    for name, digest in manifest["files"].items():
-        path = folder / name
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            raise EmbedderError(f"{str(path)!r} differs from its manifest. Rebuild it: {REBUILD}")
-    return dict(manifest)
-
-
-REBUILD = "python -m finetune.embedder.export --source FOLDER (extra `models`)."
+    late = load_late_head(LATE_DIR, artifact.digest) if with_late else None
+    return OpenVinoEmbedder(artifact, tokenizer, threads=threads, late=late)

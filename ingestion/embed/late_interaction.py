@@ -2,10 +2,9 @@
 
 Method: ColBERT (Khattab & Zaharia 2020) over the embedder's own last layer, so that it costs no second run
 of a model. Token vectors are projected to 128 dimensions by a trained head and stored as product-quantised
-codes of 16 bytes (Jégou et al. 2011). Here is what runs; `late_train` makes the artefact.
+codes of 16 bytes (Jégou et al. 2011). Here is what runs; `finetune.embedder.late_interaction` makes the artefact.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,13 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.artifact import Artifact, open_artifact
 from ingestion.embed.values import Codes, Vectors
 from ingestion.errors import EmbedderError
 
 LATE_DIR = Path(__file__).parent / "late-minilm-l6-v2"
+LATE_FILE = "head.npz"
+REBUILD = "python -m finetune.embedder.late_interaction --data FOLDER"
 Floats = npt.NDArray[np.float32]
 _TINY = 1e-6
 
@@ -24,16 +26,15 @@ _TINY = 1e-6
 class LateHead:
     """The projection of token vectors, their codes, and how much each token of a question weighs."""
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "head.npz"
+    def __init__(self, artifact: Artifact) -> None:
+        path = artifact.folder / LATE_FILE
         try:
-            data = path.read_bytes()
             parts = np.load(path)
             projection, mean = parts["projection"], parts["mean"]
             centroids, weights = parts["centroids"], parts["weights"]
         except (OSError, ValueError, KeyError) as exc:
             raise EmbedderError(f"The late-interaction head {str(path)!r} cannot be read: {exc}.") from exc
-        self.digest = hashlib.sha256(data).hexdigest()
+        self.digest = artifact.files[LATE_FILE]
         self._projection: Floats = projection.astype(np.float32)
         self._mean: Floats = mean.astype(np.float32)
         self._weights: Floats = weights.astype(np.float32)
@@ -79,3 +80,10 @@ class LateHead:
         best = np.maximum.reduceat(similar, starts, axis=1)
         scores: Floats = weights @ best
         return scores
+
+
+def load_late_head(folder: Path, weights_digest: str) -> LateHead:
+    """The head for the embedder of these weights. Raises `EmbedderError` when it is damaged or made for another."""
+    artifact = open_artifact(folder, rebuild=REBUILD)
+    artifact.check_embedder(weights_digest)
+    return LateHead(artifact)

@@ -22,7 +22,7 @@ class SentenceTransformerEmbedder:
     def __init__(self, model: Any, *, name: str, digest: str) -> None:
         self.name = name
         self.languages = _languages(model)
-        self.digest = digest
+        self.digest = self.weights_digest = digest
         self.dimension = int(model.get_embedding_dimension())
         self._model = model
 

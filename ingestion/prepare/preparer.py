@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ingestion.config import CollectionConfig
 from ingestion.corpus import Block, Chunk, Document, Flag, Reading, Source, Span
-from ingestion.detect.heads import read_manifest
-from ingestion.detect.injection import Finding, InjectionModel, load_injection_model
+from ingestion.detect.heads import head_artifact
+from ingestion.detect.injection import DOCUMENT_DIR, Finding, InjectionModel, load_injection_model
 from ingestion.embed import Embedder, load_embedder
 from ingestion.errors import SourceError
 from ingestion.load import read
@@ -57,8 +57,13 @@ class PreparedDocument:
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
-def recipe_of(config: CollectionConfig, source_name: str, embedder_digest: str) -> str:
-    """A digest of everything but its bytes that shapes a document of a place."""
+def recipe_of(
+    config: CollectionConfig, source_name: str, embedder_digest: str, *, head: Path = DOCUMENT_DIR
+) -> str:
+    """A digest of everything but its bytes that shapes a document of a place.
+
+    Of the heads only the one that reads documents counts, so that training another leaves every corpus as it is.
+    """
     policy = config.pii_of(source_name)
     clearance = config.clearance_of(source_name)
     parts = {
@@ -70,7 +75,7 @@ def recipe_of(config: CollectionConfig, source_name: str, embedder_digest: str) 
             config.screen.flag_above,
             config.screen.quarantine_above,
         ],
-        "heads": read_manifest()["digest"] if config.screen.model else "",
+        "head": head_artifact(head).digest if config.screen.model else "",
         "pii": policy.model_dump(mode="json"),
         "names": load_names(policy.names).digest if policy.names != "none" else "",
         "clearance": clearance.model_dump(mode="json") if clearance else None,

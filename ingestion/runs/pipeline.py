@@ -413,6 +413,7 @@ class _TimedEmbedder:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self.name, self.digest, self.dimension = embedder.name, embedder.digest, embedder.dimension
+        self.weights_digest = embedder.weights_digest
         self.languages, self.late = embedder.languages, embedder.late
         self.took_s = 0.0
 

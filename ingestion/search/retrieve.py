@@ -62,7 +62,9 @@ class RetrievalSettings(BaseModel):
     )
     include_superseded: bool = Field(False, description="Whether older versions of documents are found.")
     relevance_floor: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.53, description="Abstain when the probability that the passages answer is below this."
+        0.53,
+        description="Abstain when the probability that the passages answer is below this. An embedder without a"
+        " calibration (`python -m evals calibrate`) gives no probability: unset counts as 0 there, and more is refused.",
     )
 
 

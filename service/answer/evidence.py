@@ -166,7 +166,8 @@ class EvidenceFinder:
         scored = self._scorer.score(request.text, question.vector, hits, release, view, embedder)
         # The question as it was asked, beside the best passage; most of the time of a second look.
         answers = self._cross_encoder.answers(request.text, [hits[0].chunk.embedded_text]) if hits else 0.0
-        relevance = answerability(hits, scored, answers)
+        fitted = self._scorer.calibrations.of(embedder).abstention
+        relevance = answerability(hits, scored, answers, fitted)
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
 

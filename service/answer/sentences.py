@@ -1,27 +1,23 @@
 """Sentences of retrieved passages, scored against a question. Pure CPU work, cached by chunk."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.cache import LruCache
 from ingestion.corpus import Chunk, Hit
 from ingestion.embed import Embedder
 from ingestion.index.lexical import terms as terms_of
 from ingestion.releases.release import Release
 from ingestion.text.sentences import sentence_spans
 from ingestion.view import View
+from service.answer.calibrations import Calibrations
 from service.answer.quantities import asks_for_quantity, has_quantity
 
 Floats = npt.NDArray[np.float32]
 
-# Weights of the cosine of question and sentence (under its heading), of the share of the question's words
-# that the sentence has (rare words count more), of the passage's own score, and of a quantity where one is
-# asked for. Chosen on XQuAD English and the demo's cases: two sentences hold the answer in .913 and .949.
-_COSINE, _OVERLAP, _PASSAGE, _QUANTITY = 1.0, 1.0, 0.8, 0.3
 # A word of the question that stands in the heading counts for every sentence below it, but less.
 _HEADING_SHARE = 0.4
 
@@ -62,12 +58,11 @@ class _SentenceAnalysis:
 
 
 class SentenceScorer:
-    """Scores sentences; keeps the analyses of the last `size` chunks."""
+    """Scores sentences with the weights of their embedder; keeps the analyses of the last `size` chunks."""
 
-    def __init__(self, *, size: int = 2_000) -> None:
-        self._size = size
-        self._cache: OrderedDict[Key, _SentenceAnalysis] = OrderedDict()
-        self._lock = threading.Lock()
+    def __init__(self, calibrations: Calibrations, *, size: int = 2_000) -> None:
+        self.calibrations = calibrations
+        self._known: LruCache[Key, _SentenceAnalysis] = LruCache(size)
 
     def score(
         self,
@@ -84,6 +79,7 @@ class SentenceScorer:
             language: term_weights(question, language, release, view)
             for language in {hit.chunk.language for hit in hits}
         }
+        by = self.calibrations.of(embedder).sentences
         wants_quantity = asks_for_quantity(question)
         found: list[Sentence] = []
         words: set[str] = set()
@@ -93,8 +89,8 @@ class SentenceScorer:
             alone, placed = (one.vectors @ vector).tolist(), (one.placed @ vector).tolist()
             for position, (start, end) in enumerate(one.spans):
                 overlap = coverage(own, one.terms[position], one.header)
-                score = _COSINE * placed[position] + _OVERLAP * overlap + _PASSAGE * hit.score
-                score += _QUANTITY * (wants_quantity and one.quantities[position])
+                score = by.cosine * placed[position] + by.overlap * overlap + by.passage * hit.score
+                score += by.quantity * (wants_quantity and one.quantities[position])
                 found.append(Sentence(index, start, end, score, alone[position], overlap))
         found.sort(key=lambda sentence: -sentence.score)
         union = max((coverage(own, frozenset(words)) for own in weights.values()), default=0.0)
@@ -103,37 +99,34 @@ class SentenceScorer:
     def _analyse(self, chunks: Sequence[Chunk], embedder: Embedder) -> list[_SentenceAnalysis]:
         # Neighbours that were joined bear the name of one of them.
         keys = [(embedder.digest, chunk.id, chunk.start, chunk.end) for chunk in chunks]
-        with self._lock:
-            known = {key: self._cache[key] for key in keys if key in self._cache}
-        missing = [(k, c) for k, c in zip(keys, chunks, strict=True) if k not in known]
-        spans = [tuple(sentence_spans(chunk.text, chunk.language)) for _, chunk in missing]
-        texts = [
-            text
-            for (_, chunk), own in zip(missing, spans, strict=True)
-            for start, end in own
-            for text in (chunk.text[start:end], f"{chunk.header}: {chunk.text[start:end]}")
-        ]
-        vectors = embedder.embed(texts) if texts else np.empty((0, 1), np.float32)
-        position = 0
-        for (key, chunk), own in zip(missing, spans, strict=True):
-            terms = tuple(frozenset(terms_of(chunk.text[s:e], chunk.language)) for s, e in own)
-            header = frozenset(terms_of(chunk.header, chunk.language))
-            rows = vectors[position : position + 2 * len(own)]
-            numbers = tuple(has_quantity(chunk.text[s:e]) for s, e in own)
-            known[key] = _SentenceAnalysis(
-                own, rows[::2], rows[1::2], terms, header, header.union(*terms), numbers
-            )
-            position += 2 * len(own)
-        self._remember(known)
+        known = self._known.get_all(
+            dict(zip(keys, chunks, strict=True)), lambda missing: _analysed(missing, embedder)
+        )
         return [known[key] for key in keys]
 
-    def _remember(self, entries: dict[Key, _SentenceAnalysis]) -> None:
-        with self._lock:
-            for key, value in entries.items():
-                self._cache[key] = value
-                self._cache.move_to_end(key)
-            while len(self._cache) > self._size:
-                self._cache.popitem(last=False)
+
+def _analysed(chunks: Sequence[Chunk], embedder: Embedder) -> list[_SentenceAnalysis]:
+    """Chunks ready to be compared; the sentences of all are embedded together."""
+    spans = [tuple(sentence_spans(chunk.text, chunk.language)) for chunk in chunks]
+    texts = [
+        text
+        for chunk, own in zip(chunks, spans, strict=True)
+        for start, end in own
+        for text in (chunk.text[start:end], f"{chunk.header}: {chunk.text[start:end]}")
+    ]
+    vectors = embedder.embed(texts) if texts else np.empty((0, 1), np.float32)
+    found = []
+    position = 0
+    for chunk, own in zip(chunks, spans, strict=True):
+        terms = tuple(frozenset(terms_of(chunk.text[s:e], chunk.language)) for s, e in own)
+        header = frozenset(terms_of(chunk.header, chunk.language))
+        rows = vectors[position : position + 2 * len(own)]
+        numbers = tuple(has_quantity(chunk.text[s:e]) for s, e in own)
+        found.append(
+            _SentenceAnalysis(own, rows[::2], rows[1::2], terms, header, header.union(*terms), numbers)
+        )
+        position += 2 * len(own)
+    return found
 
 
 def term_weights(question: str, language: str, release: Release, view: View) -> dict[str, float]:

@@ -1,14 +1,19 @@
 """Measures against reference values, and the demo's cases against the demo's documents."""
 
+from pathlib import Path
+
 import pytest
 
+from evals.calibrate import calibrate
 from evals.case import load_cases
 from evals.corpora import xquad
 from evals.harness import answer_all
 from evals.metrics import mean, ndcg, share
 from evals.suites import abstention, answers, retrieval
 from evals.suites.context import Context
+from ingestion.artifact import open_artifact
 from ingestion.embed import Embedder
+from service.answer.calibrations import load_calibrations
 from service.scope import load_scope
 from tests.conftest import ROOT, SCOPE, Demo
 
@@ -74,11 +79,22 @@ def test_the_demo_abstains_where_it_must_and_seldom_elsewhere(context: Context) 
     assert figures["demo.abstention.false"].value <= 0.08
 
 
+def test_a_calibration_is_written_for_the_embedder_that_was_measured(
+    context: Context, embedder: Embedder, tmp_path: Path
+) -> None:
+    figures = calibrate(context, tmp_path / "own")
+    made = load_calibrations(tmp_path).of(embedder)
+    assert made.abstention is not None
+    assert made.abstention.bias == figures["calibrate.bias"].value
+    assert made.sentences == load_calibrations().of(embedder).sentences
+    facts = open_artifact(tmp_path / "own", rebuild="").facts
+    assert facts["n"] == figures["calibrate.demo.auroc"].n == len(load_cases())
+    assert facts["figures"]["demo.auroc"] > 0.9
+
+
 def test_public_questions_are_answered_when_the_set_is_there(
     context: Context, embedder: Embedder, public_data: "object"
 ) -> None:
-    from pathlib import Path
-
     from evals.corpora import built_release
 
     folder = Path(str(public_data))

@@ -13,12 +13,15 @@ import numpy.typing as npt
 import openvino
 from tokenizers import Encoding, Tokenizer
 
-from ingestion.embed.builtin import BUILTIN_DIR, verify_artefact
+from ingestion.artifact import open_artifact
+from ingestion.cache import LruCache
+from ingestion.embed.builtin import BUILTIN_DIR
 from ingestion.embed.runtime import PRECISION, compiled
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, shapes_of
 from ingestion.scrub.names.lexicon import Lexicon
 
 NAMES_DIR = Path(__file__).parent / "model"
+REBUILD = "python -m finetune.names.train --source FOLDER --wnut17 FILE"
 _BATCH = 8
 _KNOWN_SENTENCES = 20_000
 _WIDTH_STEP = 16
@@ -50,15 +53,14 @@ class NameModel:
     """Finds names in texts. Safe to use from several threads; loaded at first use."""
 
     def __init__(self, folder: Path = NAMES_DIR, *, threads: int = 1) -> None:
-        self.manifest = verify_artefact(folder)
-        self.digest = f"{self.manifest['digest']}-{PRECISION}"
+        self.digest = f"{open_artifact(folder, rebuild=REBUILD).digest}-{PRECISION}"
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS, stride=_OVERLAP_TOKENS)
         self._model = compiled(folder / "model.xml", self.digest, threads)
         self._local = threading.local()
         self._lexicon = Lexicon(folder)
-        self._known: dict[bytes, list[NameSpan]] = {}
+        self._known: LruCache[bytes, list[NameSpan]] = LruCache(_KNOWN_SENTENCES)
 
     def find_people(self, texts: Sequence[str]) -> list[list[NameSpan]]:
         """People and streets alone: sentences that can't name any are not read."""
@@ -74,14 +76,10 @@ class NameModel:
 
         Digests are remembered, not the sentences.
         """
-        if len(self._known) > _KNOWN_SENTENCES:
-            self._known = {}
-        known = self._known
         keys = [
             blake2b(sentence.encode("utf-8", "replace"), digest_size=16).digest() for sentence in sentences
         ]
-        fresh = {key: text for key, text in zip(keys, sentences, strict=True) if key not in known}
-        known.update(zip(fresh, self.find(list(fresh.values())), strict=True))
+        known = self._known.get_all(dict(zip(keys, sentences, strict=True)), self.find)
         return [known[key] for key in keys]
 
     def find(self, texts: Sequence[str]) -> list[list[NameSpan]]:

@@ -7,14 +7,14 @@ al. 2020). Knows nothing of thresholds or of what becomes of a claim that fails.
 
 import math
 import re
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.cache import LruCache
 from ingestion.detect.heads import Head
 from ingestion.embed import Embedder
 from ingestion.text.sentences import sentence_spans
@@ -23,7 +23,7 @@ from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.rouge import common_words
 
 Floats = npt.NDArray[np.float32]
-HEAD = "attribution"
+ATTRIBUTION_DIR = Path(__file__).parent / "attribution-minilm-l6-v2"
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|n't|nicht|kein\w*|nie|niemals|ohne|nunca|jamás|sin|ni|ne|pas|sans|mai|senza|não|sem|niet|geen)\b|n['’]t\b"
@@ -65,26 +65,21 @@ class Attributor:
         self._embedder = embedder
         self._head = head
         self._pairs = pairs
-        self._cache: OrderedDict[str, SentenceAnalysis] = OrderedDict()
-        self._lock = Lock()
+        self._known: LruCache[str, SentenceAnalysis] = LruCache(_CACHED)
 
     def analyse(self, texts: Sequence[str]) -> list[SentenceAnalysis]:
         """Sentences ready to be compared."""
-        unique = list(dict.fromkeys(texts))
-        with self._lock:
-            known = {text: self._cache[text] for text in unique if text in self._cache}
-        missing = [text for text in unique if text not in known]
-        late = self._embedder.late
-        if missing:
-            found = self._embedder.encode(missing)
-            for text, vector, codes in zip(missing, found.vectors, found.codes, strict=True):
-                tokens = late.decode(codes) if late is not None and len(codes) else vector[None, :0]
-                known[text] = _analysed(text, vector, tokens)
-            with self._lock:
-                self._cache.update((text, known[text]) for text in missing)
-                while len(self._cache) > _CACHED:
-                    self._cache.popitem(last=False)
+        known = self._known.get_all({text: text for text in texts}, self._analyse)
         return [known[text] for text in texts]
+
+    def _analyse(self, texts: list[str]) -> list[SentenceAnalysis]:
+        late = self._embedder.late
+        found = self._embedder.encode(texts)
+        analysed = []
+        for text, vector, codes in zip(texts, found.vectors, found.codes, strict=True):
+            tokens = late.decode(codes) if late is not None and len(codes) else vector[None, :0]
+            analysed.append(_analysed(text, vector, tokens))
+        return analysed
 
     def rows(self, claims: Sequence[str], evidence: Sequence[str]) -> Floats:
         """Features of each claim against the sentences of the evidence, shape `(len(claims), FEATURES)`."""

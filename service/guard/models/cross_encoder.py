@@ -9,11 +9,13 @@ import numpy as np
 import openvino
 from tokenizers import Tokenizer
 
-from ingestion.embed.builtin import BUILTIN_DIR, verify_artefact
+from ingestion.artifact import open_artifact
+from ingestion.embed.builtin import BUILTIN_DIR
 from ingestion.embed.runtime import compiled, rounded
 from ingestion.text.sentences import sentence_spans
 
 PAIRS_DIR = Path(__file__).parent / "pairs-minilm-l6-v2-int8"
+REBUILD = "python -m finetune.guards pairs --data FOLDER --source FOLDER"
 MAX_TOKENS = 320
 SUPPORTS, ANSWERS = 0, 1
 # Longer evidence is cut to the sentences that share most words with the claim, in reading order.
@@ -26,7 +28,7 @@ class CrossEncoder:
     """Scores pairs. Safe to use from several threads: each has an inference request of its own."""
 
     def __init__(self, folder: Path = PAIRS_DIR, *, threads: int = 0) -> None:
-        self.digest = str(verify_artefact(folder)["digest"])
+        self.digest = open_artifact(folder, rebuild=REBUILD).digest
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS, strategy="longest_first")

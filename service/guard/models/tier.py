@@ -1,20 +1,20 @@
 """The model tier: heads on the embedder's vectors, or classifiers that the scope names. Loaded once, used by all guards."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol
 
+from ingestion.cache import LruCache
 from ingestion.detect.decodings import decodings_of
-from ingestion.detect.heads import load_heads
-from ingestion.detect.injection import InjectionModel
+from ingestion.detect.heads import load_head
+from ingestion.detect.injection import InjectionModel, load_heads
 from ingestion.embed import Embedder
 from ingestion.embed.cached import CachedEmbedder, uncased
-from service.guard.models.attribution import HEAD, Attributor
+from service.guard.models.attribution import ATTRIBUTION_DIR, Attributor
 from service.guard.models.classifier import SequenceClassifier
 from service.guard.models.cross_encoder import CrossEncoder
-from service.guard.models.toxicity import may_attack, toxicity_rows
+from service.guard.models.toxicity import TOXICITY_DIR, may_attack, toxicity_rows
 from service.scope.policy import GuardPolicy
 
 _KNOWN = 4_000
@@ -41,13 +41,14 @@ class Models:
     """The built-in heads over the built-in embedder, and classifiers by name."""
 
     def __init__(self, embedder: Embedder, pairs: CrossEncoder | None = None) -> None:
-        heads = load_heads()
+        """Raises `EmbedderError` for a head that is damaged or was trained on another embedder."""
+        weights = embedder.weights_digest
         self._embedder = embedder
         # A question is judged for several things in a row, and embedded for them once.
         self._vectors = CachedEmbedder(embedder, _VECTORS, key=uncased)
-        self._injection = InjectionModel(self._vectors, heads)
-        self._toxicity = heads["toxicity"]
-        self._attributor = Attributor(embedder, heads[HEAD], pairs)
+        self._injection = InjectionModel(self._vectors, load_heads(weights))
+        self._toxicity = load_head(TOXICITY_DIR, weights)
+        self._attributor = Attributor(embedder, load_head(ATTRIBUTION_DIR, weights), pairs)
         self._classifiers: dict[str, SequenceClassifier] = {}
         self._lock = Lock()
 
@@ -110,19 +111,11 @@ class Models:
 
 def remembered(judge: Callable[[str], float]) -> Scores:
     """A judge that remembers what it said: a conversation comes again with every question."""
-    known: OrderedDict[bytes, float] = OrderedDict()
-    lock = Lock()
+    known: LruCache[bytes, float] = LruCache(_KNOWN)
 
     def score(text: str) -> float:
+        # Digests are remembered, not what people wrote.
         key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        with lock:
-            if key in known:
-                return known[key]
-        value = judge(text)
-        with lock:
-            known[key] = value
-            while len(known) > _KNOWN:
-                known.popitem(last=False)
-        return value
+        return known.get(key, lambda _: judge(text))
 
     return score

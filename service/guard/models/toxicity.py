@@ -18,6 +18,7 @@ from ingestion.detect.decodings import fold
 from ingestion.detect.heads import Floats
 from ingestion.embed.cached import SentenceEmbedder
 
+TOXICITY_DIR = Path(__file__).parent / "toxicity-minilm-l6-v2"
 _LEXICON = Path(__file__).parent / "lexicon"
 # What stands for every group; the model has an idea of whom it means, and no prejudice.
 _MANY, _ONE, _OF = "Martians", "Martian", "Martian"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from finetune.guards.network import pack
 from ingestion.detect.decodings import decodings_of, fold
-from ingestion.detect.heads import load_heads, unpack
-from ingestion.detect.injection import InjectionModel, by_rules, windows_of
+from ingestion.detect.heads import load_head, unpack
+from ingestion.detect.injection import PROMPT_DIR, InjectionModel, by_rules, load_heads, windows_of
 from ingestion.detect.rules import RULES
 from ingestion.detect.sentences import pieces_of
 from ingestion.embed import Embedder
@@ -233,8 +233,8 @@ def test_every_request_of_a_long_document_is_looked_at() -> None:
     assert lines[137] in seen
 
 
-def test_heads_keep_their_scores_in_int8() -> None:
-    head = load_heads()["prompt"]
+def test_heads_keep_their_scores_in_int8(embedder: Embedder) -> None:
+    head = load_head(PROMPT_DIR, embedder.weights_digest)
     rng = np.random.default_rng(1)
     rows = (head.mean + head.scale * rng.standard_normal((50, len(head.mean)))).astype(np.float32)
     again = unpack("again", pack(head), head.thresholds)
@@ -243,7 +243,7 @@ def test_heads_keep_their_scores_in_int8() -> None:
 
 @pytest.fixture(scope="module")
 def model(embedder: Embedder) -> InjectionModel:
-    return InjectionModel(embedder, load_heads())
+    return InjectionModel(embedder, load_heads(embedder.weights_digest))
 
 
 PAGE = (

@@ -1,5 +1,6 @@
 """The built-in embedder: whole, equal to its reference, and refused when it was changed."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from finetune.embedder.export import SOURCE_DIGESTS
 from ingestion.embed import Embedder, builtin_folder, load_embedder
 from ingestion.embed.builtin import load_builtin
+from ingestion.embed.late_interaction import LATE_DIR, load_late_head
 from ingestion.errors import EmbedderError
 from tests.conftest import ROOT
 
@@ -58,6 +60,28 @@ def test_a_changed_artefact_is_refused(tmp_path: Path) -> None:
     (folder / "manifest.json").unlink()
     with pytest.raises(EmbedderError, match="manifest"):
         load_builtin(folder)
+
+
+def test_the_digest_of_the_weights_depends_on_the_vectors_alone(embedder: Embedder) -> None:
+    plain = load_builtin(builtin_folder(), with_late=False)
+    assert plain.weights_digest == embedder.weights_digest
+    assert plain.digest != embedder.digest
+
+
+def test_releases_built_before_stay_those_of_the_built_in_embedder(embedder: Embedder) -> None:
+    parts = (builtin_folder() / "manifest.json", LATE_DIR / "head.npz")
+    weights = json.loads(parts[0].read_text())["digest"]
+    late = hashlib.sha256(parts[1].read_bytes()).hexdigest()
+    assert embedder.digest == hashlib.sha256(f"{weights}{late}f32".encode()).hexdigest()
+
+
+def test_a_late_interaction_head_of_another_embedder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EmbedderError, match=r"'another'.*finetune\.embedder\.late_interaction"):
+        load_late_head(LATE_DIR, "another")
+    folder = Path(shutil.copytree(LATE_DIR, tmp_path / "late"))
+    (folder / "head.npz").write_bytes(b"")
+    with pytest.raises(EmbedderError, match=r"head\.npz.*finetune\.embedder\.late_interaction"):
+        load_late_head(folder, "another")
 
 
 @pytest.mark.models

@@ -53,6 +53,7 @@ class CountingEmbedder:
     def __init__(self, inner: Embedder) -> None:
         self._inner = inner
         self.name, self.digest, self.dimension = inner.name, inner.digest, inner.dimension
+        self.weights_digest = inner.weights_digest
         self.languages, self.late = inner.languages, inner.late
         self.embedded: list[str] = []
 

@@ -32,6 +32,7 @@ class Other:
     def __init__(self, inner: Embedder, *, digest: str = "other", is_broken: bool = False) -> None:
         self._inner, self._calls, self._is_broken = inner, 0, is_broken
         self.name, self.digest, self.dimension = "other", digest, inner.dimension
+        self.weights_digest = digest
         self.languages, self.late = inner.languages, None
 
     def embed(self, texts):  # type: ignore[no-untyped-def]

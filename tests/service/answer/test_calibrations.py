@@ -1,0 +1,128 @@
+"""Calibrated weights are an artefact for each embedder; without one, nothing is abstained from by probability."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from ingestion.corpus import Chunk, Hit
+from ingestion.embed import Embedder, load_embedder
+from ingestion.errors import EmbedderError, ScopeError
+from ingestion.search.retrieve import RetrievalSettings
+from service.answer.abstain import answerability
+from service.answer.calibrations import (
+    CALIBRATION_DIR,
+    UNCALIBRATED,
+    AbstentionWeights,
+    Calibration,
+    Calibrations,
+    SentenceWeights,
+    folder_of,
+    load_calibrations,
+    write_calibration,
+)
+from service.answer.evidence import EvidenceFinder
+from service.answer.sentences import Sentence, SentenceScorer, SentenceScores
+from service.corpus.embedders import Embedders
+from service.guard.models.cross_encoder import CrossEncoder
+from service.scope import Scope, load_scope
+from tests.conftest import SCOPE, Demo
+
+FITTED = Calibration(SentenceWeights(passage=0.5), AbstentionWeights(1.0, 2.0, 3.0, 4.0, 5.0, -6.0))
+# Largest cosine, cosine and score of the best sentence, share of words, judge of pairs → the probability.
+KNOWN = [
+    ((0.6, 0.7, 2.1, 0.9, 0.95), 0.9857580277872762),
+    ((0.3, 0.35, 0.8, 0.4, 0.1), 0.0077129389749546005),
+    ((0.5, 0.55, 1.4, 0.7, 0.5), 0.29494227908970955),
+    ((0.8, 0.2, 0.1, 0.0, 1.0), 0.9965753934977201),
+]
+
+
+def other(weights: str = "another", name: str = "models/Other Model") -> Any:
+    """All that a calibration sees of an embedder."""
+    return SimpleNamespace(name=name, weights_digest=weights)
+
+
+def judged(seen: tuple[float, float, float, float, float], weights: AbstentionWeights | None) -> float:
+    dense, cosine, score, union, answers = seen
+    hit = Hit(Chunk("c", "d", 0, "Text.", 0, 5, "", "d", "en"), 1.0, {"dense": dense})
+    scored = SentenceScores((Sentence(0, 0, 5, score, cosine, 0.5),), union)
+    return answerability([hit], scored, answers, weights).probability
+
+
+@pytest.mark.parametrize(("seen", "probability"), KNOWN)
+def test_probabilities_of_the_built_in_embedder_stay(
+    embedder: Embedder, seen: tuple[float, float, float, float, float], probability: float
+) -> None:
+    fitted = load_calibrations().of(embedder)
+    assert judged(seen, fitted.abstention) == pytest.approx(probability, abs=1e-9)
+    assert fitted.sentences == SentenceWeights(1.0, 1.0, 0.8, 0.3)
+
+
+def test_without_a_calibration_what_was_found_is_below_no_floor() -> None:
+    assert UNCALIBRATED.abstention is None
+    assert judged(KNOWN[1][0], None) == 1
+    assert answerability([], SentenceScores((), 0.0), 0.9, None).probability == 0
+
+
+def test_a_calibration_is_found_by_its_embedder_alone(tmp_path: Path, embedder: Embedder) -> None:
+    write_calibration(tmp_path / "x", FITTED, embedder=other(), facts={"n": 3})
+    found = load_calibrations(tmp_path)
+    assert found.of(other()) == FITTED
+    assert found.of(embedder) == UNCALIBRATED
+
+
+def test_a_new_calibration_has_a_folder_of_its_own_and_a_known_one_its_old(
+    tmp_path: Path, embedder: Embedder
+) -> None:
+    assert folder_of(embedder) == CALIBRATION_DIR / "minilm-l6-v2-int8"
+    assert folder_of(other(), tmp_path) == tmp_path / "other-model-another"
+    write_calibration(tmp_path / "x", FITTED, embedder=other(), facts={})
+    assert folder_of(other(), tmp_path) == tmp_path / "x"
+
+
+def test_a_damaged_calibration_is_refused_with_the_command(tmp_path: Path) -> None:
+    write_calibration(tmp_path / "x", FITTED, embedder=other(), facts={})
+    (tmp_path / "x" / "weights.json").write_text("{}")
+    with pytest.raises(EmbedderError, match=r"weights\.json.*python -m evals calibrate"):
+        load_calibrations(tmp_path)
+
+
+def scope_with_floor(floor: float | None) -> Scope:
+    raw = yaml.safe_load(SCOPE.read_text())
+    del raw["variants"]["baseline"]["retrieval"]["relevance_floor"]
+    if floor is not None:
+        raw["variants"]["baseline"]["retrieval"]["relevance_floor"] = floor
+    return Scope.model_validate(raw)
+
+
+def test_a_floor_without_a_calibration_is_refused_by_name() -> None:
+    with pytest.raises(ScopeError) as caught:
+        load_calibrations().check(scope_with_floor(0.4), {"help": other()})
+    for named in ("'baseline'", "0.4", "'models/Other Model'", "'help'", "python -m evals calibrate"):
+        assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("floor", [None, 0.0])
+def test_a_floor_that_is_unset_or_0_needs_no_calibration(floor: float | None) -> None:
+    load_calibrations().check(scope_with_floor(floor), {"help": other()})
+
+
+def test_a_floor_with_a_calibration_passes(embedder: Embedder) -> None:
+    load_calibrations().check(load_scope(SCOPE), {"help": embedder})
+
+
+async def test_an_embedder_without_a_calibration_finds_evidence_and_abstains_from_none(
+    demo: Demo, embedder: Embedder
+) -> None:
+    settings = RetrievalSettings()
+    with ThreadPoolExecutor(1) as executor:
+        for calibrations, is_hopeless in ((Calibrations({}), False), (load_calibrations(), True)):
+            models = Embedders({"builtin": embedder}, load_embedder)
+            finder = EvidenceFinder(models, SentenceScorer(calibrations), CrossEncoder(threads=1), executor)
+            found = await finder.find(demo.release, "Who wrote Middlemarch?", settings)
+            assert found.hits
+            assert (found.relevance.probability < settings.relevance_floor) is is_hopeless
