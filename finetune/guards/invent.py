@@ -13,18 +13,20 @@ _LONG_WORD = re.compile(r"\b[a-z]{5,}\b")
 _OPPOSITES = dict(
     pair.split(":")
     for pair in (
-        "first:second largest:smallest most:least before:after more:less increase:decrease always:never north:south east:west high:low"
-        " higher:lower early:late earlier:later old:new young:old large:small began:ended opened:closed won:lost male:female black:white"
-        " positive:negative oldest:newest started:stopped above:below many:few all:none inside:outside"
+        "first:second largest:smallest most:least before:after more:less increase:decrease always:never north:south"
+        " east:west high:low higher:lower early:late earlier:later old:new young:old large:small began:ended"
+        " opened:closed won:lost male:female black:white positive:negative oldest:newest started:stopped above:below"
+        " many:few all:none inside:outside"
     ).split()
 )
 _NEGATIONS = (
-    (" is ", " is not "), (" was ", " was not "), (" are ", " are not "), (" were ", " were not "), (" can ", " cannot "),
-    (" has ", " has never "), (" not ", " "), (" had ", " had no "),
+    (" is ", " is not "), (" was ", " was not "), (" are ", " are not "), (" were ", " were not "),
+    (" can ", " cannot "), (" has ", " has never "), (" not ", " "), (" had ", " had no "),
 )  # fmt: skip
 _OPENINGS = (
-    "yes , ", "i ' m not sure , but ", "that ' s true . ", "i think ", "yeah , ", "oh , ", "well , ", "i know that ", "did you know that ",
-    "it is interesting that ", "I believe ", "In short, ", "Yes, ", "According to this, ", "i do know that ", "no , but ",
+    "yes , ", "i ' m not sure , but ", "that ' s true . ", "i think ", "yeah , ", "oh , ", "well , ", "i know that ",
+    "did you know that ", "it is interesting that ", "I believe ", "In short, ", "Yes, ", "According to this, ",
+    "i do know that ", "no , but ",
 )  # fmt: skip
 _CHANGES = ("name", "number", "negate", "word", "opposite", "add", "word", "name", "add")
 
