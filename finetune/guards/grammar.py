@@ -6,12 +6,17 @@ from collections.abc import Mapping, Sequence
 
 Slots = Mapping[str, Sequence[str]]
 _SLOT = re.compile(r"\{(\w+)\}")
-_MOST_DEPTH = 6
+MAX_DEPTH = 6
+
+
+def slots_in(text: str) -> list[str]:
+    """The slots that a text names."""
+    return _SLOT.findall(text)
 
 
 def expand(template: str, slots: Slots, rng: random.Random) -> str:
-    """A sentence of a template. Raises `KeyError` for a slot that has no list."""
-    for _ in range(_MOST_DEPTH):
+    """A sentence of a template, after at most `MAX_DEPTH` rounds. Raises `KeyError` for a slot that has no list."""
+    for _ in range(MAX_DEPTH):
         if "{" not in template:
             break
         template = _SLOT.sub(lambda found: rng.choice(slots[found[1]]), template)
@@ -25,11 +30,11 @@ def sample(templates: Sequence[str], slots: Slots, count: int, rng: random.Rando
         if len(found) == count:
             break
         text = expand(templates[attempt % len(templates)], slots, rng)
-        found[_varied(text, rng)] = None
+        found[_retyped(text, rng)] = None
     return list(found)
 
 
-def _varied(text: str, rng: random.Random) -> str:
+def _retyped(text: str, rng: random.Random) -> str:
     """The same with the small differences of how people type."""
     chance = rng.random()
     if chance < 0.06:

@@ -13,18 +13,20 @@ _LONG_WORD = re.compile(r"\b[a-z]{5,}\b")
 _OPPOSITES = dict(
     pair.split(":")
     for pair in (
-        "first:second largest:smallest most:least before:after more:less increase:decrease always:never north:south east:west high:low"
-        " higher:lower early:late earlier:later old:new young:old large:small began:ended opened:closed won:lost male:female black:white"
-        " positive:negative oldest:newest started:stopped above:below many:few all:none inside:outside"
+        "first:second largest:smallest most:least before:after more:less increase:decrease always:never north:south"
+        " east:west high:low higher:lower early:late earlier:later old:new young:old large:small began:ended"
+        " opened:closed won:lost male:female black:white positive:negative oldest:newest started:stopped above:below"
+        " many:few all:none inside:outside"
     ).split()
 )
 _NEGATIONS = (
-    (" is ", " is not "), (" was ", " was not "), (" are ", " are not "), (" were ", " were not "), (" can ", " cannot "),
-    (" has ", " has never "), (" not ", " "), (" had ", " had no "),
+    (" is ", " is not "), (" was ", " was not "), (" are ", " are not "), (" were ", " were not "),
+    (" can ", " cannot "), (" has ", " has never "), (" not ", " "), (" had ", " had no "),
 )  # fmt: skip
 _OPENINGS = (
-    "yes , ", "i ' m not sure , but ", "that ' s true . ", "i think ", "yeah , ", "oh , ", "well , ", "i know that ", "did you know that ",
-    "it is interesting that ", "I believe ", "In short, ", "Yes, ", "According to this, ", "i do know that ", "no , but ",
+    "yes , ", "i ' m not sure , but ", "that ' s true . ", "i think ", "yeah , ", "oh , ", "well , ", "i know that ",
+    "did you know that ", "it is interesting that ", "I believe ", "In short, ", "Yes, ", "According to this, ",
+    "i do know that ", "no , but ",
 )  # fmt: skip
 _CHANGES = ("name", "number", "negate", "word", "opposite", "add", "word", "name", "add")
 
@@ -55,47 +57,64 @@ def invent(pool: Pool, count: int, rng: random.Random) -> list[tuple[str, str, b
     while len(found) < count:
         passage = rng.choice(pool.passages)
         sentences = [s for s in sentences_of(passage) if 5 < len(s.split()) < 45]
-        if not sentences:
-            continue
-        i = rng.randrange(len(sentences))
-        size = rng.choice([1, 1, 2, 4, 6, 10])
-        begin = max(0, i - rng.randrange(size))
-        chosen = sentences[begin : begin + size]
-        if sentences[i] not in chosen:
-            chosen = [sentences[i]]
-        others = [s for s in sentences if s not in chosen]
-        claim, is_supported = _leaner(_shorter(sentences[i], rng), rng), True
-        chance = rng.random()
-        if chance < 0.47:
-            claim, is_supported = changed(claim, passage, pool, rng), False
-        elif chance < 0.54 and others:
-            claim, is_supported = _leaner(_shorter(rng.choice(others), rng), rng), False
-        if rng.random() < 0.25:
-            # A claim of two parts is supported when both are.
-            second, is_second = _second(chosen, others, passage, pool, rng)
-            parts = [claim, second]
-            rng.shuffle(parts)
-            claim, is_supported = _joined(parts[0], parts[1], rng), is_supported and is_second
-        evidence = " ".join(_amid(chosen, pool, rng) if rng.random() < 0.25 else chosen)
-        if rng.random() < 0.3:
-            claim = rng.choice(_OPENINGS) + claim[:1].lower() + claim[1:]
-        if rng.random() < 0.4:
-            claim = _as_dialogue(claim)
-        found.append((claim, evidence, is_supported))
+        if sentences:
+            found.append(_invented(passage, sentences, pool, rng))
     return found
 
 
-def _second(
-    chosen: Sequence[str], others: Sequence[str], passage: str, pool: Pool, rng: random.Random
+def _invented(
+    passage: str, sentences: Sequence[str], pool: Pool, rng: random.Random
+) -> tuple[str, str, bool]:
+    """A claim on one sentence or two, the sentences around it as evidence, and whether they support it."""
+    sentence, chosen = _window(sentences, rng)
+    others = [s for s in sentences if s not in chosen]
+    claim, is_supported = _part(sentence, others, passage, pool, rng, wrong=0.47, wrong_or_other=0.54)
+    if rng.random() < 0.25:
+        # A claim of two parts is supported when both are.
+        second, is_second = _part(
+            rng.choice(chosen), others, passage, pool, rng, wrong=0.3, wrong_or_other=0.4
+        )
+        parts = [claim, second]
+        rng.shuffle(parts)
+        claim, is_supported = _joined(parts[0], parts[1], rng), is_supported and is_second
+    evidence = " ".join(_amid(chosen, pool, rng) if rng.random() < 0.25 else chosen)
+    return _spoken(claim, rng), evidence, is_supported
+
+
+def _window(sentences: Sequence[str], rng: random.Random) -> tuple[str, list[str]]:
+    """One of the sentences, and one to ten in a row with it among them."""
+    number = rng.randrange(len(sentences))
+    size = rng.choice([1, 1, 2, 4, 6, 10])
+    begin = max(0, number - rng.randrange(size))
+    window = list(sentences[begin : begin + size])
+    return sentences[number], window if sentences[number] in window else [sentences[number]]
+
+
+def _part(
+    sentence: str,
+    others: Sequence[str],
+    passage: str,
+    pool: Pool,
+    rng: random.Random,
+    *,
+    wrong: float,
+    wrong_or_other: float,
 ) -> tuple[str, bool]:
-    """Another part for a claim, and whether the chosen sentences support it."""
-    said = _leaner(_shorter(rng.choice(chosen), rng), rng)
-    chance = rng.random()
-    if chance < 0.3:
+    """A part of a claim, and whether its sentence supports it: with one thing wrong or of another sentence at times."""
+    said = _leaner(_shorter(sentence, rng), rng)
+    roll = rng.random()
+    if roll < wrong:
         return changed(said, passage, pool, rng), False
-    if chance < 0.4 and others:
+    if roll < wrong_or_other and others:
         return _leaner(_shorter(rng.choice(others), rng), rng), False
     return said, True
+
+
+def _spoken(claim: str, rng: random.Random) -> str:
+    """The claim after an opening and as chat sets write it, both at times."""
+    if rng.random() < 0.3:
+        claim = rng.choice(_OPENINGS) + claim[:1].lower() + claim[1:]
+    return _as_dialogue(claim) if rng.random() < 0.4 else claim
 
 
 def _joined(one: str, other: str, rng: random.Random) -> str:
@@ -148,9 +167,9 @@ def changed(claim: str, passage: str, pool: Pool, rng: random.Random) -> str:
         "add": _add,
     }
     for change in order:
-        changed = makers[change](claim, passage, pool, rng)
-        if changed is not None and changed != claim:
-            return changed
+        other = makers[change](claim, passage, pool, rng)
+        if other is not None and other != claim:
+            return other
     return rng.choice(sentences_of(rng.choice(pool.passages)))
 
 

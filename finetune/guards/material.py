@@ -1,4 +1,4 @@
-"""What the heads learn from: templates of our own, and openly licensed sets. Never a text that the suites measure with."""
+"""What the heads learn from: templates of our own, and openly licensed sets; never a text that a suite measures with."""
 
 import csv
 import json
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.guards import attacks, everyday, extraction, harmless, requests
-from finetune.guards.grammar import expand, sample
+from finetune.guards.grammar import expand
+from finetune.guards.themes import theme
 from ingestion.corpus import Source
 from ingestion.load import read
 from ingestion.load.fetch import fetch
@@ -17,9 +17,7 @@ from ingestion.load.folder import discover_files
 from ingestion.prepare.preparer import assemble
 from ingestion.text.clean import clean_blocks
 
-REPLY_SLOTS = {**attacks.REPLY_SLOTS, **attacks.EXTRA_SLOTS}
-OVERRIDE_SLOTS = {**attacks.OVERRIDE_SLOTS, **attacks.PEOPLE}
-TOUCHY_SLOTS = {**harmless.SLOTS, **harmless.TOUCHY_SLOTS}
+PLACES = ("start", "middle", "end")
 _ARTICLE_CHARS, _ARTICLE_PART = 12_000, 1_000
 
 
@@ -71,12 +69,18 @@ def load(data: Path, root: Path) -> Material:
 
 def planted(rng: random.Random, material: Material) -> list[str]:
     """What an attacker hides in a document: orders about the reply, orders to act, and requests of any kind."""
-    found = sample(attacks.REPLY, REPLY_SLOTS, 2_400, rng)
-    found += sample(attacks.ACT, attacks.ACT_SLOTS, 600, rng)
-    found += sample(attacks.OVERRIDE, OVERRIDE_SLOTS, 1_200, rng)
-    for templates in requests.GROUPS.values():
-        found += sample(templates, requests.SLOTS, 400, rng)
+    injection = theme("indirect_injection")
+    found = injection.sample("output_manipulation", 2_400, rng)
+    found += injection.sample("unwanted_actions", 600, rng)
+    found += theme("jailbreaks").sample("overrides", 1_200, rng)
+    found += requests(400, rng)
     return found + list(material.attacks) * 8
+
+
+def requests(count: int, rng: random.Random) -> list[str]:
+    """`count` requests of each kind that people make of an assistant: knowledge, texts, code, advice."""
+    kinds = theme("requests")
+    return [text for kind in kinds.groups for text in kinds.sample(kind, count, rng)]
 
 
 def documents(rng: random.Random, material: Material) -> list[str]:
@@ -86,19 +90,13 @@ def documents(rng: random.Random, material: Material) -> list[str]:
     found += rng.sample(material.articles, min(400, len(material.articles)))
     for texts in material.questions:
         found += ["\n".join(rng.sample(texts, rng.randint(3, 8))) for _ in range(3)]
-    mails = sample(harmless.MAIL, harmless.SLOTS, 500, rng)
-    pages = sample(harmless.HELP, harmless.SLOTS, 2_000, rng)
+    mails = theme("benign").sample("mails", 500, rng)
+    pages = theme("benign").sample("help_pages", 2_000, rng)
     found += [" ".join(rng.sample(mails, rng.randint(2, 7))) for _ in range(400)]
     found += [rng.choice("\n ").join(rng.sample(pages, rng.randint(3, 9))) for _ in range(800)]
     # People add requests of their own to what they send on.
-    found += [
-        plant(rng.choice(material.mails), rng.choice(mails), rng.choice(("start", "middle", "end")))
-        for _ in range(400)
-    ]
-    found += [
-        plant(rng.choice(material.help_pages), rng.choice(pages), rng.choice(("start", "middle", "end")))
-        for _ in range(400)
-    ]
+    for hosts, additions in ((material.mails, mails), (material.help_pages, pages)):
+        found += [plant(rng.choice(hosts), rng.choice(additions), rng.choice(PLACES)) for _ in range(400)]
     return found
 
 
@@ -117,34 +115,36 @@ def plant(document: str, text: str, place: str) -> str:
 
 def hostile_prompts(rng: random.Random) -> list[str]:
     """Prompts that try to get around a model's rules, and parts of longer ones."""
-    overrides = sample(attacks.OVERRIDE, OVERRIDE_SLOTS, 6_000, rng)
-    found = overrides + sample(attacks.ACT, attacks.ACT_SLOTS, 600, rng)
-    found += sample(extraction.EXTRACTION, extraction.SLOTS, 4_000, rng)
-    for _ in range(2_500):
-        slots = {**OVERRIDE_SLOTS, "name": (rng.choice(OVERRIDE_SLOTS["name"]),)}
-        parts = rng.sample(attacks.PERSONA, rng.randint(1, 4))
-        found.append(" ".join(expand(part, slots, rng) for part in parts))
-    talk = [
-        text for templates in requests.GROUPS.values() for text in sample(templates, requests.SLOTS, 100, rng)
-    ]
+    overrides = theme("jailbreaks").sample("overrides", 6_000, rng)
+    found = overrides + theme("indirect_injection").sample("unwanted_actions", 600, rng)
+    found += theme("extraction").sample("extraction", 4_000, rng)
+    found += [_persona_story(rng) for _ in range(2_500)]
+    talk = requests(100, rng)
     found += [f"{rng.choice(talk)} {rng.choice(overrides)}" for _ in range(1_200)]
     return found
 
 
+def _persona_story(rng: random.Random) -> str:
+    """One to four sentences about one made-up persona that has no rules."""
+    jailbreaks = theme("jailbreaks")
+    one_name = jailbreaks.with_slots(name=(rng.choice(jailbreaks.slots["name"]),))
+    parts = rng.sample(one_name.groups["personas"], rng.randint(1, 4))
+    return " ".join(expand(part, one_name.slots, rng) for part in parts)
+
+
 def honest_prompts(rng: random.Random, material: Material) -> list[str]:
     """What customers and other people ask, with alarming words too, and sentences of documents they might paste."""
-    asked = [
-        text for templates in requests.GROUPS.values() for text in sample(templates, requests.SLOTS, 700, rng)
-    ]
-    touchy = sample(harmless.TOUCHY, TOUCHY_SLOTS, 3_500, rng)
-    daily = sample(everyday.EVERYDAY, everyday.SLOTS, 6_000, rng)
-    found = asked + touchy + daily + sample(harmless.HELP, harmless.SLOTS, 800, rng)
-    found += sample(harmless.MAIL, harmless.SLOTS, 400, rng)
+    benign = theme("benign")
+    asked = requests(700, rng)
+    alarming = benign.sample("alarming_words", 3_500, rng)
+    everyday = theme("hard_negatives").sample("everyday", 6_000, rng)
+    found = asked + alarming + everyday + benign.sample("help_pages", 800, rng)
+    found += benign.sample("mails", 400, rng)
     customers = [text for texts in material.questions for text in texts]
     found += customers + list(material.other_questions)
     found += [" ".join(rng.sample(asked, 2)) for _ in range(800)]
-    found += [f"{rng.choice(touchy)} {rng.choice(touchy)}" for _ in range(1_200)]
-    found += [f"{rng.choice(customers)} {rng.choice(daily)}" for _ in range(1_000)]
+    found += [f"{rng.choice(alarming)} {rng.choice(alarming)}" for _ in range(1_200)]
+    found += [f"{rng.choice(customers)} {rng.choice(everyday)}" for _ in range(1_000)]
     found += [f"{rng.choice(customers)} {rng.choice(customers)}" for _ in range(800)]
     return found
 

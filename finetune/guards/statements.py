@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 _ASKED = re.compile(
-    r"\b(?:how (?:many|much|long|old|far|often|large|big|high)|what (?:year|type of|kind of|percentage of|number of)|which|whose|"
-    r"whom|who|when|where|why|how|what)\b",
+    r"\b(?:how (?:many|much|long|old|far|often|large|big|high)|what (?:year|type of|kind of|percentage of|number of)"
+    r"|which|whose|whom|who|when|where|why|how|what)\b",
     re.IGNORECASE,
 )
 _DO = frozenset("did do does".split())

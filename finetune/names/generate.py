@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,18 +66,21 @@ def rewrite(one: LabelledText, chance: random.Random) -> LabelledText:
     if roll < 0.18:
         return LabelledText(_same_length(one.text, str.title), one.spans)
     if roll < 0.24:
-        return LabelledText(
-            one.text.rstrip(".!?"),
-            tuple((s, min(e, len(one.text.rstrip(".!?"))), x) for s, e, x in one.spans),
-        )
+        return _without_end_mark(one)
     if roll < 0.30:
         return LabelledText(re.sub(r"[,;:]", " ", one.text), one.spans)
     return one
 
 
-def _same_length(text: str, change: "type[str] | object") -> str:
-    changed = change(text)  # type: ignore[operator]
+def _same_length(text: str, change: Callable[[str], str]) -> str:
+    """The changed text, or the text itself where the change would move the spans (`ß` has two capitals)."""
+    changed = change(text)
     return changed if len(changed) == len(text) else text
+
+
+def _without_end_mark(one: LabelledText) -> LabelledText:
+    text = one.text.rstrip(".!?")
+    return LabelledText(text, tuple((start, min(end, len(text)), label) for start, end, label in one.spans))
 
 
 def join(parts: Sequence[LabelledText], gap: str) -> LabelledText:

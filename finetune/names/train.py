@@ -27,7 +27,8 @@ from transformers import BertModel
 from finetune.embedder.export import MODEL, REVISION, SOURCE_DIGESTS, check_source
 from finetune.names.generate import LabelledText, generate, templates
 from finetune.names.lexicon import write_lexicon
-from finetune.names.values import WORDY, Values
+from finetune.names.prose import WORDY
+from finetune.names.values import Values
 from ingestion.artifact import digest_of, written_artifact
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, SHAPES, TAGS, shapes_of
 from ingestion.scrub.names.model import NAMES_DIR, REBUILD
