@@ -7,12 +7,12 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingestion.corpus import Hit
 from ingestion.embed import EncodedQuestion
 from ingestion.releases.release import Release
-from ingestion.search.retrieve import Query, RetrievalSettings, retrieve
+from ingestion.search.retrieve import RetrievalSettings, SearchRequest, retrieve
 from ingestion.view import EVERYTHING, View
 from service.answer.abstain import Relevance, answerability
 from service.answer.sentences import Sentence, SentenceScorer
@@ -171,8 +171,8 @@ class EvidenceFinder:
     def _one(self, waiting: _Waiting, question: EncodedQuestion, embed_s: float) -> SearchHits | Evidence:
         begun = time.perf_counter()
         release, view = waiting.release, waiting.view
-        query = Query(waiting.query, question, waiting.hints)
-        hits, verdicts = self._vetted(waiting, query)
+        request = SearchRequest(waiting.query, question, waiting.hints, waiting.settings, view)
+        hits, verdicts = self._vetted(waiting, request)
         searched = time.perf_counter()
         timings = {"embed": embed_s, "search": searched - begun}
         if not waiting.is_weighed:
@@ -185,11 +185,11 @@ class EvidenceFinder:
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
 
-    def _vetted(self, waiting: _Waiting, query: Query) -> tuple[tuple[Hit, ...], tuple[Verdict, ...]]:
+    def _vetted(self, waiting: _Waiting, request: SearchRequest) -> tuple[tuple[Hit, ...], tuple[Verdict, ...]]:
         """The hits that the guards let through; others move up into the place of those that they don't."""
         release, settings = waiting.release, waiting.settings
         tools = self._embedders.tools(release)
-        hits = retrieve(release, query, settings, waiting.view, tools)
+        hits = retrieve(release, request, tools)
         if not waiting.rules or not hits:
             return tuple(hits), ()
         vetted = vet(hits, waiting.rules, release.documents.trust)
@@ -197,9 +197,8 @@ class EvidenceFinder:
         if not lost:
             return vetted.hits, vetted.verdicts
         more = settings.model_copy(update={"top_k": min(settings.top_k + 2 * lost, 50)})
-        again = vet(
-            retrieve(release, query, more, waiting.view, tools), waiting.rules, release.documents.trust
-        )
+        found = retrieve(release, replace(request, settings=more), tools)
+        again = vet(found, waiting.rules, release.documents.trust)
         return again.hits[: settings.top_k], again.verdicts
 
 
