@@ -261,7 +261,7 @@ def _guards(
             rules=RULES,
             canary=canary_of(secret),
             ready=ready,
-            is_scrubbed=scope.collections[assistant.collection].has_one_pii_policy,
+            pii_policy=scope.collections[assistant.collection].one_pii_policy,
         )
         for name, assistant in scope.assistants.items()
     }
@@ -274,7 +274,7 @@ def _passages(scope: Scope, scrubbers: Mapping[str, Scrubber], digests: Digests)
             scope.policy_of_collection(name),
             scrubbers[name],
             digests,
-            is_scrubbed=config.has_one_pii_policy,
+            pii_policy=config.one_pii_policy,
         )
         for name, config in scope.collections.items()
     }

@@ -88,7 +88,7 @@ class _Selection:
 
 
 def _joined(release: Release, hit: Hit, chunk: Chunk) -> Hit:
-    """A hit with a neighbour's text added to its own. A suspicion against either concerns both: they are read as one."""
+    """A hit with a neighbour's text added to its own, and the worse verdict: both are read as one passage."""
     before, after = _in_order(hit.chunk, chunk)
     both = replace(
         hit.chunk,

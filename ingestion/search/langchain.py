@@ -1,4 +1,4 @@
-"""Our index and our embedder as parts of somebody's own LangChain chain (extra `langchain`).
+"""The index and the embedder as a retriever and embeddings for a LangChain chain (extra `langchain`).
 
 retriever = TouchstoneRetriever.open("var", "help", top_k=5)
 chain = {"context": retriever, "question": RunnablePassthrough()} | prompt | model

@@ -185,7 +185,9 @@ class EvidenceFinder:
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
 
-    def _vetted(self, waiting: _Waiting, request: SearchRequest) -> tuple[tuple[Hit, ...], tuple[Verdict, ...]]:
+    def _vetted(
+        self, waiting: _Waiting, request: SearchRequest
+    ) -> tuple[tuple[Hit, ...], tuple[Verdict, ...]]:
         """The hits that the guards let through; others move up into the place of those that they don't."""
         release, settings = waiting.release, waiting.settings
         tools = self._embedders.tools(release)

@@ -343,7 +343,8 @@ class AnswerPipeline:
             language = hits[0].chunk.language if hits else "en"
             citations, answer.sentences = cite(answer.text, hits, language)
             masks = self._parts.guards[answer.ask.assistant].passages
-            read = partial(masks.read, groups=answer.ask.groups)
+            scrubbed_under = answer.evidence.release.manifest.pii_policies
+            read = partial(masks.read, groups=answer.ask.groups, scrubbed_under=scrubbed_under)
             answer.citations, masked = readable(citations, read)
             answer.verdicts += masked
         token = None if answer.ask.dry_run else self._parts.sign(answer.id)

@@ -28,19 +28,21 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     query, hints = state.query_scrubbers[collection].scrub_query(ask.query)
     rules = state.scope.policy_of_collection(collection).retrieved
     found = await state.finder.search(state.live.current(collection), query, settings, hints, view, rules)
-    return await asyncio.to_thread(_reply, collection, found, call.reader(collection))
+    read = call.reader(collection, found.release.manifest.pii_policies)
+    return await asyncio.to_thread(_reply, collection, found, read)
 
 
 @router.get("/chunks/{chunk_id}")
 async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) -> ChunkReply:
     """A passage with what stands before and after it in its document."""
     name = collection_of(call.state, collection)
-    texts = call.state.live.current(name).documents
+    release = call.state.live.current(name)
+    texts = release.documents
     found = texts.chunk(chunk_id)
     document = texts.document(found.document_id) if found else None
     if found is None or document is None or not may_see(call.view().groups, document.groups):
         raise NotFoundError(f"There is no passage {chunk_id!r} in the index that is served now.")
-    read = call.reader(name)
+    read = call.reader(name, release.manifest.pii_policies)
     return ChunkReply(
         chunk_id=found.id,
         document_id=found.document_id,
