@@ -11,7 +11,7 @@ from ingestion.corpus import Hit
 from ingestion.embed import Embedder, load_embedder
 from ingestion.releases.release import Release
 from ingestion.scrub import Scrubber
-from ingestion.search.retrieve import Query, RetrievalSettings, Tools, retrieve
+from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from service.answer.abstain import Relevance
 from service.answer.calibrations import load_calibrations
 from service.answer.evidence import EvidenceFinder
@@ -71,7 +71,7 @@ def search_all(
     tools = Tools(embedder.languages, embedder.late)
     questions = embedder.encode_questions(list(queries))
     return [
-        retrieve(release, Query(query, question, hints(query)), settings, tools=tools)
+        retrieve(release, SearchRequest(query, question, hints(query), settings), tools)
         for query, question in zip(queries, questions, strict=True)
     ]
 

@@ -1,5 +1,7 @@
 """What the scope file says of a collection, and how to read that part of it."""
 
+import hashlib
+import json
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -90,6 +92,12 @@ class PiiPolicy(BaseModel):
         " spaCy pipeline, `transformers:FOLDER`, `gliner:FOLDER`.",
     )
     min_name_score: float = Field(0.5, ge=0, le=1, description="Least probability of a name.")
+
+    @property
+    def digest(self) -> str:
+        """Tells this policy from any other; part of every document that was scrubbed under it."""
+        body = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(body.encode()).hexdigest()[:12]
 
     def action_of(self, entity: str) -> Action:
         """What becomes of a type."""
@@ -262,9 +270,10 @@ class CollectionConfig(BaseModel):
         return self.source_of(source_name).pii or self.pii
 
     @property
-    def has_one_pii_policy(self) -> bool:
-        """Whether no source has a policy for personal data of its own."""
-        return all(source.pii in (None, self.pii) for source in self.sources_by_name.values())
+    def one_pii_policy(self) -> str | None:
+        """The digest of the policy that holds for every source; None where a source has one of its own."""
+        is_one = all(source.pii in (None, self.pii) for source in self.sources_by_name.values())
+        return self.pii.digest if is_one else None
 
 
 def read_scope(path: Path) -> dict[str, Any]:

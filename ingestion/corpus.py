@@ -79,7 +79,7 @@ class Span:
 class Document:
     """A source as ingested: cleaned, scrubbed text and the spans of its blocks.
 
-    `groups` may see it; without any, everybody may.
+    `groups` may see it; without any, everybody may. `pii_policy` is the digest of the policy it was scrubbed under.
     """
 
     id: str
@@ -99,6 +99,7 @@ class Document:
     flags: tuple[Flag, ...] = ()
     recipe: str = ""
     groups: tuple[str, ...] = ()
+    pii_policy: str = ""
 
     @property
     def content(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ingestion.columns import Value
 from ingestion.filter import Filter
 
-# In the place of a group's name: every document.
+# Stands for a group's name and means every document.
 EVERY_GROUP = "*"
 
 
@@ -13,8 +13,8 @@ EVERY_GROUP = "*"
 class View:
     """`groups` are the caller's, None for one who may see everything.
 
-    What is not in the view does not exist: neither in results and counts nor in how common a word is.
-    A filter narrows the results, and leaves scores as they are.
+    Documents outside the groups leave no trace: not in results, not in counts, not in how rare a word is. A filter
+    narrows the results and does not change scores.
     """
 
     groups: frozenset[str] | None = None

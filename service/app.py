@@ -271,7 +271,7 @@ async def _open_guards(
             digests=digests,
             canary=canary,
             ready=ready,
-            is_scrubbed=scope.collections[assistant.collection].has_one_pii_policy,
+            pii_policy=scope.collections[assistant.collection].one_pii_policy,
         )
         for name, assistant in scope.assistants.items()
     }
@@ -313,7 +313,7 @@ def _passages(scope: Scope, scrubbers: Scrubbers, digests: Digests) -> dict[str,
             scope.policy_of_collection(name),
             scrubbers[name],
             digests,
-            is_scrubbed=config.has_one_pii_policy,
+            pii_policy=config.one_pii_policy,
         )
         for name, config in scope.collections.items()
     }

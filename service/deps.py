@@ -1,6 +1,6 @@
 """What handlers ask for: the state of the application, and the caller with the right scope."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -66,12 +66,12 @@ class Call:
             raise InvalidRequestError(str(exc), param="filter") from exc
         return View(view_groups(self.caller.groups), chosen, include_superseded)
 
-    def reader(self, collection: str) -> Callable[[str], str]:
-        """Texts of a collection's passages as the caller may read them."""
+    def reader(self, collection: str, scrubbed_under: Collection[str]) -> Callable[[str], str]:
+        """Texts of a collection's passages as the caller may read them; see `PassageMasks.read`."""
         masks, groups = self.state.passages[collection], view_groups(self.caller.groups)
 
         def read(text: str) -> str:
-            shown, verdicts = masks.read(text, groups)
+            shown, verdicts = masks.read(text, groups, scrubbed_under)
             for verdict in verdicts:
                 GUARD_VERDICTS.labels(verdict.guard, verdict.zone, verdict.verdict).inc()
             return shown

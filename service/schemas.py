@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from ingestion.runs.state import QuarantinedDocument
-from ingestion.search.retrieve import Mode
+from ingestion.search.fusion import Mode
 
 
 def _whole(value: str) -> str:

@@ -1,7 +1,7 @@
-"""Exact search on a GPU in the place of inverted lists, where FAISS was built for one (extra `gpu`).
+"""Exact search on a GPU in place of inverted lists, where FAISS was built for one (extra `gpu`).
 
-The vectors lie in the GPU's memory in half precision. FAISS knows no filters there: more are asked for than
-wanted, and where too few of them may be seen, the lists answer.
+The GPU's memory holds the vectors in half precision. FAISS has no filters there: it is asked for more positions
+than are wanted, and where the caller may see too few of them, the inverted lists are searched instead.
 """
 
 import threading
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ingestion.index.dense import Bitmap, DenseIndex, Vectors
 from ingestion.index.ivf import IvfIndex, batches
 
-# FAISS gives no more on a GPU.
+# The most results that FAISS returns on a GPU.
 _MOST = 2_048
 _MARGIN = 4
 
@@ -46,7 +46,7 @@ class GpuIndex(IvfIndex):
 
 
 def on_gpu(lists: IvfIndex, stores: Sequence[DenseIndex], like: IvfIndex | None) -> IvfIndex:
-    """The same on a GPU if there is one, `like` when that is of the same vectors; else the lists."""
+    """The index on a GPU if there is one (`like` itself when it holds the same vectors), else the lists."""
     if isinstance(like, GpuIndex) and like.key == lists.key:
         return like
     if faiss.get_num_gpus() == 0:

@@ -1,8 +1,8 @@
-"""A coarse index over many segments: inverted lists with small codes propose, exact vectors decide.
+"""A coarse index over many segments: inverted lists with small codes propose candidates for exact cosines.
 
 Inverted files with product-quantised codes of four bits, scanned in registers (Jégou et al. 2011; André et
 al. 2017). Codes are 96 numbers of four bits at 384 dimensions, a sixteenth of the half-precision
-vectors, so more lists can be probed in the same time; what is lost is lost in the choice of lists.
+vectors, so more lists can be probed in the same time; recall is lost mostly in the choice of lists.
 """
 
 import json
@@ -47,14 +47,14 @@ PLAN = Plan()
 IVF_ABOVE = 50_000
 _BATCH_ROWS = 50_000
 _FEWEST_LISTS = 16
-# The nearest that a filter leaves are further away: at a tenth, four times the lists hold .98 of them.
+# The nearest vectors that a filter leaves are further away: where a tenth is left, four times the lists hold .98 of them.
 _MOST_MORE = 6.0
 # Codes rank roughly; exact cosines choose among so many.
 _FEWEST_PROPOSALS = 200
 
 
 class IvfIndex:
-    """Proposes positions. Safe to use from several threads."""
+    """Proposes positions for exact scoring. Safe to use from several threads."""
 
     def __init__(self, index: Any, facts: IvfFacts, key: tuple[int, int]) -> None:
         self.index = index
@@ -66,7 +66,7 @@ class IvfIndex:
     def search(
         self, vector: Vectors, limit: int, allowed: Bitmap | None, share: float
     ) -> npt.NDArray[np.int64]:
-        """Positions that may be among the nearest `limit`, in no order that matters.
+        """Positions that may be among the nearest `limit`, in any order.
 
         `allowed` has a bit for each position; `share` of all is allowed, and the fewer, the more lists are probed.
         """

@@ -1,7 +1,7 @@
 """Words and where they are: one analysis a language, and the postings of a segment in sorted arrays.
 
-Scores are not computed here: BM25 needs how common a word is among what a caller may see, which differs from
-caller to caller. See `ingestion.releases.candidates`.
+Scores are computed in `ingestion.releases.candidates`: BM25 needs how common a word is among the passages that a
+caller may see, which differs from caller to caller.
 """
 
 from collections import Counter

@@ -101,7 +101,7 @@ class SegmentWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Finish the segment in hand."""
+        """Write the segment that was begun, if any."""
         if self._texts is None or self._target is None:
             return
         self._texts.close()

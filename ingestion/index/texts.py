@@ -17,8 +17,8 @@ _FILE = "texts.sqlite"
 _RECENT_CHUNKS = 10_000
 _SCHEMA = """
 create table documents (id text primary key, first_row integer not null, digest text not null,
-                        source_name text not null, recipe text not null, run_id text not null, expires text not null,
-                        content text not null, groups text not null, facts text not null,
+                        source_name text not null, trust text not null, recipe text not null, run_id text not null,
+                        expires text not null, content text not null, groups text not null, facts text not null,
                         body text not null) without rowid;
 create table chunks (row integer primary key, id text not null, document_id text not null,
                      superseded integer not null, body text not null);
@@ -40,12 +40,13 @@ class SegmentTextsWriter:
     def add(self, document: Document, rows: Sequence[tuple[int, Chunk]], bands: Iterable[int]) -> None:
         """Add a document, its chunks with their rows, and its near-duplicate bands."""
         self._db.execute(
-            "insert into documents values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into documents values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 document.id,
                 rows[0][0],
                 document.digest,
                 document.source_name,
+                str(document.clearance.get("trust", "normal")),
                 document.recipe,
                 document.run_id,
                 str(document.clearance.get("expires") or ""),
@@ -70,7 +71,7 @@ class SegmentTextsWriter:
         sync(self._path)
 
     def abandon(self) -> None:
-        """Let go of the file; it is of no use."""
+        """Close the unfinished file."""
         self._db.close()
 
 

@@ -28,7 +28,7 @@ from ingestion.text.clean import CleanText, clean, clean_text
 from ingestion.text.language import guess_language
 
 # Raise it when a stage changes what it makes of the same bytes: all documents are then made anew.
-PIPELINE_VERSION = 4
+PIPELINE_VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +204,7 @@ class Preparer:
             },
             recipe=self._recipes[source.source_name],
             groups=self._groups(source),
+            pii_policy=config.pii_of(source.source_name).digest,
         )
 
     def _groups(self, source: Source) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -104,10 +105,12 @@ class _Work:
         self._segments = SegmentWriter(folder, self._languages)
         self._folder = folder
         self._dead = set(base.dead.tolist()) if base else set()
+        self._gone: set[str] = set()
         self._next_row = base.manifest.next_row if base else 0
         self._total = int(base.manifest.total, 16) if base else 0
         self._documents = base.manifest.documents if base else 0
         self._chunks = base.manifest.chunks if base else 0
+        self._pii_policies = Counter(base.manifest.pii_policies if base else {})
         self._kept: list[Segment] = []
 
     def apply(self, change: Change) -> None:
@@ -135,9 +138,11 @@ class _Work:
         document = holder.texts.document(document_id) if holder else None
         if holder is None or document is None:
             return
-        entry = holder.entry(document)
-        if entry.rows[0] in self._dead:
+        # Rows of a segment that was written anew are no longer dead, so they can't tell that it went before.
+        if document_id in self._gone:
             return
+        self._gone.add(document_id)
+        entry = holder.entry(document)
         self._dead.update(entry.rows)
         self._count(entry, -1)
 
@@ -145,6 +150,7 @@ class _Work:
         self._total = (self._total + sign * entry.digest) % _MODULUS
         self._documents += sign
         self._chunks += sign * len(entry.chunks)
+        self._pii_policies[entry.document.pii_policy] += sign
 
     def _added(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         for entry in entries:
@@ -212,6 +218,7 @@ class _Work:
             files=file_digests(
                 self._release_folder, self._base.folder if self._base else None, base.files if base else None
             ),
+            pii_policies=dict(sorted((+self._pii_policies).items())),
         )
 
     def abandon(self) -> None:

@@ -1,6 +1,6 @@
-"""Search over the segments of a release, by meaning and by words, within what a caller may see.
+"""Search over the segments of a release, by vectors and by words, within what a caller may see.
 
-A position counts the passages of the release: the segments one after the other. Knows nothing of texts.
+A position numbers a passage within the release, segment by segment. Knows nothing of texts.
 """
 
 from collections import Counter
@@ -31,20 +31,20 @@ _EXACT_BELOW = 50_000
 
 
 class Searcher(Protocol):
-    """Where candidates come from: this process, or a server beside it."""
+    """Finds candidates: in this process, or on a server beside it."""
 
     def search_dense(self, vector: Vectors, limit: int, view: View) -> tuple[Positions, Floats]:
-        """Places and cosines of the nearest to a vector of shape `(dimension,)`, best first."""
+        """Positions and cosines of the nearest to a vector of shape `(dimension,)`, best first."""
         ...
 
     def search_lexical(self, words: "Words", limit: int) -> Positions:
-        """Places with the best scores for some words, best first."""
+        """Positions with the best scores for some words, best first."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What a view shows of each segment: masks and bitmaps, None for all of it; and how much altogether."""
+    """What a view shows of each segment, as masks and as bitmaps (None: all of it), and how many passages in all."""
 
     masks: tuple[Mask | None, ...]
     bitmaps: tuple[Bitmap | None, ...]
@@ -53,7 +53,7 @@ class _Sight:
 
 @dataclass(frozen=True, slots=True)
 class _Lengths:
-    """Passages in sight, and for each segment BM25's length term `k1 (1 - b + b length / mean)`."""
+    """How many passages a caller may see, and each segment's length term of BM25: `k1 (1 - b + b length / mean)`."""
 
     count: int
     norms: tuple[Floats, ...]
@@ -82,7 +82,7 @@ class LocalIndex:
         self._lengths: LruCache[frozenset[str] | None, _Lengths] = LruCache(_RECENT_VIEWS)
         self._rarities: LruCache[tuple[int, frozenset[str] | None], float] = LruCache(_RECENT_WORDS)
 
-    # What can be seen.
+    # Views.
 
     def count(self, view: View) -> int:
         """How many passages a view shows."""
@@ -111,21 +111,20 @@ class LocalIndex:
         bitmaps = tuple(None if m is None else np.packbits(m, bitorder="little") for m in masks)
         return _Sight(tuple(masks), bitmaps, count)
 
-    # By meaning.
+    # Vectors.
 
     def search_dense(self, vector: Vectors, limit: int, view: View) -> tuple[Positions, Floats]:
-        """Places and cosines of the nearest to a vector of shape `(dimension,)`, best first."""
+        """Positions and cosines of the nearest to a vector of shape `(dimension,)`, best first."""
         if self._ivf is None or self._sight(view).count < _EXACT_BELOW:
             return self.search_dense_exactly(vector, limit, view)
-        search_dense = self._probe(self._ivf, vector, limit, view)
-        return _best(
-            [search_dense, self.search_dense_exactly(vector, limit, view, first=self._ivf.segments)], limit
-        )
+        covered = self._probe(self._ivf, vector, limit, view)
+        newer = self.search_dense_exactly(vector, limit, view, first=self._ivf.segments)
+        return _best([covered, newer], limit)
 
     def search_dense_exactly(
         self, vector: Vectors, limit: int, view: View, *, first: int = 0
     ) -> tuple[Positions, Floats]:
-        """The same by comparing with every passage of the segments from the `first` one on."""
+        """The same without the coarse index: every passage is compared, from the segment numbered `first` on."""
         sight = self._sight(view)
         parts: list[tuple[Positions, Floats]] = []
         for number in range(first, len(self._segments)):
@@ -136,7 +135,7 @@ class LocalIndex:
         return _best(parts, limit)
 
     def _probe(self, ivf: IvfIndex, vector: Vectors, limit: int, view: View) -> tuple[Positions, Floats]:
-        """The coarse index proposes, exact cosines decide."""
+        """The best of what the coarse index proposes, by exact cosines."""
         sight = self._sight(view)
         is_whole = all(mask is None for mask in sight.masks[: ivf.segments])
         bitmap = None if is_whole else self._bitmaps.get(view, self._join)
@@ -189,10 +188,10 @@ class LocalIndex:
             found.append((number, chosen, positions[chosen] - self.offsets[number]))
         return found
 
-    # By words.
+    # Words.
 
     def words(self, text: str, view: View) -> "Words":
-        """The words of a question, weighted by how rare they are in what the caller may see."""
+        """The words of a question, weighted by their rarity among the passages that the caller may see."""
         counts: Counter[int] = Counter()
         for language in self._languages:
             for term in terms(text, language)[:_MAX_TERMS]:
@@ -202,7 +201,7 @@ class LocalIndex:
         return Words(self, view, keys, np.array(weights, np.float32))
 
     def search_lexical(self, words: "Words", limit: int) -> Positions:
-        """Places with the best BM25 scores, best first; those without any of the words are left out."""
+        """Positions with the best BM25 scores, best first; those without any of the words are left out."""
         masks = self._sight(words.view).masks
         parts: list[tuple[Positions, Floats]] = []
         least = 0.0
@@ -235,9 +234,9 @@ class LocalIndex:
         return float(np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)))
 
     def _measure(self, groups: frozenset[str] | None) -> _Lengths:
-        return self._lengths.get(groups, self._lay_out)
+        return self._lengths.get(groups, self._measure_lengths)
 
-    def _lay_out(self, groups: frozenset[str] | None) -> _Lengths:
+    def _measure_lengths(self, groups: frozenset[str] | None) -> _Lengths:
         sight = self._sight(View(groups, None, True))
         total = sum(
             float(segment.words.lengths.sum() if mask is None else segment.words.lengths[mask].sum())
@@ -271,7 +270,7 @@ class LocalIndex:
 
 
 class Words:
-    """The words of one question with their weights; scores of a segment are computed once."""
+    """The words of one question with their weights. Computes the scores of a segment once, when first asked."""
 
     def __init__(self, index: LocalIndex, view: View, keys: npt.NDArray[np.uint64], weights: Floats) -> None:
         self.view = view

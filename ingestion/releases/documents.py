@@ -1,4 +1,4 @@
-"""The texts of a release: the stores of its segments as one, without what is dead."""
+"""The texts of a release: reads the stores of all its segments and leaves out dead rows."""
 
 from collections.abc import Iterator, Sequence
 
@@ -31,29 +31,33 @@ class ReleaseDocuments:
 
     def holder(self, document_id: str) -> Segment | None:
         """The segment that holds a document which is alive."""
-        query = "select first_row from documents where id = ?"
+        found = self._read(document_id)
+        return found[0] if found else None
+
+    def _read(self, document_id: str, *columns: str) -> tuple[Segment, tuple[str, ...]] | None:
+        """The segment that holds a document which is alive, and what stands in columns of the documents' table."""
+        query = f"select {', '.join(('first_row', *columns))} from documents where id = ?"
         for segment in self._segments:
             found = segment.texts.query(query, (document_id,)).fetchone()
             if found and found[0] not in self._dead:
-                return segment
+                return segment, found[1:]
         return None
 
     def facts(self, document_id: str) -> tuple[str, str, str] | None:
         """Digest, recipe and source of a document, read without its text."""
-        segment = self.holder(document_id)
-        if segment is None:
+        found = self._read(document_id, "digest", "recipe", "source_name")
+        if found is None:
             return None
-        query = "select digest, recipe, source_name from documents where id = ?"
-        digest, recipe, source_name = segment.texts.query(query, (document_id,)).fetchone()
+        digest, recipe, source_name = found[1]
         return digest, recipe, source_name
 
     def trust(self, document_id: str) -> tuple[str, str]:
-        """Where a document came from, and how far that is trusted: `high`, `normal` or `low`."""
-        segment = self.holder(document_id)
-        document = segment.texts.document(document_id) if segment else None
-        if document is None:
+        """Source of a document, and how far that is trusted: `high`, `normal` or `low`. Read without its text."""
+        found = self._read(document_id, "source_name", "trust")
+        if found is None:
             return "", "low"
-        return document.source_name, str(document.clearance.get("trust", "normal"))
+        source_name, trust = found[1]
+        return source_name, trust
 
     def entry(self, document_id: str) -> Entry | None:
         """All that is known of a document."""

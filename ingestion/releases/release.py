@@ -32,7 +32,8 @@ class Manifest:
 
     `number` grows with every release of the collection; `parent` is the release it was made from;
     `total` is the sum of the numbers of its entries; `origin` is `run`, `upload` or `withdraw`. `embedder`
-    is what the scope file calls the model; `kind` is how vectors are searched, `exact` or `ivf`.
+    is what the scope file calls the model; `kind` is how vectors are searched, `exact` or `ivf`. `pii_policies`
+    counts documents by the digest of the policy for personal data that they were scrubbed under.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Manifest:
     languages: tuple[str, ...]
     segments: tuple[str, ...]
     files: dict[str, str]
+    pii_policies: dict[str, int]
 
 
 def collection_folder(data_dir: Path, collection: str) -> Path:

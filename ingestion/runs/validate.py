@@ -13,7 +13,7 @@ from ingestion.config import CollectionConfig
 from ingestion.embed import Embedder
 from ingestion.errors import ReleaseError, ScopeError
 from ingestion.releases.release import VALIDATION, Release
-from ingestion.search.retrieve import Query, RetrievalSettings, Tools, retrieve
+from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from ingestion.view import EVERYTHING
 
 _SAMPLE = 50
@@ -102,7 +102,7 @@ def _golden(
     questions = embedder.encode_questions([question for question, _ in cases])
     missed = []
     for (text, documents), question in zip(cases, questions, strict=True):
-        hits = retrieve(release, Query(text, question), settings, tools=tools)
+        hits = retrieve(release, SearchRequest(text, question, settings=settings), tools)
         if not {hit.chunk.document_id for hit in hits} & set(documents):
             missed.append(text)
     return 1 - len(missed) / len(cases), tuple(missed)

@@ -1,4 +1,4 @@
-"""Personal data out of texts: detection with Presidio, masks in its place."""
+"""Finds personal data in texts with Presidio and puts masks in its place."""
 
 from ingestion.scrub.scrubber import Finding, ScrubbedText, Scrubber
 

@@ -1,7 +1,7 @@
 """Pseudonyms that stand for the same value everywhere in a collection.
 
-A pseudonym's number is made from a keyed hash of the value (HMAC-SHA-256, FIPS 198-1), so it needs no
-table, is the same whichever process meets the value first, and says nothing without the key.
+A pseudonym's number is a keyed hash of the value (HMAC-SHA-256, FIPS 198-1): it needs no table, is the same in every
+process, and reveals nothing without the key.
 """
 
 import hmac
@@ -24,8 +24,8 @@ class Pseudonyms:
     def of(self, entity: str, value: str) -> str:
         """`<PERSON_17_4>` for a value of two words. Case, white space and marks make no difference.
 
-        A number a word, so that who is called by the full name here and by the last one there is found
-        in both places.
+        Each word has its own number, so that a person named in full here and by the last name there is found in both
+        places.
         """
         return f"<{entity}_{'_'.join(self._numbers(entity, value))}>"
 

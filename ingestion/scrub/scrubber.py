@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 from ingestion.config import Action, PiiPolicy
 from ingestion.scrub.names import NameFinder, NameSpan, load_names
 from ingestion.scrub.pseudonyms import Pseudonyms
+from ingestion.scrub.secrets import CREDENTIAL, CREDENTIAL_BEGIN, PRIVATE_KEY
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
 
 LANGUAGE = "en"
-# Every recogniser in use needs one of these; other texts pass unread: an @, an address with dots or colons,
-# seven digits with little between them, a long word with digits, a word of capitals and digits.
+# A necessary condition for every recogniser in use; texts without any are not analysed: an @, an address with dots
+# or colons, seven digits with little between them, a long word with digits, a word of capitals and digits, a credential.
 _MARKS = re.compile(
     r"@|::|[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]|\d\.\d{1,3}\.\d{1,3}\.\d|\d(?:[\s().+/\u2010-\u2015-]{0,4}\d){6}"
     r"|\b(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}|\b(?=(?:[A-Z]*\d){4})[A-Z0-9]{9,16}\b|\b[XYZ]\d{7}|\b\d{8}-?[A-Z]\b"
-    r"|\b[A-Z]{2}(?: ?\d\d){3} ?[A-Z]\b|\b\d{6}[-+A]\d{3}|\bxox|PRIVATE KEY"
+    rf"|\b[A-Z]{{2}}(?: ?\d\d){{3}} ?[A-Z]\b|\b\d{{6}}[-+A]\d{{3}}|{CREDENTIAL}"
 )
-_SIGN = re.compile(r"[@\d]|::|xox|PRIVATE KEY|[a-fA-F][:-][a-fA-F]{1,4}[:-]")
+_SIGN = re.compile(rf"[@\d]|::|[a-fA-F][:-][a-fA-F]{{1,4}}[:-]|{CREDENTIAL_BEGIN}")
 # Longer than the longest gaps in a mark: six of four characters between seven digits.
 _AROUND_SIGN = 40
 _DOMAIN = re.compile(r"\b\w+\.[a-z]{2,6}\b")
@@ -50,8 +51,8 @@ _RANK = {
     "US_SSN": 1,
     "DOMAIN_NAME": -1,
 }
-# Numbers without a form of their own are somebody's only beside a word that says so. One random number in
-# ten passes a checksum, and order numbers are many.
+# Numbers without a distinct form count as personal only beside a word that says so: one random number in ten
+# passes a checksum, and order numbers are many.
 _CONTEXT = {
     "UK_NHS": "nhs|health service|patient",
     "NL_BSN": "bsn|burgerservice|sofi|citizen service",
@@ -69,7 +70,7 @@ _CONTEXT = {
     "FR_NIR": "nir|s[ée]cu|social|vitale",
 }
 _CONTEXT_WORDS = {entity: re.compile(words, re.IGNORECASE) for entity, words in _CONTEXT.items()}
-# A number behind one of these is a business's own.
+# A number after one of these words belongs to a business, not to a person.
 _BUSINESS_ID = re.compile(
     r"\b(?:orders?|purchases?|invoices?|bills?|tickets?|references?|ref|cases?|articles?|items?|sku|serial|tracking|parcel"
     r"|shipment|contract|customer|part|model|version|bestell\w*|auftrag\w*|rechnung\w*|vorgang\w*|kundennummer|artikel\w*"
@@ -83,7 +84,7 @@ _NUMERIC = frozenset(
 # What stands in a text's place of personal data: `<EMAIL_ADDRESS>`, `<PERSON_17>`.
 MASK = re.compile(r"<([A-Z][A-Z_]*[A-Z])((?:_\d+)*)>")
 _NAME_MASK = re.compile(r"<(?:PERSON|STREET_ADDRESS|LOCATION|ORGANIZATION)(?:_\d+)*>")
-# A text with holes reads oddly; what the model sees in it, it must be sure of.
+# A text with masks is unlike those the model was trained on, so further names in it need a higher score.
 _MIN_SCORE_AGAIN = 0.95
 # The name model's words for what a policy calls otherwise.
 _MODEL_ENTITY = {"GPE": "LOCATION"}
@@ -138,7 +139,7 @@ class Scrubber:
     def _analyzer(self) -> "AnalyzerEngine":
         with self._lock:
             if self._built is None:
-                # Presidio takes two seconds to import, which most runs and all texts without digits spare.
+                # Presidio takes two seconds to import; texts without a mark never need it.
                 from ingestion.scrub.recognisers import build_analyzer
 
                 self._built = build_analyzer(self._patterns, self._policy.regions)
@@ -152,7 +153,7 @@ class Scrubber:
 
     def warm(self) -> None:
         """Load everything now. Raises `ScopeError` for a name model that is not there."""
-        # The names first: nearly every question needs them, and Presidio takes longer.
+        # Names first: nearly every question needs them, and Presidio takes longer to load.
         finder = self._name_finder()
         if finder is not None:
             finder.find_people(["Warm Person"])
@@ -205,9 +206,10 @@ class Scrubber:
 
     def _find_patterns(self, text: str) -> list[Finding]:
         """Findings of patterns. A long text is read only around what may be one: reading all takes twenty times as long."""
+        found = self._find_private_keys(text)
+        text = _without(text, found, "\n")
         if len(text) <= _WHOLE_CHARS or "DOMAIN_NAME" in self._patterns:
-            return self._find_within(text)
-        found: list[Finding] = []
+            return found + self._find_within(text)
         for start, end in _around_marks(text):
             found += [
                 Finding(f.entity, f.start + start, f.end + start, f.score)
@@ -215,8 +217,15 @@ class Scrubber:
             ]
         return found
 
+    def _find_private_keys(self, text: str) -> list[Finding]:
+        """Private keys as a whole, since they are longer than the windows that are read of a long text."""
+        if "SECRET_KEY" not in self._patterns or "PRIVATE KEY" not in text:
+            return []
+        keys = (found for found in PRIVATE_KEY.finditer(text) if not self._is_allowed(found[0]))
+        return [Finding("SECRET_KEY", found.start(), found.end(), 1.0) for found in keys]
+
     def _find_within(self, text: str) -> list[Finding]:
-        """Telephone numbers come last, among what is left: they are the dearest to look for, and much looks like one."""
+        """Telephone numbers are sought last, in what is left: they cost the most to find, and much looks like one."""
         if "DOMAIN_NAME" not in self._patterns and _SIGN.search(text) is None:
             return []  # most words of a stream end here
         taken: list[Finding] = []
@@ -291,9 +300,9 @@ class Scrubber:
         return self._pseudonyms.of(entity, value) if action == "pseudonymise" else f"<{entity}>"
 
     def hints(self, text: str) -> str:
-        """What the words of a question would be if they were names: terms for a lexical search.
+        """The pseudonyms' numbers that the words of a question would have as names: terms for a lexical search.
 
-        A model may see a name in a document and not in a question about it, or the other way round.
+        The name model may find a name in a document and miss it in a question about it, or the reverse.
         """
         named = [e for e in sorted(self._named) if self._policy.action_of(e) == "pseudonymise"]
         return " ".join(self._pseudonyms.numbers(entity, text) for entity in named)
@@ -318,7 +327,7 @@ class Scrubber:
 
 
 def _around_marks(text: str) -> list[tuple[int, int]]:
-    """Parts of a text around what may be an identifier, with the words that decide about it; whole words always."""
+    """Spans of whole words around each mark of a text, wide enough for the context words that decide about it."""
     spans: list[tuple[int, int]] = []
     for mark in _marks(text):
         start = max(0, mark.start() - _WINDOW_CHARS)
@@ -335,7 +344,7 @@ def _around_marks(text: str) -> list[tuple[int, int]]:
 
 
 def _marks(text: str) -> Iterator[re.Match[str]]:
-    """What may be an identifier, sought only around what every mark holds."""
+    """Matches of `_MARKS`, which is searched only around matches of `_SIGN`: every mark holds one."""
     position = 0
     while (sign := _SIGN.search(text, position)) is not None:
         start, last = max(position, sign.start() - _AROUND_SIGN), sign.end()
@@ -377,6 +386,6 @@ def may_hold_telephone(text: str) -> bool:
 
 
 def _priority(result: "RecognizerResult") -> tuple[int, int, int]:
-    # A number beside a word that says what it is, is that, whatever else it looks like.
+    # A number whose type is named beside it has that type, whatever other form it fits.
     rank = 4 if result.entity_type in _CONTEXT else _RANK.get(result.entity_type, 0)
     return -rank, result.start - result.end, result.start

@@ -1,4 +1,4 @@
-"""What pseudonyms stand for, encrypted under a key that lies elsewhere. Off unless a key is given.
+"""The values behind pseudonyms, encrypted under a key that is kept elsewhere. Off unless a key is given.
 
 Fernet (AES-128-CBC with HMAC-SHA-256, github.com/fernet/spec) through `cryptography`.
 """
@@ -29,7 +29,7 @@ class Vault:
         self._path.chmod(0o600)
 
     def put(self, originals: Mapping[str, str]) -> None:
-        """Remember what pseudonyms stand for. The first value of a pseudonym stays."""
+        """Store the value behind each pseudonym; one that is stored already is kept."""
         rows = [(name, self._fernet.encrypt(value.encode())) for name, value in originals.items()]
         with sqlite3.connect(self._path, timeout=30) as db:
             db.executemany("insert or ignore into vault values (?, ?)", rows)

@@ -1,4 +1,4 @@
-"""Our index and our embedder as parts of somebody's own LangChain chain (extra `langchain`).
+"""The index and the embedder as a retriever and embeddings for a LangChain chain (extra `langchain`).
 
 retriever = TouchstoneRetriever.open("var", "help", top_k=5)
 chain = {"context": retriever, "question": RunnablePassthrough()} | prompt | model
@@ -19,7 +19,7 @@ from ingestion.errors import EmbedderError
 from ingestion.filter import parse_filter
 from ingestion.releases.release import Release, active_id, collection_folder, open_active
 from ingestion.search.rerank import load_reranker
-from ingestion.search.retrieve import Query, RetrievalSettings, Tools, retrieve
+from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from ingestion.view import View, view_groups
 
 
@@ -94,8 +94,8 @@ class TouchstoneRetriever(BaseRetriever):
         chosen = parse_filter(self.filter) if self.filter else None
         groups = None if self.groups is None else view_groups(self.groups)
         question = self._embedder.encode_questions([query])[0]
-        view = View(groups, chosen)
-        hits = retrieve(self._release, Query(query, question), self.settings, view, self._tools)
+        request = SearchRequest(query, question, settings=self.settings, view=View(groups, chosen))
+        hits = retrieve(self._release, request, self._tools)
         return [_document(hit) for hit in hits]
 
 

@@ -1,8 +1,8 @@
 """Candidates from a Milvus server, for collections beyond one machine's memory (extra `milvus`).
 
 Milvus holds the passages of every segment and proposes by vector and by its own BM25, within the caller's
-view. The segments on disk stay the truth: scores are computed from them, so they are the same on every
-backend, and nothing that a caller may not see weighs on them.
+view. Scores are computed from the segments on disk, so they are the same on every backend, and nothing that a
+caller may not see changes them.
 """
 
 import json
@@ -42,11 +42,11 @@ class MilvusIndex:
             raise ReleaseError(f"Milvus at {uri!r} can't be reached: {exc}.") from exc
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Close the connection."""
         self._client.close()
 
     def put(self, release: Release) -> None:
-        """Bring every segment of a release to the server that isn't there yet."""
+        """Insert every segment of a release that the server does not hold yet."""
         self._prepare(release.manifest.dimension)
         for segment in release.segments:
             if self._count(segment.id) != len(segment.rows):
@@ -55,7 +55,7 @@ class MilvusIndex:
                     self._client.insert(self._name, batch)
 
     def keep(self, segments: Sequence[str]) -> None:
-        """Forget every segment but these."""
+        """Delete every segment but these from the server."""
         if self._client.has_collection(self._name):
             self._client.delete(self._name, filter=f"segment not in {json.dumps(list(segments))}")
 
@@ -187,7 +187,7 @@ def _expression(node: Filter) -> str:
 
 
 def _comparison(node: Compare) -> str:
-    """A condition that is false, and not unknown, for documents without the field: `not` must find them."""
+    """A condition that is false (not null) for documents without the field, so that `not` finds them."""
     field = f"facts[{_json(node.field)}]"
     if node.op in ("eq", "in", "ne", "nin"):
         options = node.value if isinstance(node.value, tuple) else (node.value,)

@@ -1,16 +1,16 @@
-"""A second look at the best candidates: late interaction when the index has it, or any cross-encoder."""
+"""A second score for the best candidates: late interaction when the index has it, or any cross-encoder."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ingestion.embed import EncodedQuestion, LateHead
 from ingestion.errors import EmbedderError
 from ingestion.releases.candidates import LocalIndex, Positions
+from ingestion.releases.release import Release
+from ingestion.search.fusion import Candidates, Floats, scale
 
-Floats = npt.NDArray[np.float32]
 _BATCH = 32
 
 
@@ -65,3 +65,23 @@ def late_scores(
         return None
     starts = np.cumsum([0, *(len(one) for one in known)][:-1], dtype=np.int64)
     return head.score(question.tokens, question.weights, np.concatenate(known), starts)
+
+
+def cross_scores(reranker: Reranker, release: Release, text: str, positions: Positions) -> Floats:
+    """What a reranker makes of a question and each of some passages."""
+    return reranker.score(text, [chunk.embedded_text for chunk in release.chunks(positions)])
+
+
+def rerank(found: Candidates, scores: Floats, *, weight: float) -> Candidates:
+    """The first candidates, as many as there are scores, in a new order; the others keep theirs behind them.
+
+    `weight` is that of the second score beside the fused one, which has 1.
+    """
+    depth = len(scores)
+    share = weight / (1 + weight)
+    final = (1 - share) * found.final
+    final[:depth] += share * scale(scores)
+    final[depth:] = np.minimum(final[depth:], final[:depth].min())
+    second = np.full(len(final), np.nan, np.float32)
+    second[:depth] = scores
+    return found.order_by(final, rerank=second)

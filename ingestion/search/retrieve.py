@@ -1,29 +1,20 @@
-"""From a question to passages: candidates of two indexes, fused, looked at again, tidied."""
+"""From a question to passages: the request, and the order of candidates, fusion, reranking and diversity."""
 
-import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from ingestion.corpus import Chunk, Hit
+from ingestion.corpus import Hit
 from ingestion.embed import EncodedQuestion, LateHead
 from ingestion.releases.candidates import Positions
 from ingestion.releases.release import Release
-from ingestion.search.rerank import Reranker, late_scores
+from ingestion.search.diversify import Diversity, diversify
+from ingestion.search.fusion import Candidates, Floats, Mode, fuse_candidates
+from ingestion.search.rerank import Reranker, cross_scores, late_scores, rerank
 from ingestion.text.language import guess_language
 from ingestion.view import EVERYTHING, View
-
-Floats = npt.NDArray[np.float32]
-Mode = Literal["hybrid", "dense", "lexical"]
-_WORD = re.compile(r"\w+")
-# Passages that share so many words, and every number, say the same.
-_SAME_WORDS = 0.9
-_MOST_JOINED = 3
 
 
 class RetrievalSettings(BaseModel):
@@ -69,12 +60,17 @@ class RetrievalSettings(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A question as it is searched for; `hints` are further words for the lexical index alone."""
+class SearchRequest:
+    """A question as it is searched for, how, and in what the caller may see.
+
+    `hints` are further words for the lexical index alone.
+    """
 
     text: str
     question: EncodedQuestion
     hints: str = ""
+    settings: RetrievalSettings = RetrievalSettings()
+    view: View = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,62 +82,22 @@ class Tools:
     rerankers: Mapping[str, Reranker] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    """Positions with the scores of every stage, the best first."""
-
-    positions: Positions
-    final: Floats
-    stages: Mapping[str, Floats]
-
-
-def retrieve(
-    release: Release,
-    query: Query,
-    settings: RetrievalSettings,
-    view: View = EVERYTHING,
-    tools: Tools = Tools(),
-) -> list[Hit]:
+def retrieve(release: Release, request: SearchRequest, tools: Tools = Tools()) -> list[Hit]:
     """The best `top_k` passages, best first, out of those that the view shows.
 
-    Fusion is the convex combination of cosines and BM25 scores, each scaled to 0-1 over the candidates
-    (Bruch et al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"). Every score is between 0
-    and 1 but `dense` and `rerank`, which are cosines, and `lexical`, which is BM25.
+    Every score is between 0 and 1 but `dense` and `rerank`, which are cosines, and `lexical`, which is BM25.
     """
-    view = replace(view, include_superseded=settings.include_superseded or view.include_superseded)
-    found = _candidates(release, query, settings, view, tools)
+    settings = request.settings
+    is_known = _is_known(release, request.text, tools)
+    found = _candidates(release, request, is_known=is_known)
     if found is None:
         return []
-    return _diversify(release, found, settings)
-
-
-def _candidates(
-    release: Release, query: Query, settings: RetrievalSettings, view: View, tools: Tools
-) -> _Candidates | None:
-    limit = max(settings.candidates, settings.top_k)
-    vector = query.question.vector
-    words = release.index.words(f"{query.text} {query.hints}", view)
-    positions: Positions = np.empty(0, np.int64)
-    if settings.mode != "lexical":
-        positions, _ = release.searcher.search_dense(vector, limit, view)
-    if settings.mode != "dense":
-        positions = np.union1d(positions, release.searcher.search_lexical(words, limit))
-    if not len(positions):
-        return None
-    cosines, bm25 = release.index.cosines(vector, positions), words.at(positions)
-    is_known = _is_known(release, query.text, tools)
-    weight = _weight(settings, is_known=is_known)
-    fused = weight * _scale(cosines) + (1 - weight) * _scale(bm25, floor=0.0)
-    order = np.argsort(-fused, kind="stable")
-    stages = {"dense": cosines[order], "lexical": bm25[order], "fused": fused[order]}
-    first = _Candidates(positions[order], fused[order], stages)
-    return _rerank(release, query, first, settings, tools, is_known=is_known)
-
-
-def _weight(settings: RetrievalSettings, *, is_known: bool) -> float:
-    if settings.mode != "hybrid":
-        return 1.0 if settings.mode == "dense" else 0.0
-    return settings.dense_weight if is_known else settings.foreign_dense_weight
+    top = found.positions[: max(settings.rerank_depth, settings.top_k)]
+    scores = _second_scores(release, request, tools, top, is_known=is_known)
+    if scores is not None:
+        found = rerank(found, scores, weight=settings.rerank_weight)
+    rules = Diversity(settings.top_k, settings.per_document, settings.collapse, settings.join)
+    return diversify(release, found, rules)
 
 
 def _is_known(release: Release, text: str, tools: Tools) -> bool:
@@ -152,100 +108,35 @@ def _is_known(release: Release, text: str, tools: Tools) -> bool:
     return guess_language(text, declared) in tools.languages
 
 
-def _rerank(
-    release: Release,
-    query: Query,
-    found: _Candidates,
-    settings: RetrievalSettings,
-    tools: Tools,
-    *,
-    is_known: bool,
-) -> _Candidates:
-    """The best candidates in a new order; the others keep theirs behind them."""
-    depth = max(settings.rerank_depth, settings.top_k)
-    top = found.positions[:depth]
-    scores: Floats | None = None
-    if settings.rerank == "late":
-        # Token vectors of a language that the model doesn't know are no better than its sentence vectors.
-        if settings.mode != "lexical" and is_known:
-            scores = late_scores(tools.late, release.index, query.question, top)
-    elif settings.rerank != "none" and tools.rerankers:
-        texts = [chunk.embedded_text for chunk in release.chunks(top)]
-        scores = tools.rerankers[settings.rerank].score(query.text, texts)
-    if scores is None:
-        return found
-    share = settings.rerank_weight / (1 + settings.rerank_weight)
-    final = (1 - share) * found.final
-    final[:depth] += share * _scale(scores)
-    final[depth:] = np.minimum(final[depth:], final[:depth].min())
-    order = np.argsort(-final, kind="stable")
-    again = np.full(len(final), np.nan, np.float32)
-    again[:depth] = scores
-    stages = {name: values[order] for name, values in {**found.stages, "rerank": again}.items()}
-    return _Candidates(found.positions[order], final[order], stages)
-
-
-def _scale(scores: Floats, *, floor: float | None = None) -> Floats:
-    low = float(scores.min()) if floor is None else floor
-    span = float(scores.max()) - low
-    return (scores - low) / span if span > 0 else np.zeros_like(scores)
-
-
-# What is shown.
-
-
-def _diversify(release: Release, found: _Candidates, settings: RetrievalSettings) -> list[Hit]:
-    """The first passages without copies, neighbours joined, no document before its turn."""
-    shown: list[Hit] = []
-    waiting: list[Hit] = []
-    said: list[frozenset[str]] = []
-    counts: Counter[str] = Counter()
-    batch = 2 * settings.top_k
-    for begin in range(0, len(found.positions), batch):
-        chunks = release.chunks(found.positions[begin : begin + batch])
-        for number, chunk in enumerate(chunks, start=begin):
-            scores = {name: float(v[number]) for name, v in found.stages.items() if v[number] == v[number]}
-            hit = Hit(chunk, float(found.final[number]), scores)
-            if settings.join and _join(release, shown, hit):
-                continue
-            words = frozenset(_WORD.findall(chunk.text.casefold())) if settings.collapse else frozenset()
-            if settings.collapse and any(_say_the_same(one, words) for one in said):
-                continue
-            said.append(words)
-            is_full = settings.per_document and counts[chunk.document_id] >= settings.per_document
-            (waiting if is_full else shown).append(hit)
-            counts[chunk.document_id] += 1
-            if len(shown) == settings.top_k:
-                return shown
-    return [*shown, *waiting][: settings.top_k]
-
-
-def _join(release: Release, shown: list[Hit], hit: Hit) -> bool:
-    """Add a passage to a neighbour of its section that is shown already; whether there was one."""
-    chunk = hit.chunk
-    for number, other in enumerate(shown):
-        before, after = sorted((other.chunk, chunk), key=lambda one: one.start)
-        if not _are_neighbours(before, after) or len(other.joined) >= _MOST_JOINED - 1:
-            continue
-        text = release.documents.passage(chunk.document_id, before.start, after.end)
-        both = replace(other.chunk, text=text, start=before.start, end=after.end, page=before.page)
-        shown[number] = replace(other, chunk=both, joined=(*other.joined, chunk.id))
-        return True
-    return False
-
-
-def _are_neighbours(before: Chunk, after: Chunk) -> bool:
-    """Parts of one section with nothing between them but a line's or a paragraph's end."""
-    return (
-        before.document_id == after.document_id
-        and before.heading == after.heading
-        and 0 <= after.start - before.end <= 2
+def _candidates(release: Release, request: SearchRequest, *, is_known: bool) -> Candidates | None:
+    settings, view = request.settings, request.view
+    view = replace(view, include_superseded=settings.include_superseded or view.include_superseded)
+    return fuse_candidates(
+        release,
+        request.question.vector,
+        release.index.words(f"{request.text} {request.hints}", view),
+        mode=settings.mode,
+        limit=max(settings.candidates, settings.top_k),
+        dense_weight=_dense_weight(settings, is_known=is_known),
     )
 
 
-def _say_the_same(one: frozenset[str], other: frozenset[str]) -> bool:
-    if min(len(one), len(other)) < _SAME_WORDS * max(len(one), len(other)):
-        return False
-    if len(one & other) < _SAME_WORDS * len(one | other):
-        return False
-    return not any(word.isnumeric() for word in one ^ other)
+def _dense_weight(settings: RetrievalSettings, *, is_known: bool) -> float:
+    if settings.mode != "hybrid":
+        return 1.0 if settings.mode == "dense" else 0.0
+    return settings.dense_weight if is_known else settings.foreign_dense_weight
+
+
+def _second_scores(
+    release: Release, request: SearchRequest, tools: Tools, positions: Positions, *, is_known: bool
+) -> Floats | None:
+    """Scores of the reranker that the settings name; None where there is none, or it can't help."""
+    settings = request.settings
+    if settings.rerank == "late":
+        # Token vectors of a language that the model doesn't know are no better than its sentence vectors.
+        if settings.mode == "lexical" or not is_known:
+            return None
+        return late_scores(tools.late, release.index, request.question, positions)
+    if settings.rerank == "none" or not tools.rerankers:
+        return None
+    return cross_scores(tools.rerankers[settings.rerank], release, request.text, positions)

@@ -7,12 +7,12 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingestion.corpus import Hit
 from ingestion.embed import EncodedQuestion
 from ingestion.releases.release import Release
-from ingestion.search.retrieve import Query, RetrievalSettings, retrieve
+from ingestion.search.retrieve import RetrievalSettings, SearchRequest, retrieve
 from ingestion.view import EVERYTHING, View
 from service.answer.abstain import Relevance, answerability
 from service.answer.sentences import Sentence, SentenceScorer
@@ -156,8 +156,7 @@ class EvidenceFinder:
         begun = time.perf_counter()
         request = waiting.request
         release, view = request.release, request.view
-        query = Query(request.text, question, request.hints)
-        hits, verdicts = self._vetted(request, query)
+        hits, verdicts = self._vetted(request, question)
         searched = time.perf_counter()
         timings = {"embed": embed_s, "search": searched - begun}
         if not waiting.is_weighed:
@@ -171,11 +170,14 @@ class EvidenceFinder:
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
 
-    def _vetted(self, request: EvidenceRequest, query: Query) -> tuple[tuple[Hit, ...], tuple[Verdict, ...]]:
+    def _vetted(
+        self, request: EvidenceRequest, question: EncodedQuestion
+    ) -> tuple[tuple[Hit, ...], tuple[Verdict, ...]]:
         """The hits that the guards let through; others move up into the place of those that they don't."""
         release, settings = request.release, request.settings
         tools = self._embedders.tools(release)
-        hits = retrieve(release, query, settings, request.view, tools)
+        sought = SearchRequest(request.text, question, request.hints, settings, request.view)
+        hits = retrieve(release, sought, tools)
         if not request.rules or not hits:
             return tuple(hits), ()
         vetted = vet(hits, request.rules, release.documents.trust)
@@ -183,9 +185,8 @@ class EvidenceFinder:
         if not lost:
             return vetted.hits, vetted.verdicts
         more = settings.model_copy(update={"top_k": min(settings.top_k + 2 * lost, 50)})
-        again = vet(
-            retrieve(release, query, more, request.view, tools), request.rules, release.documents.trust
-        )
+        found = retrieve(release, replace(sought, settings=more), tools)
+        again = vet(found, request.rules, release.documents.trust)
         return again.hits[: settings.top_k], again.verdicts
 
 

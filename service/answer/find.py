@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service import metrics
 from service.answer.evidence import Evidence, EvidenceFinder, EvidenceRequest
 from service.answer.rewrite import Completer, by_generator, is_follow_up, standalone, without_masks
 from service.answer.understand import Turn
@@ -32,6 +33,8 @@ async def find(
         EvidenceRequest(turn.release, query, settings, turn.search.hints, turn.request.view, rules)
     )
     timings["retrieve_s"] = turn.since() - begun
+    for stage, seconds in evidence.timings.items():
+        metrics.STAGE_SECONDS.labels(stage).observe(seconds)
     return Finding(evidence, timings)
 
 

@@ -184,7 +184,9 @@ class AnswerPipeline:
         language = evidence.hits[0].chunk.language if evidence.hits else "en"
         citations, sentences = cite(text, evidence.hits, language)
         masks = self._parts.guards[turn.request.assistant].passages
-        shown, masked = readable(citations, partial(masks.read, groups=turn.request.groups))
+        scrubbed_under = evidence.release.manifest.pii_policies
+        read = partial(masks.read, groups=turn.request.groups, scrubbed_under=scrubbed_under)
+        shown, masked = readable(citations, read)
         return tuple(shown), tuple(sentences), masked
 
 

@@ -43,7 +43,7 @@ class AssistantGuards:
     """The guards of one assistant. Safe to share: what remembers is made anew for each answer.
 
     Models that decide are asked in `executor`, advisory ones through the queue `advisory`, where nobody waits for them.
-    `is_scrubbed`: see `PassageMasks`.
+    `pii_policy`: see `PassageMasks`.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class AssistantGuards:
         digests: Digests,
         canary: str,
         ready: asyncio.Future[None] | None = None,
-        is_scrubbed: bool = False,
+        pii_policy: str | None = None,
     ) -> None:
         self.policy = policy
-        self.passages = PassageMasks(policy, output_scrubber, digests, is_scrubbed=is_scrubbed)
+        self.passages = PassageMasks(policy, output_scrubber, digests, pii_policy=pii_policy)
         self._scrubbers = (input_scrubber, output_scrubber)
         self._models = models
         self._executor = executor

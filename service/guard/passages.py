@@ -1,9 +1,10 @@
-"""What a caller reads of passages: in quotes, in results of a search, in their surroundings.
+"""Masks in what is shown of documents: quotes, results of a search, passages in their context, whole documents.
 
-A source may keep personal data that not every reader of its documents is entitled to see. Answers mask it as they are
-written; here is the same for what is shown of the documents themselves.
+A source may keep personal data that not every reader of its documents is entitled to see, or may have been ingested
+under a policy that has been tightened since. Answers are masked as they are written; this does the same for documents.
 """
 
+from collections.abc import Collection
 from functools import lru_cache
 
 from ingestion.scrub import Scrubber
@@ -19,16 +20,17 @@ _KNOWN, _KNOWN_CHARS = 4_000, 4_000
 class PassageMasks:
     """Masks secrets, and personal data for those who are not entitled to it. Safe to share.
 
-    `is_scrubbed` says that ingestion masked the same personal data everywhere, so that none is left to look for.
+    `pii_policy` is the digest of the collection's policy for personal data where it holds for every source: texts that
+    were scrubbed under just that policy hold nothing more to mask. None where a source has a policy of its own.
     """
 
     def __init__(
-        self, policy: GuardPolicy, scrubber: Scrubber, digests: Digests, *, is_scrubbed: bool
+        self, policy: GuardPolicy, scrubber: Scrubber, digests: Digests, *, pii_policy: str | None
     ) -> None:
         self._secrets, self._pii = policy.output["secrets"], policy.output["pii"]
         self._scrubber = scrubber
         self._digests = digests
-        self._is_scrubbed = is_scrubbed
+        self._pii_policy = pii_policy
         self._known = lru_cache(_KNOWN)(self._masked)
 
     def is_entitled(self, groups: frozenset[str] | None) -> bool:
@@ -36,9 +38,14 @@ class PassageMasks:
         allowed = frozenset(self._pii.groups)
         return bool(allowed) and (groups is None or not allowed.isdisjoint(groups))
 
-    def read(self, text: str, groups: frozenset[str] | None) -> tuple[str, tuple[Verdict, ...]]:
-        """The text as a caller may read it, and what was masked."""
-        may_show = self._is_scrubbed or self.is_entitled(groups)
+    def read(
+        self, text: str, groups: frozenset[str] | None, scrubbed_under: Collection[str]
+    ) -> tuple[str, tuple[Verdict, ...]]:
+        """The text as a caller may read it, and what was masked.
+
+        `scrubbed_under` are the digests of the policies under which the documents of its release were scrubbed.
+        """
+        may_show = set(scrubbed_under) == {self._pii_policy} or self.is_entitled(groups)
         mask = self._known if len(text) <= _KNOWN_CHARS else self._masked
         return mask(text, may_show)
 

@@ -1,7 +1,7 @@
-"""Passages before they are believed: verdicts of ingestion, near copies that outvote the rest, and turns for sources.
+"""Guards of the retrieved zone: verdicts of ingestion, near copies that outvote others, sources that crowd others out.
 
 Poisoned passages for one question look alike (any pair with ROUGE-L above .25 appears in 297 of 300 sets of PoisonedRAG
-and in 5 of 120 honest ones), and an attacker can't forge who supplied them.
+and in 5 of 120 honest ones), and who supplied a passage can't be forged.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ Trust = Callable[[str], tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class VettedHits:
-    """The passages that may be used, and what was said of the others."""
+    """The passages that may be used, and the verdicts on all."""
 
     hits: tuple[Hit, ...]
     verdicts: tuple[Verdict, ...]

@@ -145,7 +145,9 @@ async def get_document(document_id: str, call: SearchCall, collection: Collectio
     if found is None:
         raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
     document, chunks = found
-    read = call.reader(name)
+    # The document's own too: another release may have been activated since it was read.
+    policies = {*call.state.live.current(name).manifest.pii_policies, document.pii_policy}
+    read = call.reader(name, policies)
     return DocumentReply(
         document_id=document.id,
         collection=name,

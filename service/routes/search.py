@@ -30,19 +30,21 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     rules = state.scope.policy_of_collection(collection).retrieved
     release = await state.live.serving(collection)
     found = await state.finder.search(EvidenceRequest(release, query, settings, hints, view, rules))
-    return await asyncio.to_thread(_reply, collection, found, call.reader(collection))
+    read = call.reader(collection, found.release.manifest.pii_policies)
+    return await asyncio.to_thread(_reply, collection, found, read)
 
 
 @router.get("/chunks/{chunk_id}")
 async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) -> ChunkReply:
     """A passage with what stands before and after it in its document."""
     name = collection_of(call.state, collection)
-    texts = (await call.state.live.serving(name)).documents
+    release = await call.state.live.serving(name)
+    texts = release.documents
     found = texts.chunk(chunk_id)
     document = texts.document(found.document_id) if found else None
     if found is None or document is None or not may_see(call.view().groups, document.groups):
         raise NotFoundError(f"There is no passage {chunk_id!r} in the index that is served now.")
-    read = call.reader(name)
+    read = call.reader(name, release.manifest.pii_policies)
     return ChunkReply(
         chunk_id=found.id,
         document_id=found.document_id,

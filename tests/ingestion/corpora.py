@@ -25,6 +25,7 @@ class Page:
     superseded: bool = False
     heading: tuple[str, ...] = ()
     language: str = "en"
+    verdicts: tuple[str, ...] = ()
 
 
 def vector_of(text: str) -> np.ndarray:
@@ -61,6 +62,7 @@ def entry_of(page: Page, embedder: Embedder | None = None) -> Entry:
                 page.language,
                 heading=heading,
                 superseded=page.superseded,
+                verdict=page.verdicts[number] if page.verdicts else "pass",
             )  # fmt: skip
         )
         start += len(one) + 1

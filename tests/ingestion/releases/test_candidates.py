@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ingestion.index.gpu import GpuIndex
 from ingestion.index.lexical import terms
 from ingestion.releases.candidates import K1, B
 from ingestion.releases.release import Release
-from ingestion.search.retrieve import Query, RetrievalSettings, retrieve
+from ingestion.search.retrieve import RetrievalSettings, SearchRequest, retrieve
 from ingestion.view import EVERYTHING, View, view_groups
 from tests.ingestion.corpora import Page, question_of, release_of, vector_of
 
@@ -65,21 +66,22 @@ def test_denied_is_the_same_as_not_there(drawn: list, groups: list, words: list,
     everything = pages_of(drawn)
     view = View(view_groups(frozenset(groups)), chosen)
     allowed = [page for page in everything if not page.groups or set(page.groups) & set(groups)]
-    query = Query(" ".join(words), question_of(" ".join(words)))
+    text = " ".join(words)
     asked = RetrievalSettings(mode=mode, top_k=6, candidates=4)  # type: ignore[arg-type]
+    request = SearchRequest(text, question_of(text), settings=asked, view=view)
     with tempfile.TemporaryDirectory() as folder:
         whole = release_of(Path(folder) / "whole", everything)
-        found = shown(retrieve(whole, query, asked, view))
+        found = shown(retrieve(whole, request))
         count, ids = whole.index.count(view), whole.documents.visible_ids(view)
-        rarity = [whole.index.rarity(term, "en", view) for term in terms(query.text, "en")]
+        rarity = [whole.index.rarity(term, "en", view) for term in terms(text, "en")]
         if not allowed:
             assert (found, count, ids) == ([], 0, [])
             return
         part = release_of(Path(folder) / "part", allowed)
-        assert found == shown(retrieve(part, query, asked, View(None, chosen)))
+        assert found == shown(retrieve(part, replace(request, view=View(None, chosen))))
         assert count == part.index.count(View(None, chosen))
         assert ids == part.documents.visible_ids(View(None, chosen))
-        assert rarity == [part.index.rarity(term, "en") for term in terms(query.text, "en")]
+        assert rarity == [part.index.rarity(term, "en") for term in terms(text, "en")]
 
 
 @settings(max_examples=40, deadline=None)

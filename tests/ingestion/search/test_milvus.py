@@ -10,7 +10,7 @@ import pytest
 from ingestion.filter import parse_filter
 from ingestion.releases.release import Release
 from ingestion.search.milvus import MilvusIndex
-from ingestion.search.retrieve import Query, RetrievalSettings, retrieve
+from ingestion.search.retrieve import RetrievalSettings, SearchRequest, retrieve
 from ingestion.view import EVERYTHING, View
 from tests.ingestion.corpora import Page, question_of, release_of
 
@@ -67,7 +67,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Release
 
 def found(release: Release, text: str, view: View, mode: str) -> list[tuple[str, float, dict[str, float]]]:
     settings = RetrievalSettings(mode=mode, top_k=10)  # type: ignore[arg-type]
-    hits = retrieve(release, Query(text, question_of(text)), settings, view)
+    hits = retrieve(release, SearchRequest(text, question_of(text), settings=settings, view=view))
     return [
         (hit.chunk.id, round(hit.score, 5), {k: round(v, 5) for k, v in hit.scores.items()}) for hit in hits
     ]
@@ -123,13 +123,13 @@ def test_a_collection_with_milvus_is_ingested_searched_and_pruned(tmp_path: Path
     release = live.current("c")
     assert type(release.searcher).__name__ == "MilvusSearcher"
     question = embedder.encode_questions(["repair of doors"])[0]
-    hits = retrieve(release, Query("repair of doors", question), RetrievalSettings())
+    hits = retrieve(release, SearchRequest("repair of doors", question))
     assert hits[0].chunk.document_id == "doors.md"
     live.close()
     withdraw(Collection("c", config, embedder, tmp_path / "data"), ids=["doors.md"])
     index = MilvusIndex(str(tmp_path / "milvus.db"), "c")
     after = open_active(tmp_path / "data" / "collections" / "c")
     after.searcher = index.searcher(after)
-    hits = retrieve(after, Query("repair of doors", question), RetrievalSettings())
+    hits = retrieve(after, SearchRequest("repair of doors", question))
     assert {hit.chunk.document_id for hit in hits} == {"lamps.md"}
     index.close()

@@ -9,7 +9,7 @@ import pytest
 from ingestion.embed import Embedder
 from ingestion.releases.release import Release
 from ingestion.search.rerank import late_scores
-from ingestion.search.retrieve import Query, RetrievalSettings, Tools, retrieve
+from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from ingestion.view import EVERYTHING
 from tests.ingestion.corpora import Page, release_of
 
@@ -37,9 +37,9 @@ def release(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Rel
 
 
 def found(release: Release, embedder: Embedder, text: str, **settings: object) -> list:  # type: ignore[type-arg]
-    query = Query(text, embedder.encode_questions([text])[0])
-    tools = Tools(embedder.languages, embedder.late)
-    return retrieve(release, query, RetrievalSettings(**settings), tools=tools)  # type: ignore[arg-type]
+    question = embedder.encode_questions([text])[0]
+    request = SearchRequest(text, question, settings=RetrievalSettings(**settings))  # type: ignore[arg-type]
+    return retrieve(release, request, Tools(embedder.languages, embedder.late))
 
 
 def test_scores_of_every_stage_are_there_and_best_comes_first(release: Release, embedder: Embedder) -> None:
@@ -155,10 +155,10 @@ class Backwards:
 
 
 def test_any_reranker_can_take_the_second_look(release: Release, embedder: Embedder) -> None:
-    query = Query("lamp", embedder.encode_questions(["lamp"])[0])
     settings = RetrievalSettings(rerank="backwards", rerank_weight=10, join=False, per_document=0)
     tools = Tools(embedder.languages, None, {"backwards": Backwards()})
-    lengths = [len(hit.chunk.text) for hit in retrieve(release, query, settings, tools=tools)]
+    request = SearchRequest("lamp", embedder.encode_questions(["lamp"])[0], settings=settings)
+    lengths = [len(hit.chunk.text) for hit in retrieve(release, request, tools)]
     assert lengths[0] == min(lengths)
 
 

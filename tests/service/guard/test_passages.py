@@ -7,13 +7,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ingestion.config import PiiPolicy
+from ingestion.config import PiiPolicy, read_collections
 from ingestion.embed import Embedder
+from ingestion.releases.release import collection_folder, open_active
+from ingestion.runs.collection import Collection
+from ingestion.runs.pipeline import run
 from ingestion.scrub import Scrubber
+from service.app import create_app
 from service.guard.chain import Digests
 from service.guard.passages import PassageMasks
-from service.scope.policy import policy_of
-from tests.conftest import keyed
+from service.scope.policy import GuardPolicy, policy_of
+from service.settings import Settings
+from tests.conftest import keyed, serving
 from tests.service.routes.test_api import stream_of
 
 SCOPE = """
@@ -114,14 +119,80 @@ def test_masks_of_quotes_are_told_without_a_place(client_of: Callable[[str], htt
     assert {(v["zone"], v["verdict"], v["rule"]) for v in context} == {("output", "redact", "EMAIL_ADDRESS")}
 
 
-def test_secrets_are_masked_for_everybody_and_scrubbed_texts_are_not_read_again() -> None:
-    masks = PassageMasks(
-        policy_of(), Scrubber(PiiPolicy(), with_names=False), Digests(b"t"), is_scrubbed=True
-    )
-    text = f"Write to {EMAIL} with the key AKIAIOSFODNN7EXAMPLE."
-    assert masks.read(text, None)[0] == f"Write to {EMAIL} with the key <SECRET>."
+TEXT = f"Write to {EMAIL} with the key AKIAIOSFODNN7EXAMPLE."
+
+
+def masks_of(policy: GuardPolicy, pii_policy: str | None) -> PassageMasks:
+    return PassageMasks(policy, Scrubber(PiiPolicy(), with_names=False), Digests(b"t"), pii_policy=pii_policy)
+
+
+@pytest.mark.parametrize(
+    ("pii_policy", "scrubbed_under", "is_read"),
+    [
+        ("now", ["now"], False),
+        ("now", ["before"], True),
+        ("now", ["before", "now"], True),
+        ("now", [""], True),
+        ("now", [], True),
+        (None, ["now"], True),
+        (None, [], True),
+    ],
+)
+def test_texts_are_read_again_unless_all_were_scrubbed_under_the_one_policy_there_is(
+    pii_policy: str | None, scrubbed_under: list[str], is_read: bool
+) -> None:
+    shown, _ = masks_of(policy_of(), pii_policy).read(TEXT, None, scrubbed_under)
+    assert shown == f"Write to {'<EMAIL_ADDRESS>' if is_read else EMAIL} with the key <SECRET>."
+
+
+def test_guards_that_only_flag_mask_nothing() -> None:
     off = policy_of({"output": {"secrets": "off", "pii": "flag"}})
-    shown, verdicts = PassageMasks(
-        off, Scrubber(PiiPolicy(), with_names=False), Digests(b"t"), is_scrubbed=False
-    ).read(text, frozenset())
-    assert (shown, [v.verdict for v in verdicts]) == (text, ["flag", "flag"])
+    shown, verdicts = masks_of(off, None).read(TEXT, frozenset(), ["now"])
+    assert (shown, [v.verdict for v in verdicts]) == (TEXT, ["flag", "flag"])
+
+
+KEPT = """
+version: 1
+use_case: Tests.
+collections:
+  c:
+    sources: [{path: contacts, name: contacts}]
+    languages: [en]
+    pii: {actions: {EMAIL_ADDRESS: keep, PERSON: pseudonymise}}
+    clearance: {supplier: tests, licence: internal, legal_basis: contract}
+variants: {v: {retrieval: {relevance_floor: 0.0}}}
+assistants: {a: {collection: c, variant: v}}
+"""
+
+
+def test_a_policy_that_was_tightened_holds_before_documents_are_prepared_anew(
+    embedder: Embedder, tmp_path: Path
+) -> None:
+    (tmp_path / "scope.yaml").write_text(KEPT)
+    (tmp_path / "contacts").mkdir()
+    (tmp_path / "contacts" / "contacts.md").write_text(PAGE)
+    ways = (asked, streamed, searched, in_context, fetched)
+    with keyed(tmp_path, embedder, ["answer", "search"], {"stranger": []}) as (keys, url):
+        headers = {"authorization": f"Bearer {keys['stranger']}"}
+        with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+            assert all(EMAIL in way(client) for way in ways)
+    (tmp_path / "scope.yaml").write_text(KEPT.replace("EMAIL_ADDRESS: keep, ", ""))
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        scope_file=tmp_path / "scope.yaml",
+        data_dir=tmp_path / "data",
+        database_url=f"sqlite:///{tmp_path / 'db'}",  # type: ignore[arg-type]
+        embed_threads=1,
+    )
+    with (
+        serving(create_app(settings)) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=30) as client,
+    ):
+        for way in ways:
+            shown = way(client)
+            assert "<EMAIL_ADDRESS>" in shown, way
+            assert "jo.doe" not in shown, way
+    config = read_collections(tmp_path / "scope.yaml")["c"]
+    run(Collection("c", config, embedder, tmp_path / "data", tmp_path))
+    release = open_active(collection_folder(tmp_path / "data", "c"))
+    assert release.manifest.pii_policies == {config.one_pii_policy: 1}
