@@ -260,7 +260,7 @@ def _activated(args: argparse.Namespace, release_id: str) -> int:
 def _quarantine(args: argparse.Namespace, command: _Command) -> int:
     if args.action == "list":
         state = RunState(command.folder)
-        held = state.held()
+        held = state.quarantine.held()
         state.close()
         return _show(args, [asdict(one) for one in held], [_held(one) for one in held] or ["nothing waits"])
     if not args.document:

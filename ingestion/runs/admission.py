@@ -35,8 +35,8 @@ class Admission:
     def admit(self, prepared: PreparedDocument) -> PreparedDocument | None:
         """Stage a document without its vectors, or note why not. Call it within a batch of the ledger."""
         document = prepared.document
-        self._state.settle(document.id)
-        self._state.unstage(document.id)
+        self._state.outcomes.settle(document.id)
+        self._state.staging.unstage(document.id)
         if prepared.blocked:
             types = ", ".join(sorted(prepared.blocked))
             self._refuse(document, "blocked", f"It holds {types}, which the policy keeps out.")
@@ -45,7 +45,7 @@ class Admission:
         if copy_of is not None:
             self._refuse(document, "copy", copy_of)
             return None
-        decision = self._state.decision(document.id, document.content)
+        decision = self._state.quarantine.decision(document.id, document.content)
         if decision == "rejected":
             self._refuse(document, "rejected", "A person rejected it.")
             return None
@@ -58,22 +58,22 @@ class Admission:
             )
         prepared = self._versioned(prepared)
         start = beginning(document.text) if len(prepared.chunks) <= _SHORT_CHUNKS else None
-        self._state.stage(entry_of(prepared), start or "")
+        self._state.staging.stage(entry_of(prepared), start or "")
         return prepared
 
     def _refuse(self, document: Document, kind: str, detail: str) -> None:
-        self._state.note(
+        self._state.outcomes.note(
             document.id, document.source_name, Outcome(kind, detail, document.digest, document.recipe)
         )
 
     def _hold(self, prepared: PreparedDocument, flags: Sequence[Flag]) -> None:
-        self._state.hold(entry_of(prepared), flags, self._run_id)
+        self._state.quarantine.hold(entry_of(prepared), flags, self._run_id)
         self._refuse(prepared.document, "held", describe(flags))
 
     def _alike(self, document: Document, bands: Sequence[int]) -> Iterator[Document]:
         """Other documents that are to be in the release and share a band, those of this run first."""
-        for document_id in self._state.staged_like(document.content, bands)[:_CANDIDATES]:
-            entry = self._state.staged_entry(document_id)
+        for document_id in self._state.staging.like(document.content, bands)[:_CANDIDATES]:
+            entry = self._state.staging.entry(document_id)
             if document_id != document.id and entry is not None:
                 yield entry.document
         if self._previous is None:
@@ -81,7 +81,7 @@ class Admission:
         near = list(self._previous.documents.ids("content = ?", (document.content,)))
         near += sorted(set(self._previous.documents.near(bands)))
         for document_id in list(dict.fromkeys(near))[:_CANDIDATES]:
-            if document_id == document.id or self._state.is_staged(document_id):
+            if document_id == document.id or self._state.staging.holds(document_id):
                 continue
             found = self._previous.documents.document(document_id)
             if found is not None and self._stays(found):
@@ -89,7 +89,10 @@ class Admission:
 
     def _stays(self, document: Document) -> bool:
         """Whether a document of the previous release will be in the next one, as far as can be known now."""
-        return self._state.has_seen(document.id) or document.source_name not in self._state.sources_seen()
+        return (
+            self._state.staging.has_seen(document.id)
+            or document.source_name not in self._state.staging.sources_seen()
+        )
 
     def _copy_of(self, document: Document, bands: Sequence[int]) -> str | None:
         for other in self._alike(document, bands):
@@ -116,13 +119,13 @@ class Admission:
         return prepared
 
     def _supersede(self, old: str, new: str) -> None:
-        entry = self._state.staged_entry(old) or (
+        entry = self._state.staging.entry(old) or (
             self._previous.documents.entry(old) if self._previous else None
         )
         if entry is None or entry.document.superseded_by:
             return
         marked = _superseded(PreparedDocument(entry.document, entry.chunks, entry.bands), new)
-        self._state.stage(replace(entry_of(marked), vectors=entry.vectors), "")
+        self._state.staging.stage(replace(entry_of(marked), vectors=entry.vectors), "")
 
     # Of all documents of the run together.
 
@@ -131,12 +134,12 @@ class Admission:
         policy = self._config.screen
         if not policy.enabled:
             return
-        for group in list(self._state.staged_beginnings(policy.near_copies)):
+        for group in list(self._state.staging.beginnings(policy.near_copies)):
             reason = f"{len(group)} short documents begin with the same words: they compete for one question"
             self._hold_staged(group, Flag("near_copies", reason))
         if self._previous is None:
             return
-        for source_name, staged in self._state.staged_by_source().items():
+        for source_name, staged in self._state.staging.by_source().items():
             before = self._previous.documents.count("source_name = ?", (source_name,))
             fresh = [i for i in staged if self._previous.documents.holder(i) is None]
             if not before and policy.new_sources == "quarantine":
@@ -153,10 +156,13 @@ class Admission:
     def _hold_staged(self, ids: Sequence[str], flag: Flag) -> None:
         with self._state.batch():
             for document_id in ids:
-                entry = self._state.staged_entry(document_id)
-                if entry is None or self._state.decision(document_id, entry.document.content) == "approved":
+                entry = self._state.staging.entry(document_id)
+                if (
+                    entry is None
+                    or self._state.quarantine.decision(document_id, entry.document.content) == "approved"
+                ):
                     continue
-                self._state.unstage(document_id)
+                self._state.staging.unstage(document_id)
                 document = replace(entry.document, flags=(*entry.document.flags, flag))
                 self._hold(PreparedDocument(document, entry.chunks, entry.bands), document.flags)
 

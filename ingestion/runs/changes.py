@@ -125,12 +125,12 @@ def _admit(
     document = prepared.document
     if prepared.blocked:
         return Failure(f"It holds {', '.join(sorted(prepared.blocked))}, which the policy keeps out.")
-    decision = state.decision(document.id, document.content)
+    decision = state.quarantine.decision(document.id, document.content)
     if decision == "rejected":
         return Failure("A person rejected this text.")
     if document.flags and decision != "approved":
         with state.batch():
-            state.hold(entry_of(prepared), document.flags, run_id)
+            state.quarantine.hold(entry_of(prepared), document.flags, run_id)
         return ChangeResult("", "quarantined", 1, len(prepared.chunks), reason=describe(document.flags))
     if prepared.originals and collection.vault:
         collection.vault.put(prepared.originals)
@@ -194,23 +194,23 @@ def decide(
     """
     state = RunState(collection.folder)
     try:
-        entry = state.held_entry(document_id)
+        entry = state.quarantine.entry(document_id)
         if entry is None:
-            waiting = [one.document_id for one in state.held()][:5]
+            waiting = [one.document_id for one in state.quarantine.held()][:5]
             raise QuarantineError(f"{document_id!r} does not wait in quarantine. These do: {waiting}.")
         if decision == "rejected":
             document = entry.document
-            state.decide(document_id, decision, by)
+            state.quarantine.decide(document_id, decision, by)
             with state.batch():
                 outcome = Outcome("rejected", "A person rejected it.", document.digest, document.recipe)
-                state.note(document_id, document.source_name, outcome)
+                state.outcomes.note(document_id, document.source_name, outcome)
             return ChangeResult(active_id(collection.folder) or "", decision, 1)
         entry = embedded_entry(entry, collection.embedder)
         with _writing(collection.folder, collection.name):
             release = publish(collection, _base(collection, like), Change([entry], (), "upload"))
-        state.decide(document_id, decision, by)
+        state.quarantine.decide(document_id, decision, by)
         with state.batch():
-            state.settle(document_id)
+            state.outcomes.settle(document_id)
     finally:
         state.close()
     return ChangeResult(release.manifest.id, decision, 1, len(entry.chunks))

@@ -110,7 +110,7 @@ class _Job:
             self._check_space()
             configs = self._sources(sources)
             previous = self._previous()
-            resumed = self._state.resume(self._collection.recipe.digest)
+            resumed = self._state.staging.resume(self._collection.recipe.digest)
             with self._timed("discover"):
                 waiting = self._discover(configs, previous)
             self._work(waiting, previous)
@@ -119,7 +119,7 @@ class _Job:
                 names = [config.source_name for config in configs]
                 manifest, changed = self._release(names, is_whole=sources is None)
             report = self._report(manifest, names, changed=changed, resumed=resumed)
-            self._state.clear()
+            self._state.staging.clear()
         finally:
             self._state.close()
             (self._collection.folder / _CURRENT).unlink(missing_ok=True)
@@ -175,13 +175,13 @@ class _Job:
         waiting = 0
         for config in sources:
             refusal = self._refusal(config, today)
-            validators = self._state.validators(config.source_name)
+            validators = self._state.outcomes.validators(config.source_name)
             found = discover(config, self._collection.base, validators)
             with self._state.batch():
                 for item in found:
                     source, reason = item if isinstance(item, tuple) else (item, None)
                     self._total += 1
-                    other = self._state.see(source.id, source.source_name)
+                    other = self._state.staging.see(source.id, source.source_name)
                     if other is not None:
                         kind, reason = "failed", f"The source {other!r} holds a document of the same name."
                         self._note(f"{source.source_name}:{source.id}", source, kind, reason)
@@ -190,12 +190,12 @@ class _Job:
                     elif reason:
                         self._note(source.id, source, "failed", reason)
                     elif self._needs_work(source, previous):
-                        self._state.queue(source)
+                        self._state.staging.queue(source)
                         waiting += 1
         return waiting
 
     def _note(self, key: str, source: Source, kind: str, reason: str) -> None:
-        self._state.note(
+        self._state.outcomes.note(
             key, source.source_name, Outcome(kind, reason, source.digest, self._recipe(source.source_name))
         )
 
@@ -217,26 +217,26 @@ class _Job:
 
     def _needs_work(self, source: Source, previous: Release | None) -> bool:
         recipe = self._recipe(source.source_name)
-        outcome = self._state.outcome(source.id)
+        outcome = self._state.outcomes.get(source.id)
         if outcome and (outcome.digest, outcome.recipe) == (source.digest, recipe):
             is_open = outcome.kind == "copy" and not self._exists(outcome.detail, previous)
-            decided = outcome.kind == "held" and self._state.is_approved(source.id)
+            decided = outcome.kind == "held" and self._state.quarantine.is_approved(source.id)
             # A source that was refused may have been cleared since.
             return is_open or decided or outcome.kind == "refused"
         if previous:
             facts = previous.documents.facts(source.id)
             if facts == (source.digest, recipe, source.source_name):
                 self._reused += 1
-                self._state.settle(source.id)
+                self._state.outcomes.settle(source.id)
                 return False
-        if self._state.staged_digest(source.id) == (source.digest, recipe):
+        if self._state.staging.finished(source.id) == (source.digest, recipe):
             return False
         return True
 
     def _exists(self, document_id: str, previous: Release | None) -> bool:
         return (
             previous is not None
-            and self._state.has_seen(document_id)
+            and self._state.staging.has_seen(document_id)
             and bool(previous.documents.holder(document_id))
         )
 
@@ -249,7 +249,7 @@ class _Job:
         admission = Admission(self._state, self._collection.config, previous, self.run_id)
         self._progress.begin("ingest", waiting, "doc")
         self._say_running(0, waiting)
-        results = self._workers.prepare(plan, self._state.queued())
+        results = self._workers.prepare(plan, self._state.staging.queued())
         admitted = self._admitted(results, admission, waiting)
         clocked = _TimedEmbedder(self._collection.embedder)
         pending: deque[tuple[list[PreparedDocument], Known]] = deque()
@@ -279,7 +279,7 @@ class _Job:
                 known[c.embedded_text] if c.embedded_text in known else next(fresh) for c in prepared.chunks
             ]
             whole = Embeddings(np.stack([vector for vector, _ in own]), tuple(codes for _, codes in own))
-            self._state.finish(prepared.document.id, whole)
+            self._state.staging.finish(prepared.document.id, whole)
 
     def _admitted(
         self, results: Iterable[tuple[Source, PreparedDocument | Failure]], admission: Admission, waiting: int
@@ -310,7 +310,7 @@ class _Job:
         with FileLock(folder / "write.lock", timeout=_WRITE_WAIT_S):
             base = self._previous()
             removed = self._removed(base, sources, is_whole)
-            has_staged = next(self._state.staged_ids(), None) is not None
+            has_staged = next(self._state.staging.ids(), None) is not None
             self._check_plausible(base, removed, has_staged, sources)
             if base is not None and not removed and not has_staged:
                 return base, False
@@ -319,9 +319,9 @@ class _Job:
         return release, True
 
     def _staged(self) -> Iterator[Entry]:
-        total = self._state.staged_count()
+        total = self._state.staging.count()
         self._progress.begin("index", total, "doc")
-        for entry in self._state.staged():
+        for entry in self._state.staging.entries():
             yield entry
             self._progress.advance(1)
 
@@ -334,9 +334,9 @@ class _Job:
             gone.update(
                 i
                 for i in base.documents.ids("source_name = ?", (source_name,))
-                if not self._state.has_seen(i)
+                if not self._state.staging.has_seen(i)
             )
-            for document_id, outcome in self._state.outcomes(source_name).items():
+            for document_id, outcome in self._state.outcomes.of(source_name).items():
                 if outcome.kind in ("refused", "blocked", "copy", "rejected"):
                     gone.add(document_id)
         today = datetime.now(UTC).date().isoformat()
@@ -352,7 +352,7 @@ class _Job:
         self, base: Release | None, removed: Sequence[str], has_staged: bool, sources: Sequence[str]
     ) -> None:
         """A folder that isn't mounted looks empty; it must not empty the index."""
-        reasons = [o.detail for p in sources for o in self._state.outcomes(p).values() if o.kind != "copy"]
+        reasons = [o.detail for p in sources for o in self._state.outcomes.of(p).values() if o.kind != "copy"]
         if self._total == 0 or (base is None and not has_staged):
             where = ", ".join(sources)
             raise SourceError(
@@ -365,8 +365,8 @@ class _Job:
         manifest = release.manifest
         by_kind: dict[str, dict[str, str]] = {}
         for source_name in sources:
-            for document_id, outcome in self._state.outcomes(source_name).items():
-                if self._state.has_seen(document_id) or ":" in document_id:
+            for document_id, outcome in self._state.outcomes.of(source_name).items():
+                if self._state.staging.has_seen(document_id) or ":" in document_id:
                     by_kind.setdefault(outcome.kind, {})[document_id] = outcome.detail
         failures = by_kind.get("failed", {}) | by_kind.get("blocked", {}) | by_kind.get("refused", {})
         tokens = self._tally.result()

@@ -162,7 +162,7 @@ class Library:
         """Documents that wait in quarantine and that the caller may see."""
         state = RunState(self._opened(collection).folder)
         try:
-            return [one for one in state.held() if may_see(view.groups, one.groups)]
+            return [one for one in state.quarantine.held() if may_see(view.groups, one.groups)]
         finally:
             state.close()
 

@@ -197,7 +197,7 @@ def test_what_looks_like_an_attack_waits_with_rule_and_place(place: Place, text:
     assert place.ids == ["ok.md"]
     assert rule in report.quarantined["bad.md"]
     state = RunState(place.folder)
-    (held,) = state.held()
+    (held,) = state.quarantine.held()
     state.close()
     assert held.document_id == "bad.md"
     assert any(flag.rule == rule for flag in held.flags)
