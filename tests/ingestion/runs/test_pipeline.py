@@ -17,7 +17,7 @@ from ingestion.embed import Embedder, Embeddings, EncodedQuestion, Vectors
 from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
 from ingestion.index import DenseIndex, Postings, PostingsWriter, build_dense
 from ingestion.index.lexical import key_of, terms
-from ingestion.releases.build import prune
+from ingestion.releases.prune import prune
 from ingestion.releases.release import (
     activate,
     active_id,

@@ -96,10 +96,15 @@ def test_a_file_of_the_last_version_opens_with_all_that_it_remembers(tmp_path: P
 
 def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     state, other = RunState(tmp_path), RunState(tmp_path)
-    with pytest.raises(RuntimeError), state.batch():
-        state.staging.queue(Source("a", "a.md", "d", 1))
-        state.outcomes.note("b", "docs", Outcome("failed", "x", "d", "r"))
-        raise RuntimeError
+
+    def fail() -> None:
+        with state.batch():
+            state.staging.queue(Source("a", "a.md", "d", 1))
+            state.outcomes.note("b", "docs", Outcome("failed", "x", "d", "r"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert list(other.staging.queued()) == []
     assert other.outcomes.get("b") is None
     with state.batch():
