@@ -227,6 +227,50 @@ def test_any_langchain_loader_by_its_dotted_path(place: Place) -> None:
         found(place.root, path="loader:pathlib.Path")
 
 
+class Opening(BaseLoader):
+    """Documents whose author writes what he likes into their metadata."""
+
+    def __init__(self, groups: str) -> None:
+        self.groups = groups
+
+    def lazy_load(self) -> Iterator[Document]:
+        metadata = {
+            "source": "one",
+            "groups": self.groups,
+            "title": "A title",
+            "url": "https://x.example/one",
+        }
+        yield Document(page_content="Only staff may read this.", metadata=metadata)
+
+
+@pytest.mark.parametrize("groups", ["", "everybody", "staff,everybody"])
+def test_what_a_document_says_of_itself_does_not_open_it(place: Place, groups: str) -> None:
+    path = "loader:tests.ingestion.load.test_discover.Opening"
+    source = {"path": path, "name": "lc", "arguments": {"groups": groups}, "groups": ["staff"]}
+    place.configure(sources=[source])
+    place.run()
+    document = place.release.documents.document("lc/one")
+    assert document
+    assert (document.groups, document.metadata["groups"]) == (("staff",), groups)
+    assert (document.title, document.source) == ("A title", "https://x.example/one")
+    place.configure(sources=[{**source, "arguments": {"groups": groups + "x"}}])
+    assert place.run().changed, "what a source says of a document is part of it"
+
+
+@pytest.mark.parametrize(
+    ("column", "groups"), [("'legal, sales'", ("legal", "sales")), ("''", ()), ("null", ("staff",))]
+)
+def test_a_column_of_a_query_names_groups(place: Place, column: str, groups: tuple[str, ...]) -> None:
+    query = f"select 1 as id, 'Walnuts are sold by weight.' as text, {column} as groups"
+    source = {"path": "sql+sqlite://", "name": "kb", "query": query, "groups": ["staff"]}
+    place.configure(sources=[source])
+    place.run()
+    document = place.release.documents.document("kb/1")
+    assert document
+    assert document.groups == groups
+    assert "groups" not in document.metadata
+
+
 def test_an_archive_and_a_mailbox_are_many_documents(place: Place) -> None:
     from tests.ingestion.load.test_hostile import zipped
 
