@@ -64,11 +64,9 @@ def build_release(
     """
     if base is not None and base.manifest.embedder_digest != recipe.embedder_digest:
         base = None
-    known = releases(folder)
-    number = 1 + max((m.number for m in known), default=0)
+    number = _next_number(folder)
     created = datetime.now(UTC)
     release_folder = folder / "releases" / f"{created:%Y%m%dT%H%M%S}-{number:06d}"
-    shutil.rmtree(release_folder, ignore_errors=True)
     release_folder.mkdir(parents=True)
     work = _Work(folder, release_folder, base, recipe, is_upload=change.origin != "run")
     try:
@@ -81,6 +79,15 @@ def build_release(
         work.abandon()
         raise
     return release
+
+
+def _next_number(folder: Path) -> int:
+    """Above every number that is taken, also by releases that this version can't read: they must not be replaced."""
+    numbers = [manifest.number for manifest in releases(folder)]
+    for path in (folder / "releases").glob("*-*"):
+        last = path.name.rpartition("-")[2]
+        numbers += [int(last)] if last.isdecimal() else []
+    return 1 + max(numbers, default=0)
 
 
 class _Work:

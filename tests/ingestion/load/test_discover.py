@@ -2,7 +2,9 @@
 
 import http.server
 import json
+import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +42,23 @@ def test_a_pattern_names_files_below_its_fixed_part(tmp_path: Path) -> None:
     assert sorted(found(tmp_path, path="a/**/*.md")) == ["b/y.md", "x.md"]
     with pytest.raises(SourceError, match="No file matches 'b/\\*'"):
         found(tmp_path, path="b/*")
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_the_rest_is_found() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder, closed = Path(name), Path(name) / "closed"
+        closed.mkdir(mode=0)
+        (folder / "a.md").write_text("x")
+        folder.chmod(0o755)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)  # everything is open to root
+        try:
+            sources = found(folder, path=".")
+        finally:
+            os.seteuid(user)
+        assert isinstance(sources["a.md"], Source)
+        assert "cannot be listed" in str(sources["closed"])
 
 
 class Site(http.server.BaseHTTPRequestHandler):

@@ -8,8 +8,16 @@ import pytest
 
 from ingestion.config import Clearance, CollectionConfig
 from ingestion.embed import Embedder
-from ingestion.errors import QuarantineError, ScopeError
-from ingestion.releases.release import Release, collection_folder, open_active
+from ingestion.errors import QuarantineError, ReleaseError, ScopeError
+from ingestion.releases.prune import prune
+from ingestion.releases.release import (
+    FORMAT,
+    Release,
+    activate,
+    active_id,
+    collection_folder,
+    open_active,
+)
 from ingestion.runs.changes import compact, decide, withdraw
 from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
@@ -342,6 +350,24 @@ def test_what_was_removed_is_on_the_disk_until_a_purge_and_then_nowhere(place: P
     assert b"7731" not in held
     assert place.ids == ["a.md"]
     assert place.release.documents.chunk("nothing") is None
+
+
+def test_a_release_of_a_newer_version_survives_this_one_and_is_not_purged_by_it(place: Place) -> None:
+    place.write("a.md", "# A\n\nAn ordinary page.")
+    first = place.run().release_id
+    path = place.folder / "releases" / first / "manifest.json"
+    written = path.read_text()
+    path.write_text(json.dumps({**json.loads(written), "format": FORMAT + 1}))
+    place.write("b.md", "# B\n\nWritten after the software was rolled back.")
+    second = place.run().release_id
+    prune(place.folder, keep=0, grace_s=0)
+    with pytest.raises(ReleaseError, match=first):
+        compact(place.collection)
+    assert active_id(place.folder) == second, "what can't be deleted is told before anything is written"
+    path.write_text(written)
+    assert activate(place.folder, first).id == first
+    compact(place.collection)
+    assert place.ids == ["a.md"]
 
 
 def test_everything_can_be_removed(place: Place) -> None:
