@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ingestion.atomic import write_atomically
 from ingestion.config import CollectionConfig, read_collections, read_pins
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError, ScopeError, SourceError, VaultError
@@ -100,6 +101,9 @@ def _add_runs(commands: Any) -> None:
         command.add_argument("--engine", choices=("local", "ray"), default="local")
         command.add_argument(
             "--workers", type=int, default=0, help="processes that read (default: half the cores)"
+        )
+        command.add_argument(
+            "--allow-empty", action="store_true", help="let a source that is empty now lose its documents"
         )
 
 
@@ -196,7 +200,7 @@ def _run_once(args: argparse.Namespace, command: _Command, workers: Workers) -> 
     opened = command.opened()
     try:
         sources = [_absolute(source, command) for source in args.sources] or None
-        return run(opened, sources, progress=bars, workers=workers)
+        return run(opened, sources, progress=bars, workers=workers, allow_empty=args.allow_empty)
     finally:
         bars.close()
         workers.close()
@@ -260,7 +264,7 @@ def _activated(args: argparse.Namespace, release_id: str) -> int:
 def _quarantine(args: argparse.Namespace, command: _Command) -> int:
     if args.action == "list":
         state = RunState(command.folder)
-        held = state.held()
+        held = state.quarantine.held()
         state.close()
         return _show(args, [asdict(one) for one in held], [_held(one) for one in held] or ["nothing waits"])
     if not args.document:
@@ -301,7 +305,7 @@ def _report(args: argparse.Namespace, folder: Path) -> int:
         raise SourceError(f"No run {args.run!r}. The latest are {known}.")
     report = load_report(json.loads(path.read_text("utf-8")))
     if args.html:
-        args.html.write_text(html_of(report), "utf-8")
+        write_atomically(args.html, html_of(report))
         return _show(args, {"html": str(args.html)}, [f"written to {args.html}"])
     return _show(args, asdict(report), lines_of(report))
 

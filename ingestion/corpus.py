@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 Scalar = str | int | float | bool
 BlockKind = Literal["heading", "paragraph", "item", "row", "code"]
@@ -17,6 +17,38 @@ class Block:
     text: str
     level: int = 0
     page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What a source says of a document; an empty text says nothing.
+
+    `groups` is the word of whoever may restrict the document: None leaves it to the scope file, an empty tuple is for
+    everybody. `metadata` is free, and no key of it means anything here. `validator` is a page's ETag or date.
+    """
+
+    title: str = ""
+    language: str = ""
+    updated: str = ""
+    url: str = ""
+    validator: str = ""
+    groups: tuple[str, ...] | None = None
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Scalar], groups: tuple[str, ...] | None = None) -> Self:
+        """Facts of a mapping in which title, language, date and URL stand beside free metadata. Groups never do."""
+        return cls(
+            title=str(values.get("title") or ""),
+            language=str(values.get("language") or ""),
+            updated=str(values.get("updated") or ""),
+            url=str(values.get("url") or ""),
+            groups=groups,
+            metadata={k: v for k, v in values.items() if k not in ("title", "language", "updated", "url")},
+        )
+
+
+NO_FACTS = SourceFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +67,7 @@ class Source:
     source_name: str = ""
     inner: tuple[str, ...] = ()
     data: bytes | None = None
-    facts: Mapping[str, Scalar] = field(default_factory=dict)
+    facts: SourceFacts = NO_FACTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 IngestionError
 ├── ScopeError           the scope file is missing, unreadable or wrong
 ├── SourceError          a source or a file cannot be read
+│   └── EmptySourceError a source can be reached, and there is nothing in it
 ├── EmbedderError        an embedding model is missing, damaged or of the wrong kind
 ├── ReleaseError         a release is missing, damaged or not of this collection
 ├── FilterError          a filter on metadata is not written as it must be
@@ -23,6 +24,10 @@ class ScopeError(IngestionError):
 
 class SourceError(IngestionError):
     """A source or a file cannot be read."""
+
+
+class EmptySourceError(SourceError):
+    """A source can be reached, and there is nothing in it or nothing of its name."""
 
 
 class EmbedderError(IngestionError):

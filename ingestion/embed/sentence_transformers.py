@@ -57,8 +57,8 @@ def load_sentence_transformer(name: str) -> SentenceTransformerEmbedder:
         from sentence_transformers import SentenceTransformer
     except ImportError as exc:
         raise EmbedderError(
-            f"The embedder {name!r} needs torch and sentence-transformers: "
-            "pip install -r requirements/models.lock (or the extra `models`)."
+            f"The embedder {name!r} needs torch and sentence-transformers: install the extra `models`,"
+            ' or run: pip install torch==2.13.0 "sentence-transformers>=6".'
         ) from exc
     try:
         model = SentenceTransformer(name)

@@ -169,6 +169,8 @@ def load_chunk(body: str) -> Chunk:
 def load_document(body: str) -> Document:
     """A document from its JSON."""
     raw: dict[str, Any] = json.loads(body)
+    if "place" in raw:  # what documents written before 0.1 call the source's name
+        raw["source_name"] = raw.pop("place")
     spans = tuple(Span(**span) for span in raw.pop("spans"))
     flags = tuple(Flag(**flag) for flag in raw.pop("flags"))
     groups = tuple(raw.pop("groups", ()))

@@ -21,7 +21,7 @@ def discover(
 
     `base` is what relative paths are relative to. Raises `SourceError` when the place itself can't be reached.
     """
-    for found in _discover(config, base, validators or {}):
+    for found in _listed(config, base, validators or {}):
         if isinstance(found, tuple):
             yield replace(found[0], source_name=config.source_name), found[1]
             continue
@@ -33,6 +33,17 @@ def discover(
             yield from members(source)
         except SourceError as exc:
             yield source, str(exc)
+
+
+def _listed(
+    config: SourceConfig, base: Path, validators: Validators
+) -> Iterator[Source | tuple[Source, str]]:
+    try:
+        yield from _discover(config, base, validators)
+    except OSError as exc:
+        raise SourceError(
+            f"The source {config.source_name!r} can't be listed: {exc}. Check that it can be reached."
+        ) from exc
 
 
 def _discover(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingestion.config import SourceConfig
-from ingestion.corpus import Scalar, Source
+from ingestion.corpus import Scalar, Source, SourceFacts
 from ingestion.errors import SourceError
 
 
@@ -39,11 +39,12 @@ def _source(config: SourceConfig, document: Any, counts: dict[str, int]) -> Sour
     key = str(getattr(document, "id", None) or metadata.get("source") or "document")
     counts[key] = counts.get(key, 0) + 1
     name = f"{config.source_name}/{key}" + (f"#{counts[key]}" if counts[key] > 1 else "")
-    facts: dict[str, Scalar] = {
+    # All of it is the author's word, so nothing in it says who may see the document: `groups` is plain metadata here.
+    values: dict[str, Scalar] = {
         str(k): v if isinstance(v, (str, int, float, bool)) else json.dumps(v, default=str)
         for k, v in metadata.items()
         if v is not None
     }
     data = str(document.page_content).encode()
-    digest = hashlib.sha256(data + json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return Source(name, "loaded.txt", digest, len(data), data=data, facts=facts)
+    digest = hashlib.sha256(data + json.dumps(values, sort_keys=True).encode()).hexdigest()
+    return Source(name, "loaded.txt", digest, len(data), data=data, facts=SourceFacts.of(values))

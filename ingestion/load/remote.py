@@ -9,7 +9,7 @@ import fsspec
 
 from ingestion.config import SourceConfig
 from ingestion.corpus import Source
-from ingestion.errors import SourceError
+from ingestion.errors import EmptySourceError, SourceError
 from ingestion.load.limits import MAX_FILE_BYTES
 
 
@@ -21,7 +21,7 @@ def discover_remote(config: SourceConfig) -> Iterator[Source | tuple[Source, str
     except (ImportError, OSError, ValueError) as exc:
         raise SourceError(f"{config.path!r} cannot be listed: {exc}.") from exc
     if not found:
-        raise SourceError(f"There is nothing at {config.path!r}. Check the URL.")
+        raise EmptySourceError(f"There is nothing at {config.path!r}. Check the URL.")
     for path, info in sorted(found.items()):
         relative = path[len(root) :].lstrip("/") or PurePosixPath(path).name
         size = int(info.get("size") or 0)

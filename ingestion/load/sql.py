@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingestion.config import SourceConfig
-from ingestion.corpus import Scalar, Source
+from ingestion.corpus import Scalar, Source, SourceFacts
 from ingestion.errors import SourceError
 
 _FORMATS = {"md": ".md", "markdown": ".md", "html": ".html", "text": ".txt", "txt": ".txt"}
@@ -18,7 +18,8 @@ _FORMATS = {"md": ".md", "markdown": ".md", "html": ".html", "text": ".txt", "tx
 def discover_rows(config: SourceConfig) -> Iterator[Source | tuple[Source, str]]:
     """A row a document: `id` and `text`; `title`, `updated`, `language` and `format` (md, html, text) if there.
 
-    Other columns become metadata. Raises `SourceError` when the database or the query is wrong.
+    A column `groups`, names with commas between them, says who may see the row: whoever wrote the query gave it that
+    name, so it counts. Other columns become metadata. Raises `SourceError` when the database or the query is wrong.
     """
     if not config.query:
         raise SourceError(
@@ -44,16 +45,16 @@ def _source(config: SourceConfig, row: Mapping[Any, Any]) -> Source:
         )
     body = str(row["text"] or "")
     suffix = _FORMATS.get(str(row.get("format") or "text"), ".txt")
-    facts: dict[str, Scalar] = {
+    values: dict[str, Scalar] = {
         str(key): value if isinstance(value, (str, int, float, bool)) else _plain(value)
         for key, value in row.items()
         if key not in ("id", "text", "format") and value is not None
     }
-    digest = hashlib.sha256(f"{sorted(facts.items())}\x1f{body}".encode()).hexdigest()
-    data = body.encode()
-    return Source(
-        f"{config.source_name}/{row['id']}", f"row{suffix}", digest, len(data), data=data, facts=facts
-    )
+    digest = hashlib.sha256(f"{sorted(values.items())}\x1f{body}".encode()).hexdigest()
+    said = values.pop("groups", None)
+    facts = SourceFacts.of(values, None if said is None else tuple(str(said).split(",")))
+    name, data = f"{config.source_name}/{row['id']}", body.encode()
+    return Source(name, f"row{suffix}", digest, len(data), data=data, facts=facts)
 
 
 def _plain(value: object) -> str:

@@ -20,7 +20,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from ingestion.config import SourceConfig
-from ingestion.corpus import Source
+from ingestion.corpus import Source, SourceFacts
 from ingestion.errors import SourceError
 from ingestion.load.limits import MAX_FILE_BYTES
 
@@ -90,6 +90,7 @@ class _Site:
         self._start = config.path.removeprefix("sitemap+")
         self._host = urlsplit(self._start).netloc
         self._allow_private = bool(config.arguments.get("allow_private"))
+        self._crawls = bool(config.arguments.get("crawl"))
         self._validators = validators
         self._robots = RobotFileParser()
         self._next_at = 0.0
@@ -109,7 +110,6 @@ class _Site:
         await self._read_robots()
         queue = await self._listed(self._start) if self._is_sitemap else [self._start]
         met = set(queue)
-        crawl = bool(self._config.arguments.get("crawl"))
         number = 0
         while queue and number < self._config.max_pages:
             url = queue.pop(0)
@@ -117,7 +117,7 @@ class _Site:
             found, data = await self._page(url)
             if found is not None:
                 yield found
-            if crawl and data:
+            if self._crawls and data:
                 fresh = [link for link in _links(data, url) if link not in met and self._is_below(link)]
                 met.update(fresh)
                 queue += fresh
@@ -160,13 +160,14 @@ class _Site:
         missing = Source(name, url, "unreachable", 0)
         if not self._robots.can_fetch(AGENT, url):
             return (missing, "robots.txt of its host disallows it."), b""
-        tag, digest = self._validators.get(name, ("", ""))
+        # What a page links to is in its body, so a crawl asks for every body.
+        tag, digest = ("", "") if self._crawls else self._validators.get(name, ("", ""))
         try:
             status, headers, data = await self._get(url, tag)
         except SourceError as exc:
             return (missing, str(exc)), b""
         if status == 304:
-            return Source(name, url, digest, 0, data=b"", facts={"url": url, "validator": tag}), b""
+            return Source(name, url, digest, 0, data=b"", facts=SourceFacts(url=url, validator=tag)), b""
         if status != 200:
             return (missing, f"It answers {status}."), b""
         kind = headers.get("Content-Type", "").split(";")[0].strip().lower()
@@ -174,7 +175,7 @@ class _Site:
         if suffix is None:
             return (missing, f"Its type {kind!r} can't be read."), b""
         validator = headers.get("ETag") or headers.get("Last-Modified") or ""
-        facts = {"url": url, **({"validator": validator} if validator else {})}
+        facts = SourceFacts(url=url, validator=validator)
         digest = hashlib.sha256(data).hexdigest()
         links = data if suffix == ".html" else b""
         return Source(name, f"page{suffix}", digest, len(data), data=data, facts=facts), links

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ingestion.config import CollectionConfig
-from ingestion.corpus import Block, Chunk, Document, Flag, Reading, Source, Span
+from ingestion.corpus import Block, Chunk, Document, Flag, Reading, Scalar, Source, Span
 from ingestion.detect.heads import head_artifact
 from ingestion.detect.injection import DOCUMENT_DIR, Finding, InjectionModel, load_injection_model
 from ingestion.embed import Embedder, load_embedder
@@ -57,10 +57,21 @@ class PreparedDocument:
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ScrubbedReading:
+    """What a reader made of a source, without personal data; `parts` say what was found in each text."""
+
+    title: str
+    url: str
+    blocks: tuple[Block, ...]
+    metadata: Mapping[str, Scalar]
+    parts: tuple[ScrubbedText, ...]
+
+
 def recipe_of(
     config: CollectionConfig, source_name: str, embedder_digest: str, *, head: Path = DOCUMENT_DIR
 ) -> str:
-    """A digest of everything but its bytes that shapes a document of a place.
+    """A digest of everything but its bytes that shapes a document of a source.
 
     Of the heads only the one that reads documents counts, so that training another leaves every corpus as it is.
     """
@@ -109,8 +120,8 @@ class Preparer:
         if not cleaned.blocks:
             raise SourceError("No text was found in it.")
         with self._timed("scrub"):
-            blocks, title, metadata, scrubbed = self._scrub(source, reading, cleaned)
-        document = self._document(source, reading, blocks, title, metadata, scrubbed)
+            scrubbed = self._scrub(source, reading, cleaned)
+        document = self._document(source, reading, scrubbed)
         with self._timed("screen"):
             planted = self._planted(document)
             document = replace(document, flags=self._flags(document, reading, cleaned, planted))
@@ -120,8 +131,8 @@ class Preparer:
             bands = bands_of(document.text) if self._plan.config.deduplicate else ()
         if not chunks:
             raise SourceError("It holds headings alone and no text below them.")
-        blocked = frozenset(entity for one in scrubbed for entity in one.blocked)
-        originals = {key: value for one in scrubbed for key, value in one.originals.items()}
+        blocked = frozenset(entity for one in scrubbed.parts for entity in one.blocked)
+        originals = {key: value for one in scrubbed.parts for key, value in one.originals.items()}
         return PreparedDocument(document, tuple(chunks), bands, blocked, originals, dict(self._timings))
 
     @contextmanager
@@ -137,20 +148,18 @@ class Preparer:
             )
         return self._scrubbers[source_name]
 
-    def _scrub(
-        self, source: Source, reading: Reading, cleaned: CleanText
-    ) -> tuple[list[Block], str, dict[str, str | int | float | bool], list[ScrubbedText]]:
-        """Blocks, title and metadata without personal data. Names are not looked for in program code."""
+    def _scrub(self, source: Source, reading: Reading, cleaned: CleanText) -> ScrubbedReading:
+        """All that will be shown, without personal data. Names are not looked for in program code."""
         scrubber = self._scrubber(source.source_name)
-        facts = {
+        metadata = {
             **reading.metadata,
-            **source.facts,
+            **source.facts.metadata,
             **self._plan.config.source_of(source.source_name).metadata,
         }
-        title = clean_text(str(facts.pop("title", "") or reading.title)).replace("\n", " ")
-        words = {key: value for key, value in facts.items() if isinstance(value, str)}
+        title = clean_text(source.facts.title or reading.title).replace("\n", " ")
+        words = {key: value for key, value in metadata.items() if isinstance(value, str)}
         prose = [i for i, block in enumerate(cleaned.blocks) if block.kind != "code"]
-        texts = [title, *words.values(), *(cleaned.blocks[i].text for i in prose)]
+        texts = [title, source.facts.url, *words.values(), *(cleaned.blocks[i].text for i in prose)]
         keep = self._plan.keep_originals
         done = scrubber.scrub_all(texts, keep_originals=keep)
         code = [i for i, block in enumerate(cleaned.blocks) if block.kind == "code"]
@@ -158,62 +167,49 @@ class Preparer:
             [cleaned.blocks[i].text for i in code], keep_originals=keep, with_names=False
         )
         blocks = list(cleaned.blocks)
-        first = 1 + len(words)
+        first = 2 + len(words)
         for i, one in [*zip(prose, done[first:], strict=True), *zip(code, done_code, strict=True)]:
             blocks[i] = replace(blocks[i], text=one.text)
-        facts |= {key: one.text for key, one in zip(words, done[1:first], strict=True)}
-        return blocks, done[0].text, facts, [*done, *done_code]
+        metadata |= {key: one.text for key, one in zip(words, done[2:first], strict=True)}
+        parts = (*done, *done_code)
+        return ScrubbedReading(done[0].text, done[1].text, tuple(blocks), metadata, parts)
 
-    def _document(
-        self,
-        source: Source,
-        reading: Reading,
-        blocks: Sequence[Block],
-        title: str,
-        metadata: Mapping[str, str | int | float | bool],
-        scrubbed: Sequence[ScrubbedText],
-    ) -> Document:
+    def _document(self, source: Source, reading: Reading, scrubbed: ScrubbedReading) -> Document:
         config = self._plan.config
-        text, spans = assemble(blocks)
+        text, spans = assemble(scrubbed.blocks)
         counts: Counter[str] = Counter()
-        for one in scrubbed:
+        for one in scrubbed.parts:
             counts.update(one.counts)
         clearance = config.clearance_of(source.source_name)
         if source.source_name not in self._recipes:
             self._recipes[source.source_name] = recipe_of(config, source.source_name, self._embedder.digest)
         return Document(
             id=source.id,
-            title=title,
-            source=str(metadata.get("url") or source.id),
+            title=scrubbed.title,
+            source=scrubbed.url or source.id,
             digest=source.digest,
-            language=str(
-                source.facts.get("language") or reading.language or guess_language(text, config.languages)
-            ),
+            language=source.facts.language or reading.language or guess_language(text, config.languages),
             text=text,
             spans=spans,
-            updated=str(source.facts.get("updated") or reading.updated or "") or None,
+            updated=source.facts.updated or reading.updated or None,
             superseded_by=reading.superseded_by,
             pii=dict(counts),
             source_name=source.source_name,
             run_id=self._plan.run_id,
             clearance=clearance.model_dump(mode="json") if clearance else {},
-            metadata={
-                k: v
-                for k, v in metadata.items()
-                if k not in ("language", "updated", "url", "validator", "groups")
-            },
+            metadata=scrubbed.metadata,
             recipe=self._recipes[source.source_name],
             groups=self._groups(source),
             pii_policy=config.pii_of(source.source_name).digest,
         )
 
     def _groups(self, source: Source) -> tuple[str, ...]:
-        """Who may see it: as its place says of this document, else as the scope file says of the place.
+        """Who may see it: as its source says of this document, else as the scope file says of the source.
 
         What a document says of itself doesn't count: who writes a document must not open it to others.
         """
-        said = source.facts.get("groups")
-        groups = self._plan.config.groups_of(source.source_name) if said is None else str(said).split(",")
+        said = source.facts.groups
+        groups = self._plan.config.groups_of(source.source_name) if said is None else said
         return tuple(sorted({group.strip() for group in groups if group.strip()}))
 
     def _planted(self, document: Document) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,6 @@ from typing import Literal
 import numpy as np
 
 from ingestion.atomic import sync, write_atomically
-from ingestion.errors import ReleaseError
 from ingestion.index import OTHER
 from ingestion.index.ivf import build_ivf, link_ivf
 from ingestion.index.segment import Entry, Segment, SegmentWriter, file_digests, read_segment_manifest
@@ -23,15 +21,10 @@ from ingestion.releases.release import (
     FORMAT,
     Manifest,
     Release,
-    active_id,
-    read_manifest,
     releases,
 )
 
 _MODULUS = 1 << 256
-_KEPT = 5
-# A reader may open a file of a release a moment after another was activated.
-_GRACE_S = 60.0
 _TIER = 8
 # A coarse index is made anew when so many times its rows are there; until then the new ones are searched exactly.
 _GROWTH = 1.25
@@ -72,11 +65,9 @@ def build_release(
     """
     if base is not None and base.manifest.embedder_digest != recipe.embedder_digest:
         base = None
-    known = releases(folder)
-    number = 1 + max((m.number for m in known), default=0)
+    number = _next_number(folder)
     created = datetime.now(UTC)
     release_folder = folder / "releases" / f"{created:%Y%m%dT%H%M%S}-{number:06d}"
-    shutil.rmtree(release_folder, ignore_errors=True)
     release_folder.mkdir(parents=True)
     work = _Work(folder, release_folder, base, recipe, is_upload=change.origin != "run")
     try:
@@ -89,6 +80,15 @@ def build_release(
         work.abandon()
         raise
     return release
+
+
+def _next_number(folder: Path) -> int:
+    """Above every number that is taken, also by releases that this version can't read: they must not be replaced."""
+    numbers = [manifest.number for manifest in releases(folder)]
+    for path in (folder / "releases").glob("*-*"):
+        last = path.name.rpartition("-")[2]
+        numbers += [int(last)] if last.isdecimal() else []
+    return 1 + max(numbers, default=0)
 
 
 class _Work:
@@ -247,53 +247,3 @@ def _to_merge(segments: Sequence[Segment], dead: set[int], covered: int, is_uplo
         if len(tier) >= _TIER:
             chosen += tier
     return chosen
-
-
-def prune(
-    folder: Path,
-    *,
-    keep: int = _KEPT,
-    grace_s: float = _GRACE_S,
-    only_active: bool = False,
-    pinned: frozenset[str] = frozenset(),
-) -> None:
-    """Remove old releases and the segments that no release holds any more.
-
-    The newest `keep` releases of runs and of uploads stay, the active one, what it was made from, and
-    those that a variant names. What was in use less
-    than `grace_s` seconds ago stays until the next time. Call it with the collection's lock held.
-    """
-    current = active_id(folder)
-    known = releases(folder)
-    ages = {manifest.id: _age_s(folder / "releases" / manifest.id) for manifest in known}
-    kept = {current, *(manifest.parent for manifest in known if manifest.id == current)}
-    if only_active:
-        kept = {current}
-    kept |= pinned
-    for origins in ({"run"}, {"upload", "withdraw"}):
-        kept |= {m.id for m in [m for m in known if m.origin in origins][:keep]}
-    for newer, manifest in zip([None, *known], known, strict=False):
-        retired = ages[newer.id] if newer else 0.0
-        if manifest.id not in kept and retired >= grace_s:
-            shutil.rmtree(folder / "releases" / manifest.id)
-        else:
-            kept.add(manifest.id)
-    _remove_orphans(folder, grace_s)
-
-
-def _remove_orphans(folder: Path, grace_s: float) -> None:
-    held: set[str] = set()
-    for release_folder in (folder / "releases").iterdir():
-        try:
-            held.update(read_manifest(release_folder).segments)
-        except ReleaseError:
-            shutil.rmtree(
-                release_folder, ignore_errors=True
-            )  # a build that was killed, or of an older format
-    for release_folder in (folder / "segments").iterdir():
-        if release_folder.name not in held and _age_s(release_folder) >= min(grace_s, _GRACE_S):
-            shutil.rmtree(release_folder, ignore_errors=True)
-
-
-def _age_s(path: Path) -> float:
-    return max(0.0, time.time() - path.stat().st_mtime)

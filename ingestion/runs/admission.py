@@ -10,14 +10,16 @@ from ingestion.corpus import Document, Flag
 from ingestion.index.segment import Entry
 from ingestion.prepare.near_duplicates import NEAR, is_copy, resemblance
 from ingestion.prepare.preparer import PreparedDocument
-from ingestion.prepare.screen import beginning, describe
+from ingestion.prepare.screen import beginning
 from ingestion.releases.release import Release
+from ingestion.runs.ruling import rule_on
 from ingestion.runs.state import Outcome, RunState
 
 _CANDIDATES = 20
 # Poisoned passages are short; a manual that begins like another is not.
 _SHORT_CHUNKS = 3
 _KNOWN_PLACE_DOCUMENTS = 20
+_TRUST = ("low", "normal", "high")
 _NO_VECTORS = np.empty((0, 0), np.float32)
 
 
@@ -25,55 +27,53 @@ class Admission:
     """Decides about one document after the other, in order, and at the end about all of them together."""
 
     def __init__(
-        self, state: RunState, config: CollectionConfig, previous: Release | None, run_id: str
+        self,
+        state: RunState,
+        config: CollectionConfig,
+        previous: Release | None,
+        run_id: str,
+        *,
+        kept: frozenset[str] = frozenset(),
     ) -> None:
+        """`kept` are sources whose documents stay though this run did not meet them."""
         self._state = state
         self._config = config
         self._previous = previous
         self._run_id = run_id
+        self._kept = kept
 
     def admit(self, prepared: PreparedDocument) -> PreparedDocument | None:
         """Stage a document without its vectors, or note why not. Call it within a batch of the ledger."""
         document = prepared.document
-        self._state.settle(document.id)
-        self._state.unstage(document.id)
-        if prepared.blocked:
-            types = ", ".join(sorted(prepared.blocked))
-            self._refuse(document, "blocked", f"It holds {types}, which the policy keeps out.")
+        self._state.outcomes.settle(document.id)
+        self._state.staging.unstage(document.id)
+        ruling = rule_on(prepared, self._state.quarantine.decision(document.id, document.content))
+        if ruling.kind == "blocked":
+            self._refuse(document, ruling.kind, ruling.detail)
             return None
         copy_of = self._copy_of(document, prepared.bands) if self._config.deduplicate else None
         if copy_of is not None:
             self._refuse(document, "copy", copy_of)
             return None
-        decision = self._state.decision(document.id, document.content)
-        if decision == "rejected":
-            self._refuse(document, "rejected", "A person rejected it.")
+        if ruling.kind == "held":
+            self._state.quarantine.hold(entry_of(prepared), document.flags, self._run_id)
+        if ruling.kind != "enters":
+            self._refuse(document, ruling.kind, ruling.detail)
             return None
-        if document.flags and decision != "approved":
-            self._hold(prepared, document.flags)
-            return None
-        if decision == "approved":
-            prepared = replace(
-                prepared, chunks=tuple(replace(chunk, verdict="pass") for chunk in prepared.chunks)
-            )
-        prepared = self._versioned(prepared)
+        prepared = self._versioned(ruling.prepared)
         start = beginning(document.text) if len(prepared.chunks) <= _SHORT_CHUNKS else None
-        self._state.stage(entry_of(prepared), start or "")
+        self._state.staging.stage(entry_of(prepared), start or "")
         return prepared
 
     def _refuse(self, document: Document, kind: str, detail: str) -> None:
-        self._state.note(
+        self._state.outcomes.note(
             document.id, document.source_name, Outcome(kind, detail, document.digest, document.recipe)
         )
 
-    def _hold(self, prepared: PreparedDocument, flags: Sequence[Flag]) -> None:
-        self._state.hold(entry_of(prepared), flags, self._run_id)
-        self._refuse(prepared.document, "held", describe(flags))
-
     def _alike(self, document: Document, bands: Sequence[int]) -> Iterator[Document]:
         """Other documents that are to be in the release and share a band, those of this run first."""
-        for document_id in self._state.staged_like(document.content, bands)[:_CANDIDATES]:
-            entry = self._state.staged_entry(document_id)
+        for document_id in self._state.staging.like(document.content, bands)[:_CANDIDATES]:
+            entry = self._state.staging.entry(document_id)
             if document_id != document.id and entry is not None:
                 yield entry.document
         if self._previous is None:
@@ -81,7 +81,7 @@ class Admission:
         near = list(self._previous.documents.ids("content = ?", (document.content,)))
         near += sorted(set(self._previous.documents.near(bands)))
         for document_id in list(dict.fromkeys(near))[:_CANDIDATES]:
-            if document_id == document.id or self._state.is_staged(document_id):
+            if document_id == document.id or self._state.staging.holds(document_id):
                 continue
             found = self._previous.documents.document(document_id)
             if found is not None and self._stays(found):
@@ -89,7 +89,9 @@ class Admission:
 
     def _stays(self, document: Document) -> bool:
         """Whether a document of the previous release will be in the next one, as far as can be known now."""
-        return self._state.has_seen(document.id) or document.source_name not in self._state.sources_seen()
+        if self._state.staging.has_seen(document.id) or document.source_name in self._kept:
+            return True
+        return document.source_name not in self._state.staging.sources_seen()
 
     def _copy_of(self, document: Document, bands: Sequence[int]) -> str | None:
         for other in self._alike(document, bands):
@@ -110,19 +112,22 @@ class Admission:
         for other in self._alike(document, prepared.bands):
             if not _is_version(document, other):
                 continue
-            if (document.updated or "") < (other.updated or ""):
-                return _superseded(prepared, other.id)
-            self._supersede(other.id, document.id)
+            older, newer = sorted((document, other), key=lambda one: one.updated or "")
+            if _trust(older) > _trust(newer):
+                continue
+            if older is document:
+                return _superseded(prepared, newer.id)
+            self._supersede(older.id, newer.id)
         return prepared
 
     def _supersede(self, old: str, new: str) -> None:
-        entry = self._state.staged_entry(old) or (
+        entry = self._state.staging.entry(old) or (
             self._previous.documents.entry(old) if self._previous else None
         )
         if entry is None or entry.document.superseded_by:
             return
         marked = _superseded(PreparedDocument(entry.document, entry.chunks, entry.bands), new)
-        self._state.stage(replace(entry_of(marked), vectors=entry.vectors), "")
+        self._state.staging.stage(replace(entry_of(marked), vectors=entry.vectors), "")
 
     # Of all documents of the run together.
 
@@ -131,12 +136,12 @@ class Admission:
         policy = self._config.screen
         if not policy.enabled:
             return
-        for group in list(self._state.staged_beginnings(policy.near_copies)):
+        for group in list(self._state.staging.beginnings(policy.near_copies)):
             reason = f"{len(group)} short documents begin with the same words: they compete for one question"
             self._hold_staged(group, Flag("near_copies", reason))
         if self._previous is None:
             return
-        for source_name, staged in self._state.staged_by_source().items():
+        for source_name, staged in self._state.staging.by_source().items():
             before = self._previous.documents.count("source_name = ?", (source_name,))
             fresh = [i for i in staged if self._previous.documents.holder(i) is None]
             if not before and policy.new_sources == "quarantine":
@@ -153,12 +158,18 @@ class Admission:
     def _hold_staged(self, ids: Sequence[str], flag: Flag) -> None:
         with self._state.batch():
             for document_id in ids:
-                entry = self._state.staged_entry(document_id)
-                if entry is None or self._state.decision(document_id, entry.document.content) == "approved":
-                    continue
-                self._state.unstage(document_id)
-                document = replace(entry.document, flags=(*entry.document.flags, flag))
-                self._hold(PreparedDocument(document, entry.chunks, entry.bands), document.flags)
+                entry = self._state.staging.entry(document_id)
+                if entry is not None:
+                    self._hold(entry, flag)
+
+    def _hold(self, entry: Entry, flag: Flag) -> None:
+        document = replace(entry.document, flags=(*entry.document.flags, flag))
+        prepared = PreparedDocument(document, entry.chunks, entry.bands)
+        ruling = rule_on(prepared, self._state.quarantine.decision(document.id, document.content))
+        if ruling.kind == "held":
+            self._state.staging.unstage(document.id)
+            self._state.quarantine.hold(entry_of(prepared), document.flags, self._run_id)
+            self._refuse(document, ruling.kind, ruling.detail)
 
 
 def entry_of(prepared: PreparedDocument) -> Entry:
@@ -178,6 +189,11 @@ def _is_version(one: Document, other: Document) -> bool:
         return False
     is_same_title = _letters(one.title) == _letters(other.title)
     return is_same_title and one.language == other.language and resemblance(one.text, other.text) >= NEAR
+
+
+def _trust(document: Document) -> int:
+    """How far its source is believed, as a rank: a document supersedes none that is believed more than itself."""
+    return _TRUST.index(str(document.clearance.get("trust", "normal")))
 
 
 def _letters(text: str) -> str:

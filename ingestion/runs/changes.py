@@ -23,12 +23,13 @@ from ingestion.errors import (
 )
 from ingestion.index.segment import Entry
 from ingestion.prepare.preparer import Plan, PreparedDocument
-from ingestion.prepare.screen import describe
 from ingestion.releases.build import Change
+from ingestion.releases.prune import lasting
 from ingestion.releases.release import Release, active_id, open_active
 from ingestion.runs.admission import entry_of
 from ingestion.runs.collection import Collection
 from ingestion.runs.publish import Retention, publish
+from ingestion.runs.ruling import rule_on
 from ingestion.runs.state import Decision, Outcome, RunState
 from ingestion.runs.workers import Failure, Workers
 
@@ -123,18 +124,16 @@ def _admit(
     if isinstance(prepared, Failure):
         return prepared
     document = prepared.document
-    if prepared.blocked:
-        return Failure(f"It holds {', '.join(sorted(prepared.blocked))}, which the policy keeps out.")
-    decision = state.decision(document.id, document.content)
-    if decision == "rejected":
-        return Failure("A person rejected this text.")
-    if document.flags and decision != "approved":
+    ruling = rule_on(prepared, state.quarantine.decision(document.id, document.content))
+    if ruling.kind == "held":
         with state.batch():
-            state.hold(entry_of(prepared), document.flags, run_id)
-        return ChangeResult("", "quarantined", 1, len(prepared.chunks), reason=describe(document.flags))
+            state.quarantine.hold(entry_of(prepared), document.flags, run_id)
+        return ChangeResult("", "quarantined", 1, len(prepared.chunks), reason=ruling.detail)
+    if ruling.kind != "enters":
+        return Failure(ruling.detail)
     if prepared.originals and collection.vault:
         collection.vault.put(prepared.originals)
-    entries.append(embedded_entry(entry_of(prepared), collection.embedder))
+    entries.append(embedded_entry(entry_of(ruling.prepared), collection.embedder))
     return ChangeResult("", "ingested", 1, len(prepared.chunks))
 
 
@@ -194,23 +193,24 @@ def decide(
     """
     state = RunState(collection.folder)
     try:
-        entry = state.held_entry(document_id)
+        entry = state.quarantine.entry(document_id)
         if entry is None:
-            waiting = [one.document_id for one in state.held()][:5]
+            waiting = [one.document_id for one in state.quarantine.held()][:5]
             raise QuarantineError(f"{document_id!r} does not wait in quarantine. These do: {waiting}.")
-        if decision == "rejected":
-            document = entry.document
-            state.decide(document_id, decision, by)
+        document = entry.document
+        ruling = rule_on(PreparedDocument(document, entry.chunks, entry.bands), decision)
+        if ruling.kind != "enters":
             with state.batch():
-                outcome = Outcome("rejected", "A person rejected it.", document.digest, document.recipe)
-                state.note(document_id, document.source_name, outcome)
+                outcome = Outcome(ruling.kind, ruling.detail, document.digest, document.recipe)
+                state.outcomes.note(document_id, document.source_name, outcome)
+                state.quarantine.decide(document_id, decision, by)
             return ChangeResult(active_id(collection.folder) or "", decision, 1)
-        entry = embedded_entry(entry, collection.embedder)
+        entry = embedded_entry(entry_of(ruling.prepared), collection.embedder)
         with _writing(collection.folder, collection.name):
             release = publish(collection, _base(collection, like), Change([entry], (), "upload"))
-        state.decide(document_id, decision, by)
         with state.batch():
-            state.settle(document_id)
+            state.outcomes.settle(document_id)
+            state.quarantine.decide(document_id, decision, by)
     finally:
         state.close()
     return ChangeResult(release.manifest.id, decision, 1, len(entry.chunks))
@@ -222,12 +222,25 @@ def embedded_entry(entry: Entry, embedder: Embedder) -> Entry:
     return replace(entry, vectors=embedded.vectors, codes=embedded.codes)
 
 
+def _check_readable(collection: Collection) -> None:
+    unread = lasting(collection.folder, collection.pinned)
+    if unread:
+        raise ReleaseError(
+            f"The manifests of the releases {unread} can't be read, so what they hold would not be deleted. Run a"
+            f" version that reads them, or remove their folders below {str(collection.folder / 'releases')!r}."
+        )
+
+
 def compact(collection: Collection) -> ChangeResult:
-    """Write the active release anew without what was removed, and delete every other one from the disk."""
+    """Write the active release anew without what was removed, and delete every other one from the disk.
+
+    Raises `ReleaseError` when one can't be read: what it holds would stay.
+    """
     with _writing(collection.folder, collection.name):
         base = _base(collection, None)
         if base is None:
             raise ReleaseError(f"The collection {collection.name!r} has no index yet.")
+        _check_readable(collection)
         everything = (
             entry for i in sorted(base.documents.ids()) if (entry := base.documents.entry(i)) is not None
         )

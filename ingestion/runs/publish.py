@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from ingestion.releases.build import Change, build_release, prune
-from ingestion.releases.release import Release, point_to, releases
+from ingestion.releases.build import Change, build_release
+from ingestion.releases.prune import held_segments, prune
+from ingestion.releases.release import Release, point_to
 from ingestion.runs.collection import Collection
 from ingestion.runs.validate import refuse, validate
 from ingestion.search.milvus import MilvusIndex
@@ -40,6 +41,8 @@ def publish(
     kept = {name: value for name in ("keep", "grace_s") if (value := getattr(retention, name)) is not None}
     prune(collection.folder, only_active=retention.only_active, pinned=collection.pinned, **kept)
     if milvus is not None:
-        milvus.keep(sorted({name for one in releases(collection.folder) for name in one.segments}))
+        held = held_segments(collection.folder)
+        if held is not None:
+            milvus.keep(sorted(held))
         milvus.close()
     return release

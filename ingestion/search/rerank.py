@@ -44,8 +44,8 @@ def load_reranker(name: str) -> Reranker:
         from sentence_transformers import CrossEncoder
     except ImportError as exc:
         raise EmbedderError(
-            f"The reranker {name!r} needs torch and sentence-transformers: "
-            "pip install -r requirements/models.lock (or the extra `models`)."
+            f"The reranker {name!r} needs torch and sentence-transformers: install the extra `models`,"
+            ' or run: pip install torch==2.13.0 "sentence-transformers>=6".'
         ) from exc
     try:
         return CrossEncoderReranker(CrossEncoder(name), name)

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from ingestion.atomic import write_atomically
-from ingestion.corpus import Document, Scalar, Source
+from ingestion.corpus import Document, Source, SourceFacts
 from ingestion.embed import Embedder
 from ingestion.errors import QuarantineError, SourceError
 from ingestion.runs.changes import ChangeResult, decide, upload, withdraw
@@ -37,7 +37,7 @@ class UploadedFile:
     id: str
     suffix: str
     data: bytes
-    facts: Mapping[str, Scalar]
+    facts: SourceFacts
 
 
 class Library:
@@ -101,8 +101,7 @@ class Library:
 
     @staticmethod
     def _source(file: UploadedFile, source_name: str) -> Source:
-        facts = dict(file.facts)
-        sha = hashlib.sha256(json.dumps([file.suffix, facts], sort_keys=True).encode())
+        sha = hashlib.sha256(json.dumps([file.suffix, asdict(file.facts)], sort_keys=True).encode())
         sha.update(file.data)
         return Source(
             file.id,
@@ -111,7 +110,7 @@ class Library:
             len(file.data),
             source_name,
             data=file.data,
-            facts=facts,
+            facts=file.facts,
         )
 
     @staticmethod
@@ -162,7 +161,7 @@ class Library:
         """Documents that wait in quarantine and that the caller may see."""
         state = RunState(self._opened(collection).folder)
         try:
-            return [one for one in state.held() if may_see(view.groups, one.groups)]
+            return [one for one in state.quarantine.held() if may_see(view.groups, one.groups)]
         finally:
             state.close()
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Header, Query, Request, Response, UploadFil
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from ingestion.corpus import NO_FACTS, Scalar, SourceFacts
 from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
 from ingestion.load import READERS
 from ingestion.runs.changes import ChangeResult
@@ -295,18 +296,20 @@ def _checked(document_id: str) -> str:
 
 def _uploaded(document_id: str, body: bytes, content_type: str, filename: str | None) -> UploadedFile:
     if content_type.split(";")[0].strip().lower() != "application/json" or filename:
-        return UploadedFile(document_id, _suffix(filename or document_id, content_type), body, {})
+        return UploadedFile(document_id, _suffix(filename or document_id, content_type), body, NO_FACTS)
     try:
         given = DocumentText.model_validate_json(body)
     except ValidationError as exc:
         found = [{**item, "loc": ("body", *item["loc"])} for item in exc.errors(include_url=False)]
         raise RequestValidationError(found) from exc
-    facts = {
-        **given.metadata,
-        **{k: v for k in ("title", "language", "updated", "url") if (v := getattr(given, k))},
-    }
-    if given.groups is not None:
-        facts["groups"] = ",".join(given.groups)
+    facts = SourceFacts(
+        title=given.title or "",
+        language=given.language or "",
+        updated=given.updated or "",
+        url=given.url or "",
+        groups=None if given.groups is None else tuple(given.groups),
+        metadata=_without_groups(given.metadata),
+    )
     return UploadedFile(document_id, f".{given.format}", given.text.encode(), facts)
 
 
@@ -324,14 +327,25 @@ def _suffix(filename: str, content_type: str) -> str:
     return suffix
 
 
-def _facts(metadata: str | None) -> dict[str, str | int | float | bool]:
+def _without_groups(metadata: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
+    """Free metadata, which can't say who may see a document. Raises `InvalidRequestError`."""
+    if "groups" in metadata:
+        raise InvalidRequestError(
+            "The metadata key 'groups' can't be used. Say who may see the document in the field `groups` of a JSON"
+            " body, or in `groups` of the scope file.",
+            param="metadata",
+        )
+    return metadata
+
+
+def _facts(metadata: str | None) -> SourceFacts:
     """What a form says of all its files. Raises `InvalidRequestError`."""
     raw = _json(metadata, "metadata") if metadata else {}
     if not all(_FIELD.fullmatch(key) and isinstance(value, (str, int, float)) for key, value in raw.items()):
         raise InvalidRequestError(
             'The metadata must be fields and values such as {"product": "hub"}.', param="metadata"
         )
-    return raw
+    return SourceFacts.of(_without_groups(raw))
 
 
 def _json(text: str, param: str = "filter") -> dict[str, Any]:

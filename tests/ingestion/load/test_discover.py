@@ -2,7 +2,9 @@
 
 import http.server
 import json
+import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +42,23 @@ def test_a_pattern_names_files_below_its_fixed_part(tmp_path: Path) -> None:
     assert sorted(found(tmp_path, path="a/**/*.md")) == ["b/y.md", "x.md"]
     with pytest.raises(SourceError, match="No file matches 'b/\\*'"):
         found(tmp_path, path="b/*")
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_the_rest_is_found() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder, closed = Path(name), Path(name) / "closed"
+        closed.mkdir(mode=0)
+        (folder / "a.md").write_text("x")
+        folder.chmod(0o755)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)  # everything is open to root
+        try:
+            sources = found(folder, path=".")
+        finally:
+            os.seteuid(user)
+        assert isinstance(sources["a.md"], Source)
+        assert "cannot be listed" in str(sources["closed"])
 
 
 class Site(http.server.BaseHTTPRequestHandler):
@@ -225,6 +244,50 @@ def test_any_langchain_loader_by_its_dotted_path(place: Place) -> None:
         found(place.root, path="loader:nowhere.Nothing")
     with pytest.raises(SourceError, match="no `lazy_load`"):
         found(place.root, path="loader:pathlib.Path")
+
+
+class Opening(BaseLoader):
+    """Documents whose author writes what he likes into their metadata."""
+
+    def __init__(self, groups: str) -> None:
+        self.groups = groups
+
+    def lazy_load(self) -> Iterator[Document]:
+        metadata = {
+            "source": "one",
+            "groups": self.groups,
+            "title": "A title",
+            "url": "https://x.example/one",
+        }
+        yield Document(page_content="Only staff may read this.", metadata=metadata)
+
+
+@pytest.mark.parametrize("groups", ["", "everybody", "staff,everybody"])
+def test_what_a_document_says_of_itself_does_not_open_it(place: Place, groups: str) -> None:
+    path = "loader:tests.ingestion.load.test_discover.Opening"
+    source = {"path": path, "name": "lc", "arguments": {"groups": groups}, "groups": ["staff"]}
+    place.configure(sources=[source])
+    place.run()
+    document = place.release.documents.document("lc/one")
+    assert document
+    assert (document.groups, document.metadata["groups"]) == (("staff",), groups)
+    assert (document.title, document.source) == ("A title", "https://x.example/one")
+    place.configure(sources=[{**source, "arguments": {"groups": groups + "x"}}])
+    assert place.run().changed, "what a source says of a document is part of it"
+
+
+@pytest.mark.parametrize(
+    ("column", "groups"), [("'legal, sales'", ("legal", "sales")), ("''", ()), ("null", ("staff",))]
+)
+def test_a_column_of_a_query_names_groups(place: Place, column: str, groups: tuple[str, ...]) -> None:
+    query = f"select 1 as id, 'Walnuts are sold by weight.' as text, {column} as groups"
+    source = {"path": "sql+sqlite://", "name": "kb", "query": query, "groups": ["staff"]}
+    place.configure(sources=[source])
+    place.run()
+    document = place.release.documents.document("kb/1")
+    assert document
+    assert document.groups == groups
+    assert "groups" not in document.metadata
 
 
 def test_an_archive_and_a_mailbox_are_many_documents(place: Place) -> None:

@@ -8,6 +8,7 @@ from docx import Document as new_docx
 
 from ingestion.errors import SourceError
 from ingestion.load import READERS, read
+from ingestion.load.limits import LEFT_OUT
 from ingestion.text.clean import clean_blocks
 from tests.conftest import ROOT
 
@@ -182,6 +183,26 @@ def test_workbooks_repeat_the_header_and_hide_hidden_sheets() -> None:
     reading = read(buffer.getvalue(), "fees.xlsx")
     assert [b.text for b in reading.blocks] == ["Fees", "Plan: Basic; Fee: 4"]
     assert reading.hidden == ("hidden words",)
+    assert reading.metadata == {}
+
+
+def test_rows_beyond_the_limit_of_a_sheet_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from openpyxl import Workbook
+
+    monkeypatch.setattr("ingestion.load.xlsx.MAX_ROWS", 3)
+    book = Workbook()
+    for title, rows in (("Just so", 3), ("Blank below", 3), ("Too long", 5)):
+        sheet = book.create_sheet(title)
+        for number in range(rows):
+            sheet.append([f"Row {number}"])
+    book["Blank below"]["A9"] = " "
+    book["Blank below"]["A9"] = None
+    buffer = io.BytesIO()
+    book.save(buffer)
+    reading = read(buffer.getvalue(), "long.xlsx")
+    assert "Row 3" not in [block.text for block in reading.blocks]
+    said = str(reading.metadata[LEFT_OUT])
+    assert ("'Too long'" in said, "'Just so'" in said, "'Blank below'" in said) == (True, False, False)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def searchable(release: Release) -> None:
 def finished(folder: Path) -> int:
     """Chunks whose vectors are safe."""
     query = "select count(*) from staged_chunks where document_id in (select id from staged where vectors is not null)"
-    with closing(sqlite3.connect(f"file:{folder / 'state.sqlite'}?mode=ro", uri=True, timeout=30)) as db:
+    with closing(sqlite3.connect(f"file:{folder / 'ledger.sqlite'}?mode=ro", uri=True, timeout=30)) as db:
         return int(db.execute(query).fetchone()[0])
 
 

@@ -17,7 +17,7 @@ from ingestion.embed import Embedder, Embeddings, EncodedQuestion, Vectors
 from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
 from ingestion.index import DenseIndex, Postings, PostingsWriter, build_dense
 from ingestion.index.lexical import key_of, terms
-from ingestion.releases.build import prune
+from ingestion.releases.prune import prune
 from ingestion.releases.release import (
     activate,
     active_id,
@@ -30,6 +30,7 @@ from ingestion.releases.release import (
 )
 from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import RunReport, run
+from ingestion.runs.report import html_of, lines_of
 from ingestion.view import EVERYTHING, View
 from tests.conftest import ROOT, Demo
 
@@ -155,6 +156,23 @@ def test_a_bad_file_is_reported_and_the_others_are_ingested(source: Path, counti
     assert sorted(report.failures) == ["bad.pdf", "empty.txt", "program.exe"]
     again = ingest(source, counting)
     assert sorted(again.failures) == sorted(report.failures), "it is tried again"
+
+
+def test_what_a_reader_left_out_is_in_the_report(
+    source: Path, counting: CountingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openpyxl import Workbook
+
+    monkeypatch.setattr("ingestion.load.xlsx.MAX_ROWS", 2)
+    book = Workbook()
+    for number in range(3):
+        book.worksheets[0].append([f"Row {number} of the sheet"])
+    book.save(source / "long.xlsx")
+    report = ingest(source, counting)
+    assert report.documents == 4
+    assert "first 2" in report.partial["long.xlsx"]
+    assert any("read in part: long.xlsx" in line for line in lines_of(report))
+    assert "long.xlsx" in html_of(report)
 
 
 def test_links_out_of_the_folder_are_not_followed(source: Path, counting: CountingEmbedder) -> None:

@@ -137,7 +137,7 @@ def test_the_embedder_can_change_while_the_old_release_serves(docs: Path, embedd
 
 
 def test_releases_that_variants_name_outlive_their_time(docs: Path, embedder: Embedder) -> None:
-    from ingestion.releases.build import prune
+    from ingestion.releases.prune import prune
 
     config = CollectionConfig.model_validate({"languages": ["en"], "clearance": CLEARANCE})
     names = []

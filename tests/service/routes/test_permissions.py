@@ -139,6 +139,12 @@ def test_uploads_carry_their_own_groups(client_of) -> None:  # type: ignore[no-u
         for name in ("stranger", "sales", "boss")
     }
     assert seen == {"stranger": 0, "sales": 1, "boss": 1}
+    wrong = client.put("/v1/documents/boxes", json={"text": text, "metadata": {"groups": ""}})
+    form = {"metadata": '{"groups": "everybody"}'}
+    posted = client.post("/v1/documents", files={"file": ("boxes.md", text.encode())}, data=form)
+    for reply in (wrong, posted):
+        assert (reply.status_code, reply.json()["error"]["param"]) == (400, "metadata")
+        assert "'groups'" in reply.json()["error"]["message"]
     opened = client.put("/v1/documents/boxes", json={"text": text, "groups": []})
     assert opened.json()["status"] == "ingested", "other groups are a change"
     assert len(client_of("stranger").post("/v1/search", json=question).json()["results"]) == 1

@@ -1,0 +1,81 @@
+"""Which documents leave the index with a run, and which must not: those of a source that could not be read."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+
+from ingestion.load.archive import is_container
+from ingestion.load.folder import UNREADABLE
+from ingestion.releases.release import Release
+from ingestion.runs.discovery import same_name
+from ingestion.runs.state import Outcome, RunState
+
+_OUT = ("refused", "blocked", "copy", "rejected")
+
+
+class Removal:
+    """Compares the release that a run builds on with what the run met. `kept` are sources that it could not list."""
+
+    def __init__(self, base: Release, state: RunState, kept: frozenset[str]) -> None:
+        self._base, self._state, self._kept = base, state, kept
+
+    def documents(self, sources: Sequence[str], declared: Collection[str] | None) -> list[str]:
+        """Documents that their source has no more, whose clearance has run out, or that became a copy.
+
+        With `declared`, also those of sources that are declared no more.
+        """
+        gone: set[str] = set()
+        for source_name in sources:
+            gone.update(self._missing(source_name))
+            outcomes = self._state.outcomes.of(source_name)
+            gone.update(i for i, outcome in outcomes.items() if outcome.kind in _OUT)
+        today = datetime.now(UTC).date().isoformat()
+        gone.update(self._base.documents.ids("expires <> '' and expires < ?", (today,)))
+        for source_name in self._base.documents.sources() if declared is not None else ():
+            if source_name not in (declared or ()) and not source_name.startswith("upload:"):
+                gone.update(self._of(source_name))
+        return sorted(i for i in gone if self._base.documents.holder(i) is not None)
+
+    def _of(self, source_name: str) -> Iterator[str]:
+        return self._base.documents.ids("source_name = ?", (source_name,))
+
+    def _missing(self, source_name: str) -> Iterator[str]:
+        """What a source has no more. What lies in an archive or a folder that can't be opened now stays."""
+        if source_name in self._kept:
+            return
+        closed = {
+            document_id
+            for document_id, outcome in self._state.outcomes.of(source_name).items()
+            if outcome.kind == "failed" and (is_container(document_id) or outcome.digest == UNREADABLE)
+        }
+        for document_id in self._of(source_name):
+            if not self._state.staging.has_seen(document_id) and not self._lies_in(document_id, closed):
+                yield document_id
+
+    def _lies_in(self, document_id: str, closed: set[str]) -> bool:
+        around = closed & _containers(document_id)
+        return any(self._state.staging.has_seen(one) for one in around)
+
+    def give_way(self) -> None:
+        """Leave out what would take the id of a document whose source failed; that document stays."""
+        if not self._kept:
+            return
+        with self._state.batch():
+            for source_name, ids in self._state.staging.by_source().items():
+                for document_id in ids:
+                    facts = self._base.documents.facts(document_id)
+                    if facts is not None and facts[2] != source_name and facts[2] in self._kept:
+                        self._leave_out(document_id, source_name, facts[2])
+
+    def _leave_out(self, document_id: str, source_name: str, other: str) -> None:
+        entry = self._state.staging.entry(document_id)
+        if entry is not None:
+            document = entry.document
+            self._state.staging.unstage(document_id)
+            outcome = Outcome("failed", same_name(other), document.digest, document.recipe)
+            self._state.outcomes.note(f"{source_name}:{document_id}", source_name, outcome)
+
+
+def _containers(document_id: str) -> set[str]:
+    """Folders and archives that a document lies in: `a`, `a/b.zip` and `a/b.zip!/c` of `a/b.zip!/c/d.md`."""
+    parts = document_id.split("/")
+    return {"/".join(parts[:end]).removesuffix("!") for end in range(1, len(parts))}

@@ -1,0 +1,34 @@
+"""What a collection remembers besides its releases: a run in progress, outcomes, and quarantine.
+
+One SQLite file in the collection's folder. A run commits what it has finished, vectors included, in small
+transactions, so a killed run loses at most the batch in hand and the next one goes on from there.
+"""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from ingestion.runs.state.database import Database
+from ingestion.runs.state.outcomes import Outcome, Outcomes
+from ingestion.runs.state.quarantine import Decision, Quarantine, QuarantinedDocument
+from ingestion.runs.state.staging import Staging
+
+__all__ = ["Decision", "Outcome", "QuarantinedDocument", "RunState"]
+
+
+class RunState:
+    """Open for one process at a time in one thread; several processes may have it open."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._database = Database(folder / "ledger.sqlite")
+        self.staging = Staging(self._database)
+        self.outcomes = Outcomes(self._database)
+        self.quarantine = Quarantine(self._database)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Everything within is kept, or nothing is."""
+        return self._database.batch()

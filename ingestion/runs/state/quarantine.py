@@ -1,0 +1,116 @@
+"""Where flagged documents wait for a person, and what was decided of them."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+
+from ingestion.corpus import Flag
+from ingestion.index.segment import Entry
+from ingestion.index.texts import dump, load_chunk, load_document
+from ingestion.runs.state.database import Database
+
+Decision = Literal["waiting", "approved", "rejected"]
+_COLUMNS = "document_id, content, state, flags, entry, at, run_id, decided_by, decided_at"
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedDocument:
+    """A document in quarantine."""
+
+    document_id: str
+    content: str
+    state: Decision
+    flags: tuple[Flag, ...]
+    title: str
+    source_name: str
+    at: str
+    run_id: str
+    decided_by: str
+    decided_at: str
+    groups: tuple[str, ...] = ()
+
+
+class Quarantine:
+    """One row for each text of a document, so that a decision holds for that very text."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def hold(self, entry: Entry, flags: Iterable[Flag], run_id: str) -> None:
+        """Put a document into quarantine. Call it within a batch."""
+        document = entry.document
+        body = json.dumps(
+            {"document": dump(document), "chunks": [dump(c) for c in entry.chunks], "bands": entry.bands}
+        )
+        self._db.execute(
+            "insert or replace into quarantine values (?, ?, 'waiting', ?, ?, ?, ?, '', '')",
+            (
+                document.id,
+                document.content,
+                json.dumps([asdict(flag) for flag in flags]),
+                body,
+                datetime.now(UTC).isoformat(),
+                run_id,
+            ),
+        )
+
+    def decision(self, document_id: str, content: str) -> Decision | None:
+        """What was decided of this very text; None when it was never held."""
+        query = "select state from quarantine where document_id = ? and content = ?"
+        found = self._db.rows(query, (document_id, content))
+        state: Decision | None = found[0][0] if found else None
+        return state
+
+    def is_approved(self, document_id: str) -> bool:
+        """Whether a text of a document was approved that isn't in the index yet."""
+        query = "select 1 from quarantine where document_id = ? and state = 'approved'"
+        return bool(self._db.rows(query, (document_id,)))
+
+    def held(self, state: Decision | None = "waiting") -> list[QuarantinedDocument]:
+        """Documents in quarantine, the oldest first."""
+        where, values = (" where state = ?", (state,)) if state else ("", ())
+        rows = self._db.rows(f"select {_COLUMNS} from quarantine{where} order by at, document_id", values)
+        return [_held(row) for row in rows]
+
+    def entry(self, document_id: str) -> Entry | None:
+        """The latest text of a document that waits in quarantine, without vectors."""
+        query = "select entry from quarantine where document_id = ? and state = 'waiting' order by at desc limit 1"
+        found = self._db.rows(query, (document_id,))
+        if not found:
+            return None
+        raw = json.loads(found[0][0])
+        chunks = tuple(load_chunk(chunk) for chunk in raw["chunks"])
+        rows = tuple(range(len(chunks)))
+        nothing = np.empty((0, 0), np.float32)
+        return Entry(load_document(raw["document"]), chunks, rows, nothing, tuple(raw["bands"]))
+
+    def decide(self, document_id: str, state: Decision, by: str) -> bool:
+        """Approve or reject every waiting text of a document; whether there was one."""
+        done = self._db.execute(
+            "update quarantine set state = ?, decided_by = ?, decided_at = ?"
+            " where document_id = ? and state = 'waiting'",
+            (state, by, datetime.now(UTC).isoformat(), document_id),
+        )
+        return done > 0
+
+
+def _held(row: tuple[Any, ...]) -> QuarantinedDocument:
+    document_id, content, state, flags, entry, at, run_id, by, decided_at = row
+    document = load_document(json.loads(entry)["document"])
+    return QuarantinedDocument(
+        document_id=document_id,
+        content=content,
+        state=state,
+        flags=tuple(Flag(**flag) for flag in json.loads(flags)),
+        title=document.title,
+        source_name=document.source_name,
+        at=at,
+        run_id=run_id,
+        decided_by=by,
+        decided_at=decided_at,
+        groups=document.groups,
+    )
