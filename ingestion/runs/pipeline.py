@@ -80,7 +80,8 @@ def run(
     collection.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(collection.folder / "run.lock", timeout=0):
-            return _Job(collection, progress or NoProgress(), workers or InlineWorkers()).run(sources)
+            workers = workers or InlineWorkers(collection.embedder)
+            return _Job(collection, progress or NoProgress(), workers).run(sources)
     except Timeout as exc:
         raise CollectionBusyError(
             f"Another run is writing the collection {collection.name!r}. Wait until it has finished."

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from finetune.embedder.export import SOURCE_DIGESTS
-from ingestion.embed import Embedder, builtin_folder, load_embedder
-from ingestion.embed.builtin import load_builtin
+from ingestion.embed import Embedder, load_embedder
+from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
 from ingestion.errors import EmbedderError
 from tests.conftest import ROOT
 
@@ -44,13 +44,13 @@ def test_tokens_are_counted_whole(embedder: Embedder) -> None:
 
 
 def test_the_manifest_names_the_official_source() -> None:
-    manifest = json.loads((builtin_folder() / "manifest.json").read_text())
+    manifest = json.loads((BUILTIN_DIR / "manifest.json").read_text())
     assert {k: manifest["source"][k] for k in SOURCE_DIGESTS} == SOURCE_DIGESTS
 
 
 def test_a_changed_artefact_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(builtin_folder(), folder)
+    shutil.copytree(BUILTIN_DIR, folder)
     with (folder / "tokenizer.json").open("a") as file:
         file.write(" ")
     with pytest.raises(EmbedderError, match=r"tokenizer\.json.*Rebuild"):

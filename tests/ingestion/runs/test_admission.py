@@ -8,6 +8,7 @@ import pytest
 
 from ingestion.config import Clearance, CollectionConfig
 from ingestion.embed import Embedder
+from ingestion.embed.fake import HashEmbedder
 from ingestion.errors import QuarantineError, ScopeError
 from ingestion.releases.release import Release, collection_folder, open_active
 from ingestion.runs.changes import compact, decide, withdraw
@@ -64,8 +65,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, embedder: Embedder) -> Place:
-    return Place(tmp_path, embedder)
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path, HashEmbedder())
 
 
 def test_without_clearance_nothing_is_ingested(place: Place) -> None:
