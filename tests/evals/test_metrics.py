@@ -74,6 +74,7 @@ def test_the_demo_abstains_where_it_must_and_seldom_elsewhere(context: Context) 
     assert figures["demo.abstention.false"].value <= 0.08
 
 
+@pytest.mark.slow
 def test_public_questions_are_answered_when_the_set_is_there(
     context: Context, embedder: Embedder, public_data: "object"
 ) -> None:

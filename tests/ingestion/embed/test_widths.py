@@ -34,7 +34,7 @@ GRID = pytest.mark.parametrize(
 _A_BATCH = 7  # and one text that is as long as the batch is wide
 # Measured: 1 - 2.3e-4 with VNNI or AMX, 1 - 2.6e-4 without; in bf16 1 - .12. All of it lies between graphs of fixed
 # and of free shape, which arrange int8 arithmetic differently.
-LEAST_COSINE = 1 - 1e-3
+LEAST_COSINE = 1 - 5e-4
 # Measured within the graph of free shape: 0.
 PADDING = 1e-5
 # Measured: 4e-4 with VNNI or AMX, 0 without; in bf16 .97.

@@ -105,20 +105,28 @@ def test_a_model_that_contradicts_itself_is_not_served(docs: Path, embedder: Emb
     assert active_id(collection_folder(docs.parent / "data", "c")) == first
 
 
+@pytest.mark.parametrize("longest", [0, 40])
 @pytest.mark.parametrize("tokens", [17, 24, 31])
-def test_a_few_short_documents_are_a_collection(docs: Path, tokens: int) -> None:
-    """What validation embeds one by one has the vectors that it had together, padded to 32 tokens."""
+def test_a_few_short_documents_are_a_collection(docs: Path, tokens: int, longest: int) -> None:
+    """Validation embeds one by one, in 32 tokens, what was embedded together, in 32 or in 48.
+
+    In bf16 on AMX the vectors were not the same, and the release was refused.
+    """
     builtin = load_embedder("builtin", threads=1)
     for number, name in enumerate(("lamps", "doors", "boxes")):
         title = f"About {name}"
         text = text_of(tokens + number % 2 - len(title.split()))
         (docs / f"{name}.md").write_text(f"# {title}\n\n{text}\n")
-    config = CollectionConfig.model_validate({"languages": ["en"], "clearance": CLEARANCE, "deduplicate": False})
+    if longest:
+        (docs / "longest.md").write_text(f"# Longest\n\n{text_of(longest)}\n")
+    config = CollectionConfig.model_validate(
+        {"languages": ["en"], "clearance": CLEARANCE, "deduplicate": False}
+    )
     release_id = ingest(docs, config, builtin)
     folder = collection_folder(docs.parent / "data", "c")
     assert active_id(folder) == release_id
     texts = [chunk.embedded_text for chunk in open_active(folder).documents.all_chunks()]
-    assert [17 <= count + 2 <= 32 for count in builtin.count_tokens(texts)] == [True] * 3
+    assert sum(17 <= count + 2 <= 32 for count in builtin.count_tokens(texts)) == 3
 
 
 def test_the_embedder_can_change_while_the_old_release_serves(docs: Path, embedder: Embedder) -> None:
