@@ -217,7 +217,9 @@ def test_many_questions_at_once_are_all_answered(
         body = {"model": "support", "messages": [{"role": "user", "content": QUESTION}]}
         limits = httpx.Limits(max_connections=50)
         async with httpx.AsyncClient(base_url=gateway.url, timeout=300, limits=limits) as client:
-            return await asyncio.gather(*(client.post("/v1/chat/completions", json=body) for _ in range(count)))
+            return await asyncio.gather(
+                *(client.post("/v1/chat/completions", json=body) for _ in range(count))
+            )
 
     with start(start_gateway, upstream) as gateway:
         replies = asyncio.run(ask_all(gateway))

@@ -253,7 +253,10 @@ def test_many_uploads_at_once_are_all_there(client: httpx.Client, url: str) -> N
 def test_a_client_that_hangs_up_leaves_no_half_document(client: httpx.Client) -> None:
     with pytest.raises(httpx.TimeoutException):
         client.put(
-            "/v1/documents/hasty", params=HELP, json={"text": "# Hasty\n\nThe wombat digs."}, timeout=httpx.Timeout(60, read=0.001)
+            "/v1/documents/hasty",
+            params=HELP,
+            json={"text": "# Hasty\n\nThe wombat digs."},
+            timeout=httpx.Timeout(60, read=0.001),
         )
     wait_until(lambda: "hasty" in found(client, "the wombat digs"))
     reply = client.get("/v1/documents/hasty", params=HELP)
