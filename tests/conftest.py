@@ -83,7 +83,7 @@ def serving(app: object, **options: object) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not server.started and time.monotonic() < deadline and thread.is_alive():
         time.sleep(0.01)
     assert server.started, "the server did not start"
@@ -92,7 +92,7 @@ def serving(app: object, **options: object) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(15)
+        thread.join(120)
         assert not thread.is_alive(), "the server did not stop"
 
 
@@ -103,7 +103,7 @@ class Gateway:
     app: FastAPI
 
     def client(self, **options: object) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, **options)  # type: ignore[arg-type]
+        return httpx.Client(base_url=self.url, timeout=120, **options)  # type: ignore[arg-type]
 
     def ask(self, question: str, **extra: object) -> httpx.Response:
         body = {"model": "support", "messages": [{"role": "user", "content": question}], **extra}

@@ -1,6 +1,7 @@
 """A scripted generator for tests: streams what it is told, and fails how it is told."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -10,13 +11,16 @@ Message = MutableMapping[str, Any]
 
 
 class ScriptedUpstream:
-    """Pure ASGI. Set `tokens`, `statuses` and `break_after`; look at `bodies` and `cancelled`."""
+    """Pure ASGI. Set `tokens`, `statuses`, `gate` and `break_after`; look at `bodies`, `sent` and `cancelled`."""
 
     def __init__(self) -> None:
         self.url = ""
         self.tokens = ["Express ", "costs ", "€9.90", ". [1]"]
         self.whole = "What does Larkmoor Plus cost?"
         self.pause_s = 0.0
+        self.gate = threading.Event()  # cleared: nothing is sent until it is set
+        self.gate.set()
+        self.sent = 0
         self.first_pause_s = 0.0
         self.statuses: list[int] = []  # one a request, 200 when used up
         self.error_text = "{}"
@@ -73,11 +77,14 @@ class ScriptedUpstream:
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await asyncio.sleep(self.first_pause_s)
+        while not self.gate.is_set():
+            await asyncio.sleep(0.01)
         for index, token in enumerate(self.tokens):
             if index == self.break_after:
                 raise ConnectionResetError("told to break")
             piece = {"delta": {"content": token}} if is_chat else {"text": token}
             await _event(send, {"choices": [{"index": 0, **piece}]})
+            self.sent += 1
             await asyncio.sleep(self.pause_s)
         await _event(send, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         usage = {"prompt_tokens": 321, "completion_tokens": len(self.tokens)}

@@ -21,7 +21,7 @@ from transformers import BertModel
 from finetune.embedder.export import MODEL, REVISION, SOURCE_DIGESTS, check_source
 from finetune.guards.examples import INVENTED, Example, corpus
 from ingestion.artifact import digest_of, written_artifact
-from ingestion.embed import builtin_folder
+from ingestion.embed.builtin import BUILTIN_DIR
 from service.guard.models.cross_encoder import MAX_TOKENS, PAIRS_DIR, REBUILD
 
 _BATCH, _BATCH_TOKENS, _POOL = 32, 3_840, 1_200
@@ -55,7 +55,7 @@ def build(data: Path, source: Path, out: Path = PAIRS_DIR, *, seed: int = 7) -> 
     torch.manual_seed(seed)
     rng = random.Random(seed)
     examples = list(corpus(data, rng))
-    tokenizer = Tokenizer.from_file(str(builtin_folder() / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS, strategy="longest_first")
     encoded = [tokenizer.encode(one.text, one.evidence) for one in examples]

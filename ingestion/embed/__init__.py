@@ -1,6 +1,5 @@
 """Embedders: texts to unit vectors. The built-in one runs on the CPU without torch."""
 
-from pathlib import Path
 from typing import Protocol
 
 from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
@@ -13,7 +12,6 @@ __all__ = [
     "LateHead",
     "EncodedQuestion",
     "Vectors",
-    "builtin_folder",
     "load_embedder",
 ]
 
@@ -64,8 +62,3 @@ def load_embedder(name: str, *, threads: int = 0) -> Embedder:
     from ingestion.embed.sentence_transformers import load_sentence_transformer  # torch: optional
 
     return load_sentence_transformer(name)
-
-
-def builtin_folder() -> Path:
-    """Where the built-in embedder's artefact lies."""
-    return BUILTIN_DIR

@@ -63,7 +63,8 @@ def run(
     collection.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(collection.folder / "run.lock", timeout=0):
-            job = _Job(collection, progress or NoProgress(), workers or InlineWorkers())
+            workers = workers or InlineWorkers(collection.embedder)
+            job = _Job(collection, progress or NoProgress(), workers)
             return job.run(sources, allow_empty=allow_empty)
     except Timeout as exc:
         raise CollectionBusyError(

@@ -66,14 +66,15 @@ def texts_of(group: Sequence[PreparedDocument]) -> list[str]:
 class InlineWorkers:
     """Everything in this process: for tests and for a few trusted documents."""
 
-    def __init__(self) -> None:
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        self._embedder = embedder
         self._preparers: dict[str, Preparer] = {}
 
     def prepare(self, plan: Plan, sources: Iterable[Source]) -> Iterator[Result]:
         """One after the other."""
         key = repr(plan)
         if key not in self._preparers:
-            self._preparers = {key: Preparer(plan)}
+            self._preparers = {key: Preparer(plan, self._embedder)}
         for source in sources:
             yield source, _attempt(self._preparers[key], source)
 

@@ -92,6 +92,7 @@ def test_a_calibration_is_written_for_the_embedder_that_was_measured(
     assert facts["figures"]["demo.auroc"] > 0.9
 
 
+@pytest.mark.slow
 def test_public_questions_are_answered_when_the_set_is_there(
     context: Context, embedder: Embedder, public_data: "object"
 ) -> None:

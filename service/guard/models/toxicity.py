@@ -16,6 +16,7 @@ import numpy as np
 
 from ingestion.detect.decodings import fold
 from ingestion.detect.heads import Floats
+from ingestion.embed.builtin import BUILTIN_DIR
 from ingestion.embed.cached import SentenceEmbedder
 
 TOXICITY_DIR = Path(__file__).parent / "toxicity-minilm-l6-v2"
@@ -86,9 +87,7 @@ def _known_words() -> frozenset[str]:
     """Words that are right as they are: the embedder's own vocabulary."""
     from tokenizers import Tokenizer
 
-    from ingestion.embed import builtin_folder
-
-    vocabulary = Tokenizer.from_file(str(builtin_folder() / "tokenizer.json")).get_vocab()
+    vocabulary = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json")).get_vocab()
     return frozenset(word for word in vocabulary if not word.startswith("##"))
 
 

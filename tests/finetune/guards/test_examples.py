@@ -61,6 +61,7 @@ def test_invented_claims_are_of_both_kinds_and_no_false_one_is_a_quotation() -> 
     assert not [text for text, evidence, holds in found if not holds and text in evidence]
 
 
+@pytest.mark.slow
 def test_nothing_is_learned_that_is_measured(public_data: Path) -> None:
     if not (public_data / "wice").is_dir():
         pytest.skip(f"no public sets in {public_data}")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from finetune.embedder.export import SOURCE_DIGESTS
-from ingestion.embed import Embedder, builtin_folder, load_embedder
-from ingestion.embed.builtin import load_builtin
+from ingestion.embed import Embedder, load_embedder
+from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
 from ingestion.embed.late_interaction import LATE_DIR, load_late_head
 from ingestion.errors import EmbedderError
 from tests.conftest import ROOT
@@ -46,13 +46,13 @@ def test_tokens_are_counted_whole(embedder: Embedder) -> None:
 
 
 def test_the_manifest_names_the_official_source() -> None:
-    manifest = json.loads((builtin_folder() / "manifest.json").read_text())
+    manifest = json.loads((BUILTIN_DIR / "manifest.json").read_text())
     assert {k: manifest["source"][k] for k in SOURCE_DIGESTS} == SOURCE_DIGESTS
 
 
 def test_a_changed_artefact_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(builtin_folder(), folder)
+    shutil.copytree(BUILTIN_DIR, folder)
     with (folder / "tokenizer.json").open("a") as file:
         file.write(" ")
     with pytest.raises(EmbedderError, match=r"tokenizer\.json.*Rebuild"):
@@ -63,13 +63,13 @@ def test_a_changed_artefact_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_digest_of_the_weights_depends_on_the_vectors_alone(embedder: Embedder) -> None:
-    plain = load_builtin(builtin_folder(), with_late=False)
+    plain = load_builtin(BUILTIN_DIR, with_late=False)
     assert plain.weights_digest == embedder.weights_digest
     assert plain.digest != embedder.digest
 
 
 def test_releases_built_before_stay_those_of_the_built_in_embedder(embedder: Embedder) -> None:
-    parts = (builtin_folder() / "manifest.json", LATE_DIR / "head.npz")
+    parts = (BUILTIN_DIR / "manifest.json", LATE_DIR / "head.npz")
     weights = json.loads(parts[0].read_text())["digest"]
     late = hashlib.sha256(parts[1].read_bytes()).hexdigest()
     assert embedder.digest == hashlib.sha256(f"{weights}{late}f32".encode()).hexdigest()

@@ -8,6 +8,7 @@ import pytest
 
 from ingestion.config import Clearance, CollectionConfig
 from ingestion.embed import Embedder
+from ingestion.embed.fake import HashEmbedder
 from ingestion.errors import QuarantineError, ReleaseError, ScopeError
 from ingestion.releases.prune import prune
 from ingestion.releases.release import (
@@ -72,8 +73,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, embedder: Embedder) -> Place:
-    return Place(tmp_path, embedder)
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path, HashEmbedder())
 
 
 def test_without_clearance_nothing_is_ingested(place: Place) -> None:

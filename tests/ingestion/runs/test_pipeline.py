@@ -13,7 +13,8 @@ from filelock import FileLock
 
 from ingestion.__main__ import main
 from ingestion.config import CollectionConfig
-from ingestion.embed import Embedder, Embeddings, EncodedQuestion, Vectors
+from ingestion.embed import Embedder, Embeddings
+from ingestion.embed.fake import HashEmbedder
 from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
 from ingestion.index import DenseIndex, Postings, PostingsWriter, build_dense
 from ingestion.index.lexical import key_of, terms
@@ -34,50 +35,41 @@ from ingestion.runs.report import html_of, lines_of
 from ingestion.view import EVERYTHING, View
 from tests.conftest import ROOT, Demo
 
+# A process each, four seconds: what is worst, a release that is whole and not yet pointed to, is always tried.
 KILL_POINTS = (
-    "prepare.preparer:fetch",
-    "runs.admission:entry_of",
-    "index.segment:build_dense",
-    "index.segment:write_tokens",
-    "releases.build:write_atomically",
-    "runs.publish:validate",
     "runs.publish:point_to",
-    "runs.publish:prune",
+    *(
+        pytest.param(point, marks=pytest.mark.slow)
+        for point in (
+            "prepare.preparer:fetch",
+            "runs.admission:entry_of",
+            "index.segment:build_dense",
+            "index.segment:write_tokens",
+            "releases.build:write_atomically",
+            "runs.publish:validate",
+            "runs.publish:prune",
+        )
+    ),
 )
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}
 CONFIG = CollectionConfig.model_validate({"languages": ["en"], "clearance": CLEARANCE})
 
 
-class CountingEmbedder:
-    """The built-in embedder, with a count of what it embedded."""
+class CountingEmbedder(HashEmbedder):
+    """Remembers what it embedded."""
 
-    def __init__(self, inner: Embedder) -> None:
-        self._inner = inner
-        self.name, self.digest, self.dimension = inner.name, inner.digest, inner.dimension
-        self.weights_digest = inner.weights_digest
-        self.languages, self.late = inner.languages, inner.late
+    def __init__(self) -> None:
+        super().__init__()
         self.embedded: list[str] = []
-
-    def embed(self, texts: list[str]) -> Vectors:
-        return self._inner.embed(texts)
 
     def encode(self, texts: list[str]) -> Embeddings:
         self.embedded += texts
-        return self._inner.encode(texts)
-
-    def encode_questions(self, texts: list[str]) -> list[EncodedQuestion]:
-        return self._inner.encode_questions(texts)
-
-    def count_tokens(self, texts: list[str]) -> list[int]:
-        return self._inner.count_tokens(texts)
-
-    def warm(self) -> None:
-        self._inner.warm()
+        return super().encode(texts)
 
 
 @pytest.fixture
-def counting(embedder: Embedder) -> CountingEmbedder:
-    return CountingEmbedder(embedder)
+def counting() -> CountingEmbedder:
+    return CountingEmbedder()
 
 
 @pytest.fixture
@@ -89,8 +81,8 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def ingest(source: Path, counting: CountingEmbedder, config: CollectionConfig = CONFIG) -> RunReport:
-    return run(Collection("c", config, counting, source.parent / "data"), [source])
+def ingest(source: Path, embedder: Embedder, config: CollectionConfig = CONFIG) -> RunReport:
+    return run(Collection("c", config, embedder, source.parent / "data"), [source])
 
 
 def folder_of(source: Path) -> Path:
@@ -131,14 +123,14 @@ def test_a_new_recipe_makes_documents_anew_and_copies_equal_vectors(
     assert (report.changed, report.reused_documents, counting.embedded) == (True, 0, [])
 
 
-def test_copied_vectors_are_those_of_their_texts(source: Path, counting: CountingEmbedder) -> None:
-    ingest(source, counting)
+def test_copied_vectors_are_those_of_their_texts(source: Path, embedder: Embedder) -> None:
+    ingest(source, embedder)
     (source / "0.md").write_text("# First\n\nIt moves all rows by one.\n")
-    ingest(source, counting)
+    ingest(source, embedder)
     release = open_active(folder_of(source))
     positions = release.index.positions(EVERYTHING)
     texts = [chunk.embedded_text for chunk in release.chunks(positions)]
-    made = counting.encode(texts)
+    made = embedder.encode(texts)
     cosines = (release.index.vectors(positions) * made.vectors).sum(axis=1)
     assert cosines.min() > 0.98
     for kept, new in zip(release.index.codes(positions), made.codes, strict=True):
@@ -266,33 +258,26 @@ def test_damage_is_found(source: Path, counting: CountingEmbedder) -> None:
         open_active(folder_of(source))
 
 
+@pytest.mark.parametrize("point", KILL_POINTS)
 def test_killed_at_any_point_the_last_release_stays_and_a_rerun_completes(
-    source: Path, counting: CountingEmbedder, tmp_path: Path
+    source: Path, counting: CountingEmbedder, point: str
 ) -> None:
-    data_dir = source.parent / "data"
     first = ingest(source, counting)
     (source / "new.md").write_text("# New\n\nIt arrived while somebody pulled the plug.\n")
     script = (
-        "import os, signal, sys; from pathlib import Path\n"
-        "import importlib\n"
-        "from ingestion.embed import load_embedder\n"
-        "target, name = sys.argv[3].split(':')\n"
+        "import importlib, os, signal, sys; from pathlib import Path\n"
+        "from tests.ingestion.runs.test_pipeline import CountingEmbedder, ingest\n"
+        "target, name = sys.argv[2].split(':')\n"
         "module = importlib.import_module('ingestion.' + target)\n"
         "def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)\n"
         "setattr(module, name, die)\n"
-        "from tests.ingestion.runs.test_pipeline import CONFIG as config\n"
-        "from ingestion.runs.collection import Collection\n"
-        "from ingestion.runs.pipeline import run\n"
-        "run(Collection('c', config, load_embedder('builtin'), Path(sys.argv[2])), [Path(sys.argv[1])])\n"
+        "ingest(Path(sys.argv[1]), CountingEmbedder())\n"
     )
-    for point in KILL_POINTS:
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(source), str(data_dir), point], cwd=ROOT, check=False
-        )
-        assert done.returncode == -signal.SIGKILL, point
-        assert open_active(folder_of(source)).documents.document("a.md") is not None, point
-        if point != "runs.publish:prune":
-            assert active_id(folder_of(source)) == first.release_id, point
+    done = subprocess.run([sys.executable, "-c", script, str(source), point], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert open_active(folder_of(source)).documents.document("a.md") is not None
+    if point != "runs.publish:prune":
+        assert active_id(folder_of(source)) == first.release_id
     report = ingest(source, counting)
     assert report.documents == 4
     assert open_active(folder_of(source)).documents.document("new.md") is not None

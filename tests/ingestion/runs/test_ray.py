@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.embed import Embedder
 from ingestion.releases.release import collection_folder, open_active
 from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
-from tests.ingestion.runs.test_admission import PAGE, Place, place
+from tests.ingestion.runs.test_admission import PAGE, Place
 
-__all__ = ["place"]
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.enable_socket,
@@ -18,6 +18,11 @@ pytestmark = [
     ),
 ]
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
+
+
+@pytest.fixture
+def place(tmp_path: Path, embedder: Embedder) -> Place:
+    return Place(tmp_path, embedder)
 
 
 def test_ray_and_local_make_the_same_release(place: Place, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from ingestion.__main__ import main
 from ingestion.config import CollectionConfig, read_pins
-from ingestion.embed import Embedder
+from ingestion.embed import Embedder, Vectors, load_embedder
+from ingestion.embed.fake import HashEmbedder
 from ingestion.errors import ReleaseError, ScopeError
 from ingestion.releases.release import (
     activate,
@@ -22,38 +23,27 @@ from ingestion.releases.release import (
 )
 from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
+from tests.ingestion.embed.texts import text_of
 
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}
 
 
-class Other:
-    """Another model of the same shape: the built-in one, turned round."""
+class Contradiction(HashEmbedder):
+    """Makes other vectors of a text the second time."""
 
-    def __init__(self, inner: Embedder, *, digest: str = "other", is_broken: bool = False) -> None:
-        self._inner, self._calls, self._is_broken = inner, 0, is_broken
-        self.name, self.digest, self.dimension = "other", digest, inner.dimension
-        self.weights_digest = digest
-        self.languages, self.late = inner.languages, None
+    def __init__(self) -> None:
+        super().__init__(seed=2)
+        self._calls = 0
 
-    def embed(self, texts):  # type: ignore[no-untyped-def]
+    def embed(self, texts: list[str]) -> Vectors:
         self._calls += 1
-        vectors = self._inner.embed(texts)[:, ::-1]
-        return -vectors if self._is_broken and self._calls > 1 else vectors
+        vectors = super().embed(texts)
+        return -vectors if self._calls > 1 else vectors
 
-    def encode(self, texts):  # type: ignore[no-untyped-def]
-        from ingestion.embed.values import without_tokens
 
-        return without_tokens(self.embed(texts))
-
-    def encode_questions(self, texts):  # type: ignore[no-untyped-def]
-        from ingestion.embed.values import plain_questions
-
-        return plain_questions(self.embed(texts))
-
-    def count_tokens(self, texts):  # type: ignore[no-untyped-def]
-        return self._inner.count_tokens(texts)
-
-    def warm(self) -> None: ...
+@pytest.fixture
+def embedder() -> Embedder:
+    return HashEmbedder()
 
 
 @pytest.fixture
@@ -111,8 +101,32 @@ def test_a_model_that_contradicts_itself_is_not_served(docs: Path, embedder: Emb
     config = CollectionConfig.model_validate({"languages": ["en"], "clearance": CLEARANCE})
     first = ingest(docs, config, embedder)
     with pytest.raises(ReleaseError, match="not the embedder's"):
-        ingest(docs, config, Other(embedder, is_broken=True))
+        ingest(docs, config, Contradiction())
     assert active_id(collection_folder(docs.parent / "data", "c")) == first
+
+
+@pytest.mark.parametrize("longest", [0, 40])
+@pytest.mark.parametrize("tokens", [17, 24, 31])
+def test_a_few_short_documents_are_a_collection(docs: Path, tokens: int, longest: int) -> None:
+    """Validation embeds one by one, in 32 tokens, what was embedded together, in 32 or in 48.
+
+    In bf16 on AMX the vectors were not the same, and the release was refused.
+    """
+    builtin = load_embedder("builtin", threads=1)
+    for number, name in enumerate(("lamps", "doors", "boxes")):
+        title = f"About {name}"
+        text = text_of(tokens + number % 2 - len(title.split()))
+        (docs / f"{name}.md").write_text(f"# {title}\n\n{text}\n")
+    if longest:
+        (docs / "longest.md").write_text(f"# Longest\n\n{text_of(longest)}\n")
+    config = CollectionConfig.model_validate(
+        {"languages": ["en"], "clearance": CLEARANCE, "deduplicate": False}
+    )
+    release_id = ingest(docs, config, builtin)
+    folder = collection_folder(docs.parent / "data", "c")
+    assert active_id(folder) == release_id
+    texts = [chunk.embedded_text for chunk in open_active(folder).documents.all_chunks()]
+    assert sum(17 <= count + 2 <= 32 for count in builtin.count_tokens(texts)) == 3
 
 
 def test_the_embedder_can_change_while_the_old_release_serves(docs: Path, embedder: Embedder) -> None:
@@ -121,7 +135,7 @@ def test_the_embedder_can_change_while_the_old_release_serves(docs: Path, embedd
 
     config = CollectionConfig.model_validate({"languages": ["en"], "clearance": CLEARANCE})
     first = ingest(docs, config, embedder)
-    other = Other(embedder)
+    other = HashEmbedder(seed=1)
     # The scope already names the other model; the release that serves needs the old one.
     models = Embedders({"new": other}, lambda name: embedder)
     live = LiveReleases(docs.parent / "data", {"c": config}, models)
@@ -155,9 +169,9 @@ def test_releases_that_variants_name_outlive_their_time(docs: Path, embedder: Em
     assert release.manifest.id == names[-1]
 
 
-def test_verify_names_what_changed_on_the_disk(docs: Path, embedder: Embedder, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_verify_names_what_changed_on_the_disk(docs: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
     config = CollectionConfig.model_validate({"languages": ["en"], "clearance": CLEARANCE})
-    ingest(docs, config, embedder)
+    ingest(docs, config, load_embedder("builtin", threads=1))
     scope = docs.parent / "scope.yaml"
     scope.write_text("collections: {c: {sources: [docs], languages: [en]}}\n")
     monkeypatch.setenv("TOUCHSTONE_DATA_DIR", str(docs.parent / "data"))

@@ -24,7 +24,7 @@ from service.answer.calibrations import (
     load_calibrations,
     write_calibration,
 )
-from service.answer.evidence import EvidenceFinder
+from service.answer.evidence import EvidenceFinder, EvidenceRequest
 from service.answer.sentences import Sentence, SentenceScorer, SentenceScores
 from service.corpus.embedders import Embedders
 from service.guard.models.cross_encoder import CrossEncoder
@@ -123,6 +123,6 @@ async def test_an_embedder_without_a_calibration_finds_evidence_and_abstains_fro
         for calibrations, is_hopeless in ((Calibrations({}), False), (load_calibrations(), True)):
             models = Embedders({"builtin": embedder}, load_embedder)
             finder = EvidenceFinder(models, SentenceScorer(calibrations), CrossEncoder(threads=1), executor)
-            found = await finder.find(demo.release, "Who wrote Middlemarch?", settings)
+            found = await finder.find(EvidenceRequest(demo.release, "Who wrote Middlemarch?", settings))
             assert found.hits
             assert (found.relevance.probability < settings.relevance_floor) is is_hopeless

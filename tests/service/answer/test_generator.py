@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from typing import Any
 
 import httpx
@@ -134,7 +133,7 @@ def test_silence_in_the_middle_ends_with_a_typed_error(
     start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
     upstream.tokens, upstream.pause_s = ["Express costs €9.90 [1]. It ", "costs "], 30
-    with start(start_gateway, upstream, generator_idle_timeout_s=0.4, keep_alive_s=0.1) as gateway:
+    with start(start_gateway, upstream, generator_idle_timeout_s=2.0, keep_alive_s=0.05) as gateway:
         reply = gateway.ask(QUESTION, stream=True)
     assert stream_of(reply)[-1]["error"]["code"] == "generator_interrupted"  # type: ignore[index]
     assert ": keep-alive" in reply.text
@@ -143,11 +142,22 @@ def test_silence_in_the_middle_ends_with_a_typed_error(
 def test_a_long_wait_is_bridged_with_comments(
     start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
-    upstream.first_pause_s = 0.5
-    with start(start_gateway, upstream, keep_alive_s=0.1) as gateway:
-        reply = gateway.ask(QUESTION, stream=True)
-    assert reply.text.count(": keep-alive") >= 2
-    assert text_of(stream_of(reply)) == "Express costs €9.90. [1]"
+    upstream.gate.clear()
+    body = {"model": "support", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}
+    heard, events = 0, []
+    with (
+        start(start_gateway, upstream, keep_alive_s=0.1) as gateway,
+        gateway.client() as client,
+        client.stream("POST", "/v1/chat/completions", json=body) as reply,
+    ):
+        for line in reply.iter_lines():
+            heard += line == ": keep-alive"
+            if line.startswith("data: {"):
+                events.append(json.loads(line.removeprefix("data: ")))
+            if heard == 2:
+                upstream.gate.set()
+    assert heard >= 2
+    assert text_of(events) == "Express costs €9.90. [1]"
 
 
 @pytest.mark.parametrize("is_streamed", [True, False])
@@ -158,12 +168,11 @@ def test_a_client_that_hangs_up_stops_the_server(
     body = {"model": "support", "stream": is_streamed, "messages": [{"role": "user", "content": QUESTION}]}
 
     async def hang_up(url: str) -> None:
-        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=120) as client:
             request = client.build_request("POST", "/v1/chat/completions", json=body)
             task = asyncio.ensure_future(client.send(request, stream=True))
-            while not upstream.requests:
-                await asyncio.sleep(0.02)
-            await asyncio.sleep(0.2)
+            while upstream.sent < 3:
+                await asyncio.sleep(0.01)
             task.cancel() if not task.done() else await task.result().aclose()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -204,20 +213,23 @@ def test_completions_and_tokens_are_forwarded(
     assert '"code":"generator_failed"' in broken.text
 
 
-def test_two_hundred_questions_at_once_are_all_answered(
-    start_gateway: StartGateway, upstream: ScriptedUpstream
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_many_questions_at_once_are_all_answered(
+    start_gateway: StartGateway, upstream: ScriptedUpstream, count: int
 ) -> None:
     async def ask_all(gateway: Gateway) -> list[httpx.Response]:
         body = {"model": "support", "messages": [{"role": "user", "content": QUESTION}]}
         limits = httpx.Limits(max_connections=50)
-        async with httpx.AsyncClient(base_url=gateway.url, timeout=60, limits=limits) as client:
-            return await asyncio.gather(*(client.post("/v1/chat/completions", json=body) for _ in range(200)))
+        async with httpx.AsyncClient(base_url=gateway.url, timeout=300, limits=limits) as client:
+            return await asyncio.gather(
+                *(client.post("/v1/chat/completions", json=body) for _ in range(count))
+            )
 
     with start(start_gateway, upstream) as gateway:
         replies = asyncio.run(ask_all(gateway))
     ids = {reply.json()["rag"]["answer_id"] for reply in replies}
-    assert len(ids) == 200
-    assert open_file(gateway).count('INSERT INTO "answers"') == 200, "every answer is on record"
+    assert len(ids) == count
+    assert open_file(gateway).count('INSERT INTO "answers"') == count, "every answer is on record"
 
 
 def test_a_database_that_goes_away_loses_no_answer(
@@ -230,10 +242,10 @@ def test_a_database_that_goes_away_loses_no_answer(
         path = gateway.settings.database().removeprefix("sqlite:///")
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("begin immediate")  # nobody else can write now
-        begun = time.monotonic()
+        before = open_file(gateway).count('INSERT INTO "answers"')
         for _ in range(5):
             assert gateway.ask(QUESTION).status_code == 200
-        assert time.monotonic() - begun < 8, "answers don't wait for the log"
+        assert open_file(gateway).count('INSERT INTO "answers"') == before, "answers don't wait for the log"
         blocker.execute("rollback")
         blocker.close()
     assert open_file(gateway).count('INSERT INTO "answers"') == 6
@@ -268,6 +280,7 @@ def test_what_guards_said_of_an_interrupted_answer_is_recorded(
 ) -> None:
     upstream.tokens = ["It costs €77.50 here. ", "Express ", "costs ", "more. "]
     upstream.break_after = 3
+    upstream.pause_s = 0.05
     with start(start_gateway, upstream) as gateway:
         events = stream_of(gateway.ask(QUESTION, stream=True))
         wait_until(lambda: len(recorded(gateway)) == 1)

@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -379,10 +378,35 @@ async def test_flag_says_what_it_would_have_done_and_does_nothing(
     assert {"NAME", "ADDRESS"} <= set(rules)
 
 
-class Slow:
-    def __call__(self, text: str) -> float:
-        time.sleep(0.2)
+# So that a law that is broken fails and does not hang.
+_PATIENCE_S = 300
+
+
+class Held:
+    """A model that says nothing before it is let go, however busy the machine is."""
+
+    name = "grounding"
+
+    def __init__(self) -> None:
+        self._is_over = threading.Event()
+
+    def __call__(self, *_: object) -> float:
+        self._is_over.wait(_PATIENCE_S)
         return 0.0
+
+    def judge(self, sentence: str) -> list[Verdict]:
+        self._is_over.wait(_PATIENCE_S)
+        return []
+
+    def let_go(self) -> None:
+        self._is_over.set()
+
+
+@pytest.fixture
+def held(build: Callable[..., AssistantGuards]) -> Iterator[Held]:
+    judge = Held()
+    yield judge
+    judge.let_go()
 
 
 def broken(text: str) -> float:
@@ -392,82 +416,78 @@ def broken(text: str) -> float:
 @pytest.mark.parametrize(
     ("fail", "disposition"), [("open", "pass"), ("degrade", "degrade"), ("closed", "block")]
 )
-@pytest.mark.parametrize(("judge", "rule"), [(Slow(), "LATE"), (broken, "FAILED")])
+@pytest.mark.parametrize("rule", ["LATE", "FAILED"])
 async def test_a_model_that_fails_has_the_consequence_that_the_policy_wants(
     fail: str,
     disposition: str,
-    judge: Callable[[str], float],
     rule: str,
+    held: Held,
     build: Callable[..., AssistantGuards],
 ) -> None:
     policy = patient(
         {
-            "deadline_s": 5,
             "input": {
-                "injection_model": {"fail": fail, "deadline_s": 0.02 if rule == "LATE" else 5},
+                "injection_model": {"fail": fail, "deadline_s": 0.02 if rule == "LATE" else 30},
                 "toxicity": "off",
             },
         }
     )
     guards = build(policy)
     assert guards.input is not None
-    guards.input._judges = {"injection_model": judge}
+    guards.input._judges = {"injection_model": held if rule == "LATE" else broken}
     judged = await guards.input.judge(["hello"])
     assert judged.disposition == disposition
     assert [v.rule for v in judged.verdicts] == [rule]
 
 
-async def test_all_models_of_a_zone_share_one_deadline(build: Callable[..., AssistantGuards]) -> None:
+async def test_all_models_of_a_zone_share_one_deadline(
+    held: Held, build: Callable[..., AssistantGuards]
+) -> None:
     guards = build(patient({"deadline_s": 0.05}))
     assert guards.input is not None
-    guards.input._judges = {"injection_model": Slow(), "toxicity": Slow()}
+    guards.input._judges = {"injection_model": held, "toxicity": held}
     judged = await guards.input.judge(["hello"])
     assert [v.rule for v in judged.verdicts] == ["LATE", "LATE"]
 
 
-class Sticking:
-    """A sentence guard that is late, or breaks."""
+class Broken:
+    """A sentence guard that breaks."""
 
     name = "grounding"
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
     def judge(self, sentence: str) -> list[Verdict]:
-        if not self._seconds:
-            raise RuntimeError("no model")
-        time.sleep(self._seconds)
-        return []
+        raise RuntimeError("no model")
 
 
 @pytest.mark.parametrize(("fail", "verdict"), [("open", "flag"), ("degrade", "drop"), ("closed", "drop")])
-@pytest.mark.parametrize(("seconds", "rule"), [(0.2, "LATE"), (0, "FAILED")])
+@pytest.mark.parametrize("rule", ["LATE", "FAILED"])
 def test_a_sentence_waits_no_longer_for_its_judges_than_the_policy_says(
-    fail: str, verdict: str, seconds: float, rule: str
+    fail: str, verdict: str, rule: str
 ) -> None:
-    late = Rule.model_validate({"action": "drop", "fail": fail, "deadline_s": 5 if not seconds else 0.02})
+    is_late, held = rule == "LATE", Held()
+    late = Rule.model_validate({"action": "drop", "fail": fail, "deadline_s": 0.02 if is_late else 30})
     with ThreadPoolExecutor(1) as executor:
-        found = TimedJudges([(late, Sticking(seconds))], executor, 5).judge("The fee is 4 euros.")
+        judges = TimedJudges([(late, held if is_late else Broken())], executor, 30)
+        found = judges.judge("The fee is 4 euros.")
+        held.let_go()
     assert [(v.guard, v.rule, v.verdict) for v in found] == [("grounding", rule, verdict)]
 
 
 def test_the_judges_of_a_sentence_share_one_deadline() -> None:
-    rule = Rule(action="drop", deadline_s=5)
+    rule, held = Rule(action="drop", deadline_s=30), Held()
     with ThreadPoolExecutor(1) as executor:
-        judges = TimedJudges([(rule, Sticking(0.2))] * 2, executor, 0.05)
-        assert [v.rule for v in judges.judge("The fee is 4 euros.")] == ["LATE", "LATE"]
+        found = TimedJudges([(rule, held)] * 2, executor, 0.05).judge("The fee is 4 euros.")
+        held.let_go()
+    assert [v.rule for v in found] == ["LATE", "LATE"]
 
 
-def slowly(claim: str, passages: Sequence[str]) -> float:
-    time.sleep(0.1)
-    return 1.0
-
-
-async def test_an_answer_asks_models_within_the_deadline(build: Callable[..., AssistantGuards]) -> None:
+async def test_an_answer_asks_models_within_the_deadline(
+    held: Held, build: Callable[..., AssistantGuards]
+) -> None:
     guards = build(
         patient({"deadline_s": 0.02, "output": {"toxicity": "off", "grounding": {"fail": "closed"}}})
     )
-    guards._support = slowly
+    guards._support = held
     text, _, _, rules = await streamed(
         guards, ["The Hub does not work without a router. ", "Returns are free within 45 days."]
     )
@@ -479,7 +499,7 @@ async def test_a_judge_that_only_tells_holds_nobody_up(build: Callable[..., Assi
     is_free = threading.Event()
 
     def waits(claim: str, passages: Sequence[str]) -> float:
-        is_free.wait(5)
+        is_free.wait(_PATIENCE_S)
         return 0.0
 
     guards._support = waits
@@ -499,7 +519,7 @@ async def test_what_only_tells_is_waited_for_no_longer_than_the_policy_says(
         patient({"deadline_s": 0.05, "output": {"toxicity": "off", "grounding": {"action": "flag"}}})
     )
     is_free = threading.Event()
-    guards._support = lambda claim, passages: float(is_free.wait(5))
+    guards._support = lambda claim, passages: float(is_free.wait(_PATIENCE_S))
     with ThreadPoolExecutor(1) as apart:
         guards._advisory = BackgroundQueue(apart, limit=4)
         text, stopped, _, rules = await streamed(guards, ["Returns are free within 45 days. They are quick."])

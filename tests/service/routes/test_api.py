@@ -343,7 +343,7 @@ def open_file(gateway: Gateway) -> str:
         return "\n".join(db.iterdump())
 
 
-def wait_until(check: "object", seconds: float = 15.0) -> None:
+def wait_until(check: "object", seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not check():  # type: ignore[operator]
         assert time.monotonic() < deadline, "it did not happen in time"
