@@ -8,6 +8,7 @@ from service.answer.abstain import Relevance
 from service.answer.evidence import Evidence
 from service.answer.generate import Event, Finished, Generator, KeepAlive, Task, Text
 from service.answer.generate.scripted import ScriptedGenerator
+from service.answer.prompts import load_prompt
 from service.errors import GeneratorInterruptedError
 from service.scope import Sampling
 from tests.ingestion.corpora import Page, release_of
@@ -16,7 +17,8 @@ from tests.ingestion.corpora import Page, release_of
 @pytest.fixture
 def task(tmp_path: Path) -> Task:
     release = release_of(tmp_path, [Page("p", ("Lamps are repaired.",))])
-    return Task("Are they?", (), Evidence((), (), Relevance(0, 0, 0, 0, 0, 0), release, {}), Sampling())
+    evidence = Evidence((), (), Relevance(0, 0, 0, 0, 0, 0), release, {})
+    return Task("Are they?", (), evidence, Sampling(), load_prompt("cited"))
 
 
 async def events_of(generator: Generator, task: Task) -> list[Event]:
