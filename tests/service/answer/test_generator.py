@@ -157,20 +157,31 @@ def test_a_client_that_hangs_up_stops_the_server(
     upstream.tokens, upstream.pause_s = ["word "] * 500, 0.05
     body = {"model": "support", "stream": is_streamed, "messages": [{"role": "user", "content": QUESTION}]}
 
-    async def hang_up(url: str) -> None:
-        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
-            request = client.build_request("POST", "/v1/chat/completions", json=body)
-            task = asyncio.ensure_future(client.send(request, stream=True))
-            while not upstream.requests:
-                await asyncio.sleep(0.02)
-            await asyncio.sleep(0.2)
-            task.cancel() if not task.done() else await task.result().aclose()
-            await asyncio.gather(task, return_exceptions=True)
-
     with start(start_gateway, upstream) as gateway:
-        asyncio.run(hang_up(gateway.url))
+        asyncio.run(hang_up(gateway.url, "/v1/chat/completions", body, upstream))
         wait_until(lambda: upstream.cancelled == 1)
         wait_until(lambda: "cancelled" in open_file(gateway))
+
+
+async def hang_up(url: str, path: str, body: dict[str, object], upstream: ScriptedUpstream) -> None:
+    """Ask, and go away while the generator is at work."""
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        task = asyncio.ensure_future(client.send(client.build_request("POST", path, json=body), stream=True))
+        while not upstream.requests:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
+        task.cancel() if not task.done() else await task.result().aclose()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/tokenize"])
+def test_a_client_that_hangs_up_stops_what_was_forwarded(
+    start_gateway: StartGateway, upstream: ScriptedUpstream, path: str
+) -> None:
+    upstream.whole_pause_s = 60.0
+    with start(start_gateway, upstream) as gateway:
+        asyncio.run(hang_up(gateway.url, path, {"model": "support", "prompt": "x"}, upstream))
+        wait_until(lambda: upstream.cancelled == 1)
 
 
 def test_too_long_a_prompt_is_shortened_then_refused(
