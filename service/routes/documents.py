@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Header, Query, Request, Response, UploadFil
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from ingestion.corpus import Document
 from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
 from ingestion.load import READERS
 from ingestion.runs.changes import ChangeResult
@@ -144,27 +145,7 @@ async def get_document(document_id: str, call: SearchCall, collection: Collectio
     found = await _aside(call, partial(call.state.library.document, name, document_id, call.view()))
     if found is None:
         raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
-    document, chunks = found
-    read = call.reader(name)
-    return DocumentReply(
-        document_id=document.id,
-        collection=name,
-        title=read(document.title),
-        source=document.source,
-        place=document.source_name,
-        run_id=document.run_id,
-        language=document.language,
-        updated=document.updated,
-        superseded_by=document.superseded_by,
-        digest=document.digest,
-        chunks=chunks,
-        clearance=dict(document.clearance),
-        metadata={k: read(v) if isinstance(v, str) else v for k, v in document.metadata.items()},
-        groups=list(document.groups),
-        pii=dict(document.pii),
-        flags=[flag.rule for flag in document.flags],
-        text=await _aside(call, partial(read, document.text)),
-    )
+    return await _aside(call, partial(_document_reply, name, found, call.reader(name)))
 
 
 @router.delete("/documents/{document_id:path}")
@@ -176,7 +157,7 @@ async def delete_document(
     found = await _aside(call, partial(call.state.library.document, name, document_id, call.view()))
     if found is None:
         raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
-    done = await _work(call, partial(call.state.library.remove, name, [document_id]))
+    done = await _work(call, partial(call.state.library.remove, name, [document_id], call.view()))
     if not done.documents:
         raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
     DOCUMENTS.labels(name, "removed").inc()
@@ -198,7 +179,7 @@ async def delete_documents(
             "An empty filter would remove every document. Name a field.", param="filter"
         )
     ids = await _aside(call, partial(call.state.library.matching, name, call.view(wanted)))
-    done = await _work(call, partial(call.state.library.remove, name, ids))
+    done = await _work(call, partial(call.state.library.remove, name, ids, call.view()))
     DOCUMENTS.labels(name, "removed").inc(done.documents)
     return RemovedReply(
         collection=name, removed=done.documents, documents=ids[:_PAGE], release=done.release_id
@@ -261,6 +242,32 @@ async def _work(call: Call, work: Callable[[], T]) -> T:
 async def _aside(call: Call, work: Callable[[], T]) -> T:
     """Read something without holding up the loop."""
     return await asyncio.get_running_loop().run_in_executor(call.state.database_threads, work)
+
+
+def _document_reply(
+    collection: str, found: tuple[Document, int], read: Callable[[str], str]
+) -> DocumentReply:
+    """A document as a caller may read it. Masks its texts, which takes time for a long one."""
+    document, chunks = found
+    return DocumentReply(
+        document_id=document.id,
+        collection=collection,
+        title=read(document.title),
+        source=document.source,
+        place=document.source_name,
+        run_id=document.run_id,
+        language=document.language,
+        updated=document.updated,
+        superseded_by=document.superseded_by,
+        digest=document.digest,
+        chunks=chunks,
+        clearance=dict(document.clearance),
+        metadata={k: read(v) if isinstance(v, str) else v for k, v in document.metadata.items()},
+        groups=list(document.groups),
+        pii=dict(document.pii),
+        flags=[flag.rule for flag in document.flags],
+        text=read(document.text),
+    )
 
 
 def _changed(
