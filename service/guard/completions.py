@@ -67,8 +67,8 @@ def _check_is_text(key: str, value: object) -> None:
 
 def _screened(key: str, value: object, texts: Sequence[str], guards: AssistantGuards) -> object:
     """The value with its texts masked. Pure CPU work, about a millisecond for 2,000 characters."""
-    for text in texts if guards.input is not None else ():
-        screened = guards.input.screen(RawText(text))
+    results = [guards.input.screen(RawText(text)) for text in texts] if guards.input is not None else []
+    for screened in results:
         if screened.is_blocked:
             raise _refused(next(v.guard for v in screened.verdicts if v.verdict == "block"), key)
     return apply_to_json(guards.input_redactors(), value, "input")[0]
