@@ -17,6 +17,8 @@ from service.guard.texts import RawText
 
 # Longer texts than this are screened in a thread: the loop must not wait for them.
 INLINE_CHARS = 4_000
+# What a text costs whatever its length, in characters: 38 µs beside .4 µs a character.
+_TEXT_CHARS = 100
 _SHOWN_CHARS = 80
 # Prompts in other forms than text, which vLLM takes and no guard can read.
 _UNREADABLE = ("prompt_embeds", "prompt_token_ids")
@@ -40,7 +42,7 @@ async def _guarded_field(key: str, value: object, guards: AssistantGuards) -> ob
     if key != "messages":
         _check_is_text(key, value)
     texts = list(_strings(value))
-    if sum(map(len, texts)) > INLINE_CHARS:
+    if sum(len(text) + _TEXT_CHARS for text in texts) > INLINE_CHARS:
         masked = await asyncio.to_thread(_screened, key, value, texts, guards)
     else:
         masked = _screened(key, value, texts, guards)
@@ -66,7 +68,7 @@ def _check_is_text(key: str, value: object) -> None:
 
 
 def _screened(key: str, value: object, texts: Sequence[str], guards: AssistantGuards) -> object:
-    """The value with its texts masked. Pure CPU work, about a millisecond for 2,000 characters."""
+    """The value with its texts masked. Pure CPU work."""
     results = [guards.input.screen(RawText(text)) for text in texts] if guards.input is not None else []
     for screened in results:
         if screened.is_blocked:

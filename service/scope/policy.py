@@ -160,14 +160,13 @@ def policy_of(*layers: Mapping[str, Any]) -> GuardPolicy:
 
 def _with_limits(policy: GuardPolicy) -> GuardPolicy:
     """The policy with the default in the place of each limit that is 0."""
-    zones = {
-        zone: {
+    zones: dict[str, dict[str, Rule]] = {}
+    for zone, defaults in _DEFAULTS.items():
+        rules: dict[str, Rule] = getattr(policy, zone)
+        zones[zone] = {
             name: rule.model_copy(update={"limit": rule.limit or defaults[name].get("limit", 0)})
             for name, rule in rules.items()
         }
-        for zone, defaults in _DEFAULTS.items()
-        if (rules := getattr(policy, zone))
-    }
     return policy.model_copy(update=zones)
 
 
