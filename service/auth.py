@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ingestion.view import EVERY_GROUP
@@ -65,14 +64,14 @@ class KeyRing:
         """Read all keys."""
         self._keys = {key.public_id: key for key in list_keys(self.engine)}
 
-    async def watch(self, executor: Executor) -> None:
+    async def watch(self, executor: Executor, interval_s: float = _REFRESH_S) -> None:
         """Refresh for ever; while the database is away the last known keys stay valid."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(_REFRESH_S)
+            await asyncio.sleep(interval_s)
             try:
                 await loop.run_in_executor(executor, self.refresh)
-            except SQLAlchemyError as exc:
+            except Exception as exc:  # noqa: BLE001 - a watch that dies would let revoked keys live on
                 log.warning("keys_not_refreshed", error=type(exc).__name__)
 
     def identify(self, authorization: str | None) -> Caller:

@@ -6,8 +6,12 @@ import orjson
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+# The database is away or locked, not the statement wrong: worth another try.
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

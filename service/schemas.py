@@ -80,8 +80,12 @@ class SearchRequest(BaseModel):
 
     query: Annotated[Words, Field(max_length=8_000)]
     collection: Name | None = None
-    top_k: Annotated[int, Field(ge=1, le=50)] = 5
-    mode: Mode = "hybrid"
+    top_k: Annotated[int, Field(ge=1, le=50)] | None = Field(
+        None, description="How many passages; without it, as many as the scope says."
+    )
+    mode: Mode | None = Field(
+        None, description="Which indexes are asked; without it, those that the scope says."
+    )
     filter: dict[str, Any] | None = Field(
         None, description='Conditions on metadata, e.g. `{"product": {"in": ["hub", "chime"]}}`.'
     )

@@ -1,4 +1,4 @@
-"""Tables of the gateway: keys, answers, feedback."""
+"""Tables of the gateway: keys, answers, feedback, replies to repeated requests."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -94,3 +94,16 @@ class FeedbackEvent(Base):
     value: Mapped[str | None] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class IdempotentRequest(Base):
+    """A request with an `Idempotency-Key` and its reply; without a status it is under way."""
+
+    __tablename__ = "idempotent_requests"
+
+    caller: Mapped[str] = mapped_column(String(16), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None] = mapped_column(Integer)
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)

@@ -22,6 +22,7 @@ class ScriptedUpstream:
         self.gate.set()
         self.sent = 0
         self.first_pause_s = 0.0
+        self.whole_pause_s = 0.0  # before a reply that is not streamed
         self.statuses: list[int] = []  # one a request, 200 when used up
         self.error_text = "{}"
         self.break_after: int | None = None  # tokens after which the connection breaks
@@ -54,15 +55,10 @@ class ScriptedUpstream:
         if status != 200:
             await _json(send, status, self.error_text.encode())
             return
-        if not self.bodies[-1].get("stream"):
-            reply = {
-                "text": self.forwarded,
-                "logprobs": {"tokens": [self.forwarded]},
-                "message": {"role": "assistant", "content": self.whole},
-            }
-            await _json(send, 200, orjson.dumps({"object": "text_completion", "choices": [reply]}))
-            return
-        answer = asyncio.ensure_future(self._stream(send, is_chat="/chat/" in scope["path"]))
+        if self.bodies[-1].get("stream"):
+            answer = asyncio.ensure_future(self._stream(send, is_chat="/chat/" in scope["path"]))
+        else:
+            answer = asyncio.ensure_future(self._whole(send))
         gone = asyncio.ensure_future(_disconnect(receive))
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
@@ -72,6 +68,15 @@ class ScriptedUpstream:
         results = await asyncio.gather(answer, gone, return_exceptions=True)
         if isinstance(results[0], ConnectionResetError):
             raise results[0]
+
+    async def _whole(self, send: Callable[[Message], Awaitable[None]]) -> None:
+        await asyncio.sleep(self.whole_pause_s)
+        reply = {
+            "text": self.forwarded,
+            "logprobs": {"tokens": [self.forwarded]},
+            "message": {"role": "assistant", "content": self.whole},
+        }
+        await _json(send, 200, orjson.dumps({"object": "text_completion", "choices": [reply]}))
 
     async def _stream(self, send: Callable[[Message], Awaitable[None]], *, is_chat: bool) -> None:
         headers = [(b"content-type", b"text/event-stream")]

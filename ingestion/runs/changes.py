@@ -32,6 +32,7 @@ from ingestion.runs.publish import Retention, publish
 from ingestion.runs.ruling import rule_on
 from ingestion.runs.state import Decision, Outcome, RunState
 from ingestion.runs.workers import Failure, Workers
+from ingestion.view import may_see
 
 _WAIT_S = 30.0
 
@@ -80,13 +81,17 @@ def upload(
     *,
     run_id: str,
     like: Release | None = None,
+    groups: frozenset[str] | None = None,
 ) -> list[ChangeResult | Failure]:
     """Add or replace documents; they can be searched when this returns. One result for each source.
 
-    Raises `CollectionBusyError` when another change takes too long, `SourceError` without clearance.
+    What `groups` (None: all) may not see is not replaced. Raises `CollectionBusyError` when another change takes too
+    long, `SourceError` without clearance or for an id that is somebody else's.
     """
     for source_name in {source.source_name for source in sources}:
         _check_clearance(collection, source_name)
+    # Before the work, which is refused early, and again under the lock, since another change may be faster.
+    _check_owned(like, [source.id for source in sources], groups)
     collection.folder.mkdir(parents=True, exist_ok=True)
     plan = Plan(collection.config, collection.folder, run_id, collection.vault is not None)
     results: list[ChangeResult | Failure] = []
@@ -99,6 +104,7 @@ def upload(
         state.close()
     with _writing(collection.folder, collection.name):
         base = _base(collection, like)
+        _check_owned(base, [entry.document.id for entry in entries], groups)
         fresh, known = [], set()
         for entry in entries:
             facts = base.documents.facts(entry.document.id) if base else None
@@ -112,6 +118,22 @@ def upload(
     waiting = iter(entries)
     changed = {entry.document.id for entry in fresh}
     return [_finished(one, waiting, release, known, changed) for one in results]
+
+
+def _check_owned(release: Release | None, ids: Iterable[str], groups: frozenset[str] | None) -> None:
+    """Raise `SourceError` for the id of a document that `groups` may not see: it would be replaced."""
+    if release is None:
+        return
+    for document_id in ids:
+        if _is_hidden(release, document_id, groups):
+            raise SourceError(f"The id {document_id!r} can't be used with this key. Choose another.")
+
+
+def _is_hidden(release: Release, document_id: str, groups: frozenset[str] | None) -> bool:
+    if groups is None:
+        return False
+    found = release.documents.document(document_id)
+    return found is not None and not may_see(groups, found.groups)
 
 
 def _admit(
@@ -167,9 +189,17 @@ def _check_clearance(collection: Collection, source_name: str) -> None:
 
 
 def withdraw(
-    collection: Collection, *, ids: Iterable[str] = (), run_id: str | None = None, like: Release | None = None
+    collection: Collection,
+    *,
+    ids: Iterable[str] = (),
+    run_id: str | None = None,
+    like: Release | None = None,
+    groups: frozenset[str] | None = None,
 ) -> ChangeResult:
-    """Take documents out, by id or by the run that brought them; they can't be found when this returns."""
+    """Take documents out, by id or by the run that brought them; they can't be found when this returns.
+
+    What `groups` (None: all) may not see stays.
+    """
     with _writing(collection.folder, collection.name):
         base = _base(collection, like)
         if base is None:
@@ -177,7 +207,8 @@ def withdraw(
         wanted = set(ids)
         if run_id is not None:
             wanted |= set(base.documents.ids("run_id = ?", (run_id,)))
-        gone = sorted(i for i in wanted if base.documents.holder(i) is not None)
+        there = sorted(i for i in wanted if base.documents.holder(i) is not None)
+        gone = [i for i in there if not _is_hidden(base, i, groups)]
         if not gone:
             return ChangeResult(base.manifest.id, "removed")
         release = publish(collection, base, Change((), gone, "withdraw"))
@@ -185,17 +216,24 @@ def withdraw(
 
 
 def decide(
-    collection: Collection, document_id: str, decision: Decision, *, by: str, like: Release | None = None
+    collection: Collection,
+    document_id: str,
+    decision: Decision,
+    *,
+    by: str,
+    like: Release | None = None,
+    groups: frozenset[str] | None = None,
 ) -> ChangeResult:
     """Approve a document in quarantine, which publishes it, or reject it, which takes it out if it is in.
 
-    Raises `QuarantineError` when it does not wait.
+    For `groups` (None: all) only what they may see is there. Raises `QuarantineError` when it does not wait,
+    `SourceError` when its id has become somebody else's.
     """
     state = RunState(collection.folder)
     try:
         entry = state.quarantine.entry(document_id)
-        if entry is None:
-            waiting = [one.document_id for one in state.quarantine.held()][:5]
+        if entry is None or not may_see(groups, entry.document.groups):
+            waiting = [one.document_id for one in state.quarantine.held() if may_see(groups, one.groups)][:5]
             raise QuarantineError(f"{document_id!r} does not wait in quarantine. These do: {waiting}.")
         document = entry.document
         ruling = rule_on(PreparedDocument(document, entry.chunks, entry.bands), decision)
@@ -207,7 +245,9 @@ def decide(
             return ChangeResult(active_id(collection.folder) or "", decision, 1)
         entry = embedded_entry(entry_of(ruling.prepared), collection.embedder)
         with _writing(collection.folder, collection.name):
-            release = publish(collection, _base(collection, like), Change([entry], (), "upload"))
+            base = _base(collection, like)
+            _check_owned(base, [document_id], groups)
+            release = publish(collection, base, Change([entry], (), "upload"))
         with state.batch():
             state.outcomes.settle(document_id)
             state.quarantine.decide(document_id, decision, by)

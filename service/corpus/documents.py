@@ -16,7 +16,6 @@ from uuid import uuid4
 from ingestion.atomic import write_atomically
 from ingestion.corpus import Document, Source, SourceFacts
 from ingestion.embed import Embedder
-from ingestion.errors import QuarantineError, SourceError
 from ingestion.runs.changes import ChangeResult, decide, upload, withdraw
 from ingestion.runs.collection import Collection
 from ingestion.runs.state import Decision, QuarantinedDocument, RunState
@@ -27,7 +26,7 @@ from service.corpus.live import LiveReleases
 from service.scope import Scope
 from service.settings import Settings
 
-_KEPT_RUNS = 1_000
+_KEPT_UPLOADS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +78,17 @@ class Library:
 
         What the caller may not see can't be replaced either. Raises `SourceError`.
         """
-        self._check_owned(collection, [file.id for file in files], view)
         opened = self._opened(collection)
         started = datetime.now(UTC)
-        run_id = f"{started:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
+        run_id = upload_id(started)
         source_name = f"upload:{caller}"
         sources = [self._source(file, source_name) for file in files]
-        results = upload(opened, sources, self._workers, run_id=run_id, like=self._live.peek(collection))
+        like = self._live.peek(collection)
+        results = upload(opened, sources, self._workers, run_id=run_id, like=like, groups=view.groups)
         self._live.refresh()
-        self._note(
-            opened.folder, collection, run_id, started, dict(zip((f.id for f in files), results, strict=True))
-        )
+        by_id = dict(zip((f.id for f in files), results, strict=True))
+        write_report(opened.folder, run_id, {"collection": collection, **_report(run_id, started, by_id)})
         return run_id, results
-
-    def _check_owned(self, collection: str, ids: Sequence[str], view: View) -> None:
-        release = self._live.peek(collection)
-        for document_id in ids if release is not None else ():
-            found = release.documents.document(document_id) if release is not None else None
-            if found is not None and not may_see(view.groups, found.groups):
-                raise SourceError(f"The id {document_id!r} can't be used with this key. Choose another.")
 
     @staticmethod
     def _source(file: UploadedFile, source_name: str) -> Source:
@@ -113,35 +104,10 @@ class Library:
             facts=file.facts,
         )
 
-    @staticmethod
-    def _note(
-        folder: Path,
-        collection: str,
-        run_id: str,
-        started: datetime,
-        results: Mapping[str, ChangeResult | Failure],
-    ) -> None:
-        runs = folder / "runs"
-        runs.mkdir(exist_ok=True)
-        failures = {i: r.reason for i, r in results.items() if isinstance(r, Failure)}
-        done = {i: asdict(r) for i, r in results.items() if isinstance(r, ChangeResult)}
-        report = {
-            "run_id": run_id,
-            "collection": collection,
-            "started_at": started.isoformat(),
-            "took_s": round((datetime.now(UTC) - started).total_seconds(), 3),
-            "documents": len(done),
-            "chunks": sum(one["chunks"] for one in done.values()),
-            "failures": failures,
-            "quarantined": {i: one["reason"] for i, one in done.items() if one["status"] == "quarantined"},
-        }
-        write_atomically(runs / f"{run_id}.json", json.dumps(report))
-        for old in sorted(runs.glob("*.json"))[:-_KEPT_RUNS]:
-            old.unlink(missing_ok=True)
-
-    def remove(self, collection: str, ids: Sequence[str]) -> ChangeResult:
-        """Take documents out; they can't be found when it returns."""
-        done = withdraw(self._opened(collection), ids=ids, like=self._live.peek(collection))
+    def remove(self, collection: str, ids: Sequence[str], view: View) -> ChangeResult:
+        """Take documents out; they can't be found when it returns. What the caller may not see stays."""
+        like = self._live.peek(collection)
+        done = withdraw(self._opened(collection), ids=ids, like=like, groups=view.groups)
         self._live.refresh()
         return done
 
@@ -167,9 +133,8 @@ class Library:
 
     def decide(self, collection: str, document_id: str, state: Decision, by: str, view: View) -> ChangeResult:
         """Approve or reject a document in quarantine. Raises `QuarantineError`."""
-        if document_id not in {one.document_id for one in self.held(collection, view)}:
-            raise QuarantineError(f"{document_id!r} does not wait in quarantine.")
-        done = decide(self._opened(collection), document_id, state, by=by, like=self._live.peek(collection))
+        opened, like = self._opened(collection), self._live.peek(collection)
+        done = decide(opened, document_id, state, by=by, like=like, groups=view.groups)
         self._live.refresh()
         return done
 
@@ -187,3 +152,30 @@ class Library:
                 if raw.get("run_id") == run_id:
                     return {"state": "running", **raw}
         return None
+
+
+def upload_id(at: datetime) -> str:
+    """An id of the form that runs have, with a `u` where theirs have a hexadecimal digit."""
+    return f"{at:%Y%m%dT%H%M%S}-u{uuid4().hex[:7]}"
+
+
+def write_report(folder: Path, run_id: str, report: Mapping[str, Any], *, kept: int = _KEPT_UPLOADS) -> None:
+    """Keep the report of an upload beside those of runs, and of uploads the last ones alone."""
+    runs = folder / "runs"
+    runs.mkdir(exist_ok=True)
+    write_atomically(runs / f"{run_id}.json", json.dumps(report))
+    for old in sorted(runs.glob("*-u*.json"))[:-kept]:
+        old.unlink(missing_ok=True)
+
+
+def _report(run_id: str, started: datetime, results: Mapping[str, ChangeResult | Failure]) -> dict[str, Any]:
+    done = {i: asdict(r) for i, r in results.items() if isinstance(r, ChangeResult)}
+    return {
+        "run_id": run_id,
+        "started_at": started.isoformat(),
+        "took_s": round((datetime.now(UTC) - started).total_seconds(), 3),
+        "documents": len(done),
+        "chunks": sum(one["chunks"] for one in done.values()),
+        "failures": {i: r.reason for i, r in results.items() if isinstance(r, Failure)},
+        "quarantined": {i: one["reason"] for i, one in done.items() if one["status"] == "quarantined"},
+    }

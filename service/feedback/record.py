@@ -7,7 +7,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.errors import ConflictError
+from service.database import AWAY
+from service.errors import ConflictError, NotReadyError
 from service.ids import uuid7
 from service.tables import FeedbackEvent
 
@@ -25,7 +26,8 @@ def store(
 ) -> str:
     """Write an event and return its id; the same idempotency key gives the same event.
 
-    A `value` of None retracts. Raises `ConflictError` when the key was used for another event.
+    A `value` of None retracts. Raises `ConflictError` when the key was used for another event, `NotReadyError` when the
+    database is away.
     """
     event = FeedbackEvent(
         event_id=uuid7(),
@@ -37,13 +39,23 @@ def store(
         state="retracted" if value is None else "set",
         received_at=datetime.now(UTC),
     )
-    event_id = event.event_id
+    try:
+        return _stored(engine, event)
+    except AWAY as exc:
+        raise NotReadyError(
+            "The database can't take feedback just now, and nothing was stored. Send it again with the same Idempotency-Key."
+        ) from exc
+
+
+def _stored(engine: Engine, event: FeedbackEvent) -> str:
+    # The event can't be read any more once its transaction failed.
+    event_id, key, wanted = event.event_id, event.idempotency_key, (event.answer_id, event.kind, event.value)
     try:
         with Session(engine) as session, session.begin():
             session.add(event)
         return event_id
     except IntegrityError:
-        return _same(engine, idempotency_key, (answer_id, kind, value))
+        return _same(engine, key, wanted)
 
 
 def _same(engine: Engine, key: str | None, wanted: tuple[str, str, str | None]) -> str:

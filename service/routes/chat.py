@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from service.answer.request import AnswerRequest, RawMessage, Reply
-from service.deps import AnswerCall, Call, State
+from service.deps import AnswerCall, Call
 from service.errors import InternalError
 from service.guard.texts import RawText
 from service.routes.disconnect import while_connected
@@ -28,7 +28,9 @@ async def models(call: AnswerCall) -> ModelList:
 @router.post("/chat/completions", response_model=None)
 async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response | Json:
     """Answer a question, streamed or not."""
-    pieces = _answer(call.state, _ask_of(ask, call))
+    pipeline = call.state.pipeline
+    turn = await while_connected(request, pipeline.begin(_ask_of(ask, call)))
+    pieces = pipeline.stream(turn)
     if not ask.stream:
         reply = await while_connected(request, _last(pieces))
         return _completion(ask.model, reply)
@@ -38,7 +40,7 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response
     chunks = chat_chunks(
         first,
         pieces,
-        reply_id=f"chatcmpl-{call.request_id}",
+        reply_id=_reply_id(turn.id),
         model=ask.model,
         request_id=call.request_id,
         include_usage=usage,
@@ -65,12 +67,6 @@ def _ask_of(ask: ChatRequest, call: Call) -> AnswerRequest:
     )
 
 
-async def _answer(state: State, ask: AnswerRequest) -> AsyncGenerator[Piece, None]:
-    async with aclosing(state.pipeline.stream(await state.pipeline.begin(ask))) as pieces:
-        async for piece in pieces:
-            yield piece
-
-
 async def _last(pieces: AsyncGenerator[Piece, None]) -> Reply:
     async with aclosing(pieces):
         async for piece in pieces:
@@ -82,7 +78,7 @@ async def _last(pieces: AsyncGenerator[Piece, None]) -> Reply:
 def _completion(model: str, reply: Reply) -> Json:
     message = {"role": "assistant", "content": reply.text}
     return {
-        "id": f"chatcmpl-{reply.rag['answer_id']}",
+        "id": _reply_id(reply.rag["answer_id"]),
         "object": "chat.completion",
         "created": int(time.time()),
         "model": model,
@@ -90,3 +86,8 @@ def _completion(model: str, reply: Reply) -> Json:
         "usage": usage_of(reply),
         "rag": reply.rag,
     }
+
+
+def _reply_id(answer_id: str) -> str:
+    """The same for streamed and whole replies: it names the answer, whose record and feedback have that id."""
+    return f"chatcmpl-{answer_id}"

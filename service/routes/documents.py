@@ -1,26 +1,24 @@
 """Documents that callers bring and take away; runs of ingestion; quarantine."""
 
 import asyncio
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Form, Header, Query, Request, Response, UploadFile
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 
-from ingestion.corpus import NO_FACTS, Scalar, SourceFacts
+from ingestion.corpus import Document, SourceFacts
 from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
-from ingestion.load import READERS
 from ingestion.runs.changes import ChangeResult
 from ingestion.runs.workers import Failure
+from ingestion.view import View
 from service.corpus.documents import UploadedFile
 from service.deps import Call, IngestCall, SearchCall
 from service.errors import BusyError, ConflictError, DocumentRefusedError, InvalidRequestError, NotFoundError
 from service.metrics import DOCUMENTS
+from service.routes.once import IdempotencyKey, once
 from service.routes.search import collection_of
+from service.routes.uploads import checked_id, facts_of, json_object, suffix_of, uploaded_file
 from service.schemas import (
     DecisionReply,
     DocumentChanged,
@@ -35,27 +33,13 @@ from service.schemas import (
 
 router = APIRouter(prefix="/v1")
 T = TypeVar("T")
-IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 Collection = Annotated[str | None, Query(max_length=100)]
-_TYPES = {
-    "text/markdown": ".md",
-    "text/plain": ".txt",
-    "text/html": ".html",
-    "text/csv": ".csv",
-    "application/pdf": ".pdf",
-    "application/x-ndjson": ".jsonl",
-    "message/rfc822": ".eml",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
-}
-_ID = re.compile(r"[^\x00-\x1f\x7f]{1,300}")
-_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PAGE = 100
 
 
 @router.put(
     "/documents/{document_id:path}",
+    response_model=DocumentChanged,
     openapi_extra={
         "requestBody": {"content": {"application/json": {"schema": DocumentText.model_json_schema()}}}
     },
@@ -63,63 +47,66 @@ _PAGE = 100
 async def put_document(
     document_id: str,
     request: Request,
-    response: Response,
     call: IngestCall,
     collection: Collection = None,
     filename: Annotated[str | None, Query(max_length=300)] = None,
     idempotency_key: IdempotencyKey = None,
-) -> DocumentChanged:
+) -> Response:
     """Add or replace a document: JSON with its text, or the bytes of a file with its content type."""
     name = collection_of(call.state, collection)
-    file = _uploaded(
-        _checked(document_id), await request.body(), request.headers.get("content-type", ""), filename
-    )
-    run_id, (result,) = await _work(
-        call, partial(call.state.library.put, name, [file], call.caller.id, call.view())
-    )
-    changed = _changed(document_id, name, run_id, result)
-    response.status_code = {"quarantined": 202}.get(changed.status, 200 if changed.already_existed else 201)
-    return changed
+    body, kind = await request.body(), request.headers.get("content-type", "")
+    file = uploaded_file(checked_id(document_id), body, kind, filename)
+    work = partial(_put, call, name, file)
+    return await once(call, work, key=idempotency_key, request=request, parts=[kind.encode(), body])
 
 
-@router.post("/documents", status_code=201)
+async def _put(call: Call, collection: str, file: UploadedFile) -> tuple[int, DocumentChanged]:
+    work = partial(call.state.library.put, collection, [file], call.caller.id, call.view())
+    run_id, (result,) = await _work(call, work)
+    changed = _changed(file.id, collection, run_id, result)
+    return {"quarantined": 202}.get(changed.status, 200 if changed.already_existed else 201), changed
+
+
+@router.post("/documents", status_code=201, response_model=DocumentsChanged)
 async def post_documents(
     file: list[UploadFile],
+    request: Request,
     call: IngestCall,
     collection: Collection = None,
     metadata: Annotated[str | None, Form(max_length=10_000)] = None,
     idempotency_key: IdempotencyKey = None,
-) -> DocumentsChanged:
+) -> Response:
     """Add or replace files; their names are their ids. A file that can't be read doesn't stop the others."""
     name = collection_of(call.state, collection)
-    facts = _facts(metadata)
-    files = [
-        UploadedFile(
-            _checked(one.filename or ""),
-            _suffix(one.filename or "", one.content_type or ""),
-            await one.read(),
-            facts,
-        )
-        for one in file
-    ]
+    files = [await _posted(one, facts_of(metadata)) for one in file]
     if len({one.id for one in files}) < len(files):
         raise InvalidRequestError(
             "Two files have the same name, so one would replace the other.", param="file"
         )
-    run_id, results = await _work(
-        call, partial(call.state.library.put, name, files, call.caller.id, call.view())
-    )
-    failures = {f.id: r.reason for f, r in zip(files, results, strict=True) if isinstance(r, Failure)}
-    done = [
-        _changed(f.id, name, run_id, r)
-        for f, r in zip(files, results, strict=True)
-        if isinstance(r, ChangeResult)
-    ]
+    # A client that sends the form again divides it by other boundaries, so that the files are compared.
+    parts = [(metadata or "").encode()]
+    for one in files:
+        parts += [one.id.encode(), one.suffix.encode(), one.data]
+    work = partial(_post, call, name, files)
+    return await once(call, work, key=idempotency_key, request=request, parts=parts)
+
+
+async def _posted(file: UploadFile, facts: SourceFacts) -> UploadedFile:
+    name = file.filename or ""
+    return UploadedFile(checked_id(name), suffix_of(name, file.content_type or ""), await file.read(), facts)
+
+
+async def _post(call: Call, collection: str, files: list[UploadedFile]) -> tuple[int, DocumentsChanged]:
+    work = partial(call.state.library.put, collection, files, call.caller.id, call.view())
+    run_id, results = await _work(call, work)
+    pairs = list(zip(files, results, strict=True))
+    failures = {f.id: r.reason for f, r in pairs if isinstance(r, Failure)}
+    done = [_changed(f.id, collection, run_id, r) for f, r in pairs if isinstance(r, ChangeResult)]
     if not done:
         raise DocumentRefusedError(
             " ".join(f"{i!r}: {reason}" for i, reason in failures.items()), param="file"
         )
-    return DocumentsChanged(run_id=run_id, documents=done, failures=failures)
+    return 201, DocumentsChanged(run_id=run_id, documents=done, failures=failures)
 
 
 @router.get("/documents")
@@ -132,7 +119,7 @@ async def list_documents(
 ) -> DocumentList:
     """Ids of documents in order, a page at a time."""
     name = collection_of(call.state, collection)
-    view = call.view(_json(filter) if filter else None)
+    view = call.view(json_object(filter) if filter else None)
     ids = await _aside(call, partial(call.state.library.matching, name, view))
     page = [i for i in ids if i > after][: limit + 1]
     return DocumentList(collection=name, documents=page[:limit], has_more=len(page) > limit, total=len(ids))
@@ -145,67 +132,64 @@ async def get_document(document_id: str, call: SearchCall, collection: Collectio
     found = await _aside(call, partial(call.state.library.document, name, document_id, call.view()))
     if found is None:
         raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
-    document, chunks = found
     # The document's own too: another release may have been activated since it was read.
-    policies = {*call.state.live.current(name).manifest.pii_policies, document.pii_policy}
-    read = call.reader(name, policies)
-    return DocumentReply(
-        document_id=document.id,
-        collection=name,
-        title=read(document.title),
-        source=document.source,
-        place=document.source_name,
-        run_id=document.run_id,
-        language=document.language,
-        updated=document.updated,
-        superseded_by=document.superseded_by,
-        digest=document.digest,
-        chunks=chunks,
-        clearance=dict(document.clearance),
-        metadata={k: read(v) if isinstance(v, str) else v for k, v in document.metadata.items()},
-        groups=list(document.groups),
-        pii=dict(document.pii),
-        flags=[flag.rule for flag in document.flags],
-        text=await _aside(call, partial(read, document.text)),
-    )
+    policies = {*call.state.live.current(name).manifest.pii_policies, found[0].pii_policy}
+    return await _aside(call, partial(_document_reply, name, found, call.reader(name, policies)))
 
 
-@router.delete("/documents/{document_id:path}")
+@router.delete("/documents/{document_id:path}", response_model=RemovedReply)
 async def delete_document(
-    document_id: str, call: IngestCall, collection: Collection = None, idempotency_key: IdempotencyKey = None
-) -> RemovedReply:
-    """Take a document out: no search finds it once the reply is sent."""
-    name = collection_of(call.state, collection)
-    found = await _aside(call, partial(call.state.library.document, name, document_id, call.view()))
-    if found is None:
-        raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
-    done = await _work(call, partial(call.state.library.remove, name, [document_id]))
-    if not done.documents:
-        raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
-    DOCUMENTS.labels(name, "removed").inc()
-    return RemovedReply(collection=name, removed=1, documents=[document_id], release=done.release_id)
-
-
-@router.delete("/documents")
-async def delete_documents(
-    filter: Annotated[str, Query(max_length=10_000)],
+    document_id: str,
+    request: Request,
     call: IngestCall,
     collection: Collection = None,
     idempotency_key: IdempotencyKey = None,
-) -> RemovedReply:
+) -> Response:
+    """Take a document out: no search finds it once the reply is sent."""
+    name = collection_of(call.state, collection)
+    return await once(call, partial(_delete, call, name, document_id), key=idempotency_key, request=request)
+
+
+async def _delete(call: Call, collection: str, document_id: str) -> tuple[int, RemovedReply]:
+    library = call.state.library
+    found = await _aside(call, partial(library.document, collection, document_id, call.view()))
+    done = (
+        await _work(call, partial(library.remove, collection, [document_id], call.view())) if found else None
+    )
+    if done is None or not done.documents:
+        raise NotFoundError(f"There is no document {document_id!r} in {collection!r}.")
+    DOCUMENTS.labels(collection, "removed").inc()
+    removed = RemovedReply(collection=collection, removed=1, documents=[document_id], release=done.release_id)
+    return 200, removed
+
+
+@router.delete("/documents", response_model=RemovedReply)
+async def delete_documents(
+    filter: Annotated[str, Query(max_length=10_000)],
+    request: Request,
+    call: IngestCall,
+    collection: Collection = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Take out every document that a filter matches, such as `{"place": "upload:crm"}`."""
     name = collection_of(call.state, collection)
-    wanted = _json(filter)
+    wanted = json_object(filter)
     if not wanted:
         raise InvalidRequestError(
             "An empty filter would remove every document. Name a field.", param="filter"
         )
-    ids = await _aside(call, partial(call.state.library.matching, name, call.view(wanted)))
-    done = await _work(call, partial(call.state.library.remove, name, ids))
-    DOCUMENTS.labels(name, "removed").inc(done.documents)
-    return RemovedReply(
-        collection=name, removed=done.documents, documents=ids[:_PAGE], release=done.release_id
+    work = partial(_delete_all, call, name, call.view(wanted))
+    return await once(call, work, key=idempotency_key, request=request)
+
+
+async def _delete_all(call: Call, collection: str, view: View) -> tuple[int, RemovedReply]:
+    ids = await _aside(call, partial(call.state.library.matching, collection, view))
+    done = await _work(call, partial(call.state.library.remove, collection, ids, view))
+    DOCUMENTS.labels(collection, "removed").inc(done.documents)
+    removed = RemovedReply(
+        collection=collection, removed=done.documents, documents=ids[:_PAGE], release=done.release_id
     )
+    return 200, removed
 
 
 @router.get("/ingestions/{run_id}")
@@ -266,6 +250,32 @@ async def _aside(call: Call, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(call.state.database_threads, work)
 
 
+def _document_reply(
+    collection: str, found: tuple[Document, int], read: Callable[[str], str]
+) -> DocumentReply:
+    """A document as a caller may read it. Masks its texts, which takes time for a long one."""
+    document, chunks = found
+    return DocumentReply(
+        document_id=document.id,
+        collection=collection,
+        title=read(document.title),
+        source=document.source,
+        place=document.source_name,
+        run_id=document.run_id,
+        language=document.language,
+        updated=document.updated,
+        superseded_by=document.superseded_by,
+        digest=document.digest,
+        chunks=chunks,
+        clearance=dict(document.clearance),
+        metadata={k: read(v) if isinstance(v, str) else v for k, v in document.metadata.items()},
+        groups=list(document.groups),
+        pii=dict(document.pii),
+        flags=[flag.rule for flag in document.flags],
+        text=read(document.text),
+    )
+
+
 def _changed(
     document_id: str, collection: str, run_id: str, result: ChangeResult | Failure
 ) -> DocumentChanged:
@@ -283,79 +293,3 @@ def _changed(
         release=result.release_id,
         reason=result.reason or None,
     )
-
-
-def _checked(document_id: str) -> str:
-    if not _ID.fullmatch(document_id):
-        raise InvalidRequestError(
-            f"The id {document_id[:80]!r} can't be used: give it 1 to 300 characters that can be printed.",
-            param="document_id",
-        )
-    return document_id
-
-
-def _uploaded(document_id: str, body: bytes, content_type: str, filename: str | None) -> UploadedFile:
-    if content_type.split(";")[0].strip().lower() != "application/json" or filename:
-        return UploadedFile(document_id, _suffix(filename or document_id, content_type), body, NO_FACTS)
-    try:
-        given = DocumentText.model_validate_json(body)
-    except ValidationError as exc:
-        found = [{**item, "loc": ("body", *item["loc"])} for item in exc.errors(include_url=False)]
-        raise RequestValidationError(found) from exc
-    facts = SourceFacts(
-        title=given.title or "",
-        language=given.language or "",
-        updated=given.updated or "",
-        url=given.url or "",
-        groups=None if given.groups is None else tuple(given.groups),
-        metadata=_without_groups(given.metadata),
-    )
-    return UploadedFile(document_id, f".{given.format}", given.text.encode(), facts)
-
-
-def _suffix(filename: str, content_type: str) -> str:
-    found = re.search(r"\.[A-Za-z0-9]{1,8}$", filename)
-    if found and found[0].lower() in READERS:
-        return found[0].lower()
-    suffix = _TYPES.get(content_type.split(";")[0].strip().lower())
-    if suffix is None:
-        raise InvalidRequestError(
-            f"The type {content_type!r} of {filename!r} can't be read. Send one of {sorted(_TYPES)} or JSON,"
-            f" or name the file with one of {sorted(READERS)}.",
-            param="content-type",
-        )
-    return suffix
-
-
-def _without_groups(metadata: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
-    """Free metadata, which can't say who may see a document. Raises `InvalidRequestError`."""
-    if "groups" in metadata:
-        raise InvalidRequestError(
-            "The metadata key 'groups' can't be used. Say who may see the document in the field `groups` of a JSON"
-            " body, or in `groups` of the scope file.",
-            param="metadata",
-        )
-    return metadata
-
-
-def _facts(metadata: str | None) -> SourceFacts:
-    """What a form says of all its files. Raises `InvalidRequestError`."""
-    raw = _json(metadata, "metadata") if metadata else {}
-    if not all(_FIELD.fullmatch(key) and isinstance(value, (str, int, float)) for key, value in raw.items()):
-        raise InvalidRequestError(
-            'The metadata must be fields and values such as {"product": "hub"}.', param="metadata"
-        )
-    return SourceFacts.of(_without_groups(raw))
-
-
-def _json(text: str, param: str = "filter") -> dict[str, Any]:
-    """A JSON object. Raises `InvalidRequestError`."""
-    try:
-        raw = json.loads(text)
-    except ValueError as exc:
-        raise InvalidRequestError(f"The {param} is no JSON: {exc}.", param=param) from exc
-    if not isinstance(raw, dict):
-        raise InvalidRequestError(
-            f'The {param} must be an object such as {{"place": "upload:crm"}}.', param=param
-        )
-    return raw

@@ -2,17 +2,16 @@
 
 import asyncio
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 
 from service.deps import AppState, State
 from service.feedback.record import store
 from service.metrics import FEEDBACK
+from service.routes.once import IdempotencyKey
 from service.schemas import FeedbackReply, FeedbackRequest
 
 router = APIRouter(prefix="/v1")
-IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
 
 @router.post("/feedback", status_code=201)

@@ -3,6 +3,7 @@
 The guards of the assistant hold here too.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,39 +15,72 @@ from fastapi.responses import Response, StreamingResponse
 from service.deps import AnswerCall, State
 from service.errors import GeneratorError, InvalidRequestError, UnknownModelError
 from service.guard.build import AssistantGuards
-from service.guard.completions import guard_prompt, guard_reply, guard_stream
+from service.guard.completions import INLINE_CHARS, guard_prompt, guard_reply, guard_stream
 from service.logs import get_logger
+from service.routes.disconnect import while_connected
 from service.routes.sse import STREAM_HEADERS
 
 router = APIRouter()
 log = get_logger()
+_SHOWN_CHARS = 80
 
 
 @router.post("/v1/completions", response_model=None)
 async def completions(request: Request, call: AnswerCall) -> Response:
     """Text completion by the generator itself, without documents."""
     body = await _body(request, call.state)
-    guards = _guards_of(body, call.state)
-    reply = await _sent(call.state, "/completions", await guard_prompt(body, guards))
-    kind = reply.headers.get("content-type", "application/json")
-    if kind.startswith("text/event-stream"):
-        relayed = guard_stream(_relay(reply), guards)
-        return StreamingResponse(relayed, reply.status, media_type=kind, headers=STREAM_HEADERS)
-    async with reply:
-        data = await reply.read()
-    if reply.status != 200:
-        return Response(data, reply.status, media_type=kind)
-    return Response(orjson.dumps(guard_reply(orjson.loads(data), guards)), 200, media_type=kind)
+    return await while_connected(request, _completed(call.state, body, _guards_of(body, call.state)))
 
 
 @router.post("/tokenize", response_model=None)
 async def tokenize(request: Request, call: AnswerCall) -> Response:
     """The generator's tokens of a text; vLLM has this route beside `/v1`, not below it."""
     body = await _body(request, call.state)
-    reply = await _sent(call.state, "/../tokenize", await guard_prompt(body, _guards_of(body, call.state)))
-    async with reply:
-        kind = reply.headers.get("content-type", "application/json")
-        return Response(await reply.read(), reply.status, media_type=kind)
+    return await while_connected(request, _tokenized(call.state, body, _guards_of(body, call.state)))
+
+
+async def _completed(state: State, body: dict[str, Any], guards: AssistantGuards) -> Response:
+    reply = await _sent(state, "/completions", await guard_prompt(body, guards))
+    kind = _kind_of(reply)
+    if kind.startswith("text/event-stream"):
+        relayed = guard_stream(_relay(reply), guards)
+        return StreamingResponse(relayed, reply.status, media_type=kind, headers=STREAM_HEADERS)
+    data = await _read(reply)
+    if reply.status != 200:
+        return Response(data, reply.status, media_type=kind)
+    if len(data) > INLINE_CHARS:
+        return Response(await asyncio.to_thread(_guarded, data, guards), 200, media_type=kind)
+    return Response(_guarded(data, guards), 200, media_type=kind)
+
+
+def _guarded(data: bytes, guards: AssistantGuards) -> bytes:
+    """A whole reply as it may leave. Raises `GeneratorError` for one that is no JSON object."""
+    try:
+        raw = orjson.loads(data)
+    except orjson.JSONDecodeError as exc:
+        raise GeneratorError("The generator's reply can't be read.") from exc
+    if not isinstance(raw, dict):
+        raise GeneratorError("The generator's reply can't be read.")
+    return orjson.dumps(guard_reply(raw, guards))
+
+
+async def _tokenized(state: State, body: dict[str, Any], guards: AssistantGuards) -> Response:
+    reply = await _sent(state, "/../tokenize", await guard_prompt(body, guards))
+    return Response(await _read(reply), reply.status, media_type=_kind_of(reply))
+
+
+def _kind_of(reply: aiohttp.ClientResponse) -> str:
+    return reply.headers.get("content-type", "application/json")
+
+
+async def _read(reply: aiohttp.ClientResponse) -> bytes:
+    """The whole reply. Closing it before its end tells the server to stop. Raises `GeneratorError`."""
+    try:
+        return await reply.read()
+    except (aiohttp.ClientError, TimeoutError) as exc:
+        raise GeneratorError("The generator stopped in the middle of its reply.") from exc
+    finally:
+        reply.close()
 
 
 async def _body(request: Request, state: State) -> dict[str, Any]:
@@ -57,6 +91,10 @@ async def _body(request: Request, state: State) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequestError("The body must be a JSON object.")
     wanted = body.get("model")
+    if wanted is not None and not isinstance(wanted, str):
+        raise InvalidRequestError(
+            f"'model' is {repr(wanted)[:_SHOWN_CHARS]}. Name an assistant.", param="model"
+        )
     if wanted is not None and wanted not in state.scope.assistants:
         known = sorted(state.scope.assistants)
         raise UnknownModelError(f"There is no assistant {wanted!r}. Choose one of {known}.", param="model")

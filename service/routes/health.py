@@ -1,6 +1,8 @@
 """Liveness, readiness and metrics. Open to probes: they say nothing about anybody."""
 
 import asyncio
+import os
+from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
@@ -59,5 +61,23 @@ async def metrics() -> Response:
     registry = REGISTRY
     if values.ValueClass.__name__ == "MmapedValue":  # several workers share a folder
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        collector = MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        await asyncio.to_thread(_forget_dead_workers, Path(collector._path))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _forget_dead_workers(folder: Path) -> None:
+    """Delete the gauges of processes that are gone: what they had in flight no longer is."""
+    for path in folder.glob("gauge_live*_*.db"):
+        if not _lives(int(path.stem.rpartition("_")[2])):
+            path.unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it belongs to another user
+        return True
+    return True

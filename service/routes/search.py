@@ -3,9 +3,12 @@
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 
 from fastapi import APIRouter
 
+from ingestion.releases.documents import ReleaseDocuments
+from ingestion.search.retrieve import RetrievalSettings
 from ingestion.view import may_see
 from service.answer.evidence import EvidenceRequest, SearchHits
 from service.deps import SearchCall, State
@@ -23,8 +26,7 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     """The passages that fit a query best."""
     state = call.state
     collection = collection_of(state, ask.collection)
-    changes = {"mode": ask.mode, "top_k": ask.top_k, "include_superseded": ask.include_superseded}
-    settings = state.scope.retrieval_of(collection).model_copy(update=changes)
+    settings = _settings_of(state, collection, ask)
     view = call.view(ask.filter)
     query, hints = state.query_scrubbers[collection].scrub_query(RawText(ask.query))
     rules = state.scope.policy_of_collection(collection).retrieved
@@ -39,12 +41,29 @@ async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) 
     """A passage with what stands before and after it in its document."""
     name = collection_of(call.state, collection)
     release = await call.state.live.serving(name)
-    texts = release.documents
-    found = texts.chunk(chunk_id)
-    document = texts.document(found.document_id) if found else None
-    if found is None or document is None or not may_see(call.view().groups, document.groups):
-        raise NotFoundError(f"There is no passage {chunk_id!r} in the index that is served now.")
     read = call.reader(name, release.manifest.pii_policies)
+    work = partial(_chunk_reply, release.documents, chunk_id, call.view().groups, read)
+    found = await asyncio.to_thread(work)
+    if found is None:
+        raise NotFoundError(f"There is no passage {chunk_id!r} in the index that is served now.")
+    return found
+
+
+def _settings_of(state: State, collection: str, ask: SearchRequest) -> RetrievalSettings:
+    """As the scope finds passages of the collection, but for what the request names."""
+    named = {"mode": ask.mode, "top_k": ask.top_k, "include_superseded": ask.include_superseded}
+    changes = {name: value for name, value in named.items() if value is not None}
+    return state.scope.retrieval_of(collection).model_copy(update=changes)
+
+
+def _chunk_reply(
+    documents: ReleaseDocuments, chunk_id: str, groups: frozenset[str] | None, read: Callable[[str], str]
+) -> ChunkReply | None:
+    """A passage as a caller may read it; None when there is none that it may see. Reads files, masks texts."""
+    found = documents.chunk(chunk_id)
+    document = documents.document(found.document_id) if found else None
+    if found is None or document is None or not may_see(groups, document.groups):
+        return None
     return ChunkReply(
         chunk_id=found.id,
         document_id=found.document_id,

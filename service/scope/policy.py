@@ -155,7 +155,19 @@ def policy_of(*layers: Mapping[str, Any]) -> GuardPolicy:
                 raise ValueError(f"guards.{key} must map guards to rules, and is {value!r}")
             for name, rule in value.items():
                 merged[key].setdefault(str(name), {}).update(_as_rule(rule))
-    return GuardPolicy.model_validate(merged)
+    return _with_limits(GuardPolicy.model_validate(merged))
+
+
+def _with_limits(policy: GuardPolicy) -> GuardPolicy:
+    """The policy with the default in the place of each limit that is 0."""
+    zones: dict[str, dict[str, Rule]] = {}
+    for zone, defaults in _DEFAULTS.items():
+        rules: dict[str, Rule] = getattr(policy, zone)
+        zones[zone] = {
+            name: rule.model_copy(update={"limit": rule.limit or defaults[name].get("limit", 0)})
+            for name, rule in rules.items()
+        }
+    return policy.model_copy(update=zones)
 
 
 def _as_rule(value: object) -> Mapping[str, Any]:

@@ -116,7 +116,18 @@ def test_an_outage_loses_no_answer_and_locks_nobody_out(
         postgres.stop()
         for _ in range(5):
             assert client.post("/v1/chat/completions", json=ask).status_code == 200
+        rag = client.post("/v1/chat/completions", json=ask).json()["rag"]
+        thumb = {
+            "answer_id": rag["answer_id"],
+            "token": rag["feedback_token"],
+            "kind": "thumb",
+            "value": "up",
+        }
+        late = client.post("/v1/feedback", json=thumb)
+        assert (late.status_code, late.json()["error"]["code"]) == (503, "not_ready")
+        assert late.headers["retry-after"]
         assert client.get("/readyz").json()["checks"]["database"].startswith("unreachable")
         assert client.get("/readyz").status_code == 200
         postgres.start()
-        wait_until(lambda: count(postgres.url, "answers") == before + 6, seconds=30)
+        assert client.post("/v1/feedback", json=thumb).status_code == 201
+        wait_until(lambda: count(postgres.url, "answers") == before + 7, seconds=30)

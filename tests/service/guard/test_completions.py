@@ -1,19 +1,21 @@
 """Forwarded streams: whatever arrives together, each choice says what its whole text would."""
 
 import asyncio
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingestion.config import PiiPolicy
-from ingestion.scrub import Scrubber
+from ingestion.scrub import Finding, Scrubber
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
-from service.guard.completions import guard_reply, guard_stream
+from service.guard.completions import guard_prompt, guard_reply, guard_stream
 from service.scope.policy import policy_of
 
 SCRUBBER = Scrubber(PiiPolicy(), with_names=False)
@@ -90,3 +92,37 @@ def test_an_error_ends_a_stream_after_what_was_held_back() -> None:
     events = asyncio.run(guarded([raw]))
     assert [event for event in events if "error" in event] == [{"error": {"code": "x"}}]
     assert "".join(c["text"] for e in events for c in e.get("choices", [])) == "Half a wor"
+
+
+class WatchedScrubber(Scrubber):
+    """The real one, which remembers the threads that it worked in."""
+
+    def __init__(self) -> None:
+        super().__init__(PiiPolicy(), with_names=False)
+        self.threads: set[int] = set()
+
+    def find(self, text: str) -> list[Finding]:
+        self.threads.add(threading.get_ident())
+        return super().find(text)
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [["I am jo.doe@mailbox.example. " + "x " * 2_000], ["I am jo.doe@mailbox.example."] * 150, [""] * 1_000],
+    ids=["one long", "many", "many empty"],
+)
+def test_long_prompts_are_screened_beside_the_event_loop(prompts: list[str]) -> None:
+    scrubber = WatchedScrubber()
+    guards = AssistantGuards(
+        policy_of(),
+        input_scrubber=scrubber,
+        output_scrubber=SCRUBBER,
+        models=None,
+        executor=None,
+        digests=Digests(b"test"),
+        canary="",
+    )
+    body = asyncio.run(guard_prompt({"prompt": prompts}, guards))
+    assert "jo.doe" not in str(body)
+    assert scrubber.threads
+    assert threading.get_ident() not in scrubber.threads

@@ -1,17 +1,22 @@
 """The API with the extractive generator: answers, abstentions, errors, keys, and what stays unsaid."""
 
+import asyncio
 import json
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from service.auth import create_key, revoke_key
 from service.database import migrate, open_database
-from tests.conftest import ROOT, Demo, Gateway, StartGateway
+from service.guard.passages import PassageMasks
+from tests.conftest import ROOT, SCOPE, Demo, Gateway, StartGateway
 
 QUESTION = "How many recovery codes do I get?"
 
@@ -56,8 +61,10 @@ def test_streamed_and_whole_answers_agree(gateway: Gateway) -> None:
     assert response.headers["content-type"].startswith("text/event-stream")
     events = stream_of(response)
     assert text_of(events) == whole["choices"][0]["message"]["content"]
+    assert whole["id"] == f"chatcmpl-{whole['rag']['answer_id']}"
     rag = next(e["rag"] for e in events if "rag" in e)
     assert rag["citations"] == whole["rag"]["citations"]  # type: ignore[index]
+    assert {e["id"] for e in events} == {f"chatcmpl-{rag['answer_id']}"}  # type: ignore[index]
     assert events[-1]["usage"] == whole["usage"]
 
 
@@ -104,6 +111,24 @@ def test_search_gives_passages_with_scores_of_every_stage(gateway: Gateway, mode
         chunk = client.get(f"/v1/chunks/{body['results'][0]['chunk_id']}").json()
     assert chunk["text"] == body["results"][0]["text"]
     assert chunk["before"]
+
+
+def test_passages_and_documents_are_masked_beside_the_event_loop(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, on_loop = PassageMasks.read, []
+
+    def watched(self: PassageMasks, *args: Any) -> Any:
+        on_loop.append(asyncio._get_running_loop() is not None)
+        return read(self, *args)
+
+    monkeypatch.setattr(PassageMasks, "read", watched)
+    with gateway.client() as client:
+        best = client.post("/v1/search", json={"query": "recovery codes"}).json()["results"][0]
+        assert client.get(f"/v1/chunks/{best['chunk_id']}").status_code == 200
+        assert client.get(f"/v1/documents/{best['document_id']}").status_code == 200
+    assert on_loop
+    assert not any(on_loop)
 
 
 CHAT, SEARCH, FEEDBACK = "/v1/chat/completions", "/v1/search", "/v1/feedback"
@@ -206,6 +231,9 @@ BAD: list[tuple[str, str, object, int, str, str]] = [
     ("GET", "/v1/nothing", None, 404, "not_found", "'/v1/nothing'"),
     ("POST", "/v1/completions", {"model": "gpt-9", "prompt": "x"}, 404, "model_not_found", "'gpt-9'"),
     ("POST", "/v1/completions", b"{", 400, "invalid_request", "not valid JSON"),
+    ("POST", "/v1/completions", {"model": [], "prompt": "x"}, 400, "invalid_request", "[]"),
+    ("POST", "/v1/completions", {"model": {"a": 1}, "prompt": "x"}, 400, "invalid_request", "'a'"),
+    ("POST", "/tokenize", {"model": 7, "prompt": "x"}, 400, "invalid_request", "7"),
     (
         "POST",
         "/v1/completions",
@@ -419,6 +447,38 @@ def test_feedback_needs_the_token_of_its_answer_and_is_stored_once(start_gateway
         assert send(one, expired, "up", "k4").status_code == 403
     dump = open_file(gateway)
     assert dump.count('INSERT INTO "feedback"') == 2
+
+
+def test_feedback_that_the_database_cannot_take_is_to_be_sent_again(start_gateway: StartGateway) -> None:
+    with start_gateway() as gateway, gateway.client() as client:
+        rag = gateway.ask(QUESTION).json()["rag"]
+        body = {"answer_id": rag["answer_id"], "token": rag["feedback_token"], "kind": "thumb", "value": "up"}
+        with closing(sqlite3.connect(gateway.settings.database().removeprefix("sqlite:///"))) as db:
+            db.execute("alter table feedback rename to elsewhere")
+        reply = client.post(FEEDBACK, json=body)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (503, "not_ready")
+        assert int(reply.headers["retry-after"]) > 0
+        assert "Idempotency-Key" in reply.json()["error"]["message"]
+
+
+def test_a_search_that_names_neither_mode_nor_number_follows_the_scope(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    scope = yaml.safe_load(SCOPE.read_text())
+    for variant in scope["variants"].values():
+        variant["retrieval"] = {**variant.get("retrieval", {}), "mode": "lexical", "top_k": 2}
+    path = tmp_path / "scope.yaml"
+    path.write_text(yaml.safe_dump(scope))
+    with start_gateway(scope_file=path) as gateway, gateway.client() as client:
+
+        def found(**named: object) -> list[tuple[str, float]]:
+            reply = client.post(SEARCH, json={"query": "recovery codes", **named})
+            return [(one["chunk_id"], one["score"]) for one in reply.json()["results"]]
+
+        scoped, named = found(), found(mode="lexical", top_k=2)
+        assert (len(scoped), scoped) == (2, named)
+        assert scoped != found(mode="hybrid")
+        assert len(found(top_k=3)) == 3
 
 
 def test_readiness_says_what_is_missing(start_gateway: StartGateway, tmp_path: "object") -> None:

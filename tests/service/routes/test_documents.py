@@ -13,7 +13,9 @@ import pytest
 import yaml
 from docx import Document as new_docx
 
+from ingestion.errors import CollectionBusyError
 from service.app import create_app
+from service.corpus.documents import Library
 from service.settings import Settings
 from tests.conftest import ROOT, SCOPE, StartGateway, serving
 from tests.service.routes.test_api import wait_until
@@ -292,3 +294,76 @@ def test_changing_documents_needs_the_scope_ingest(start_gateway: StartGateway) 
             assert client.get("/v1/quarantine").status_code == 403
             assert client.get("/v1/documents").status_code == 200
     assert ROOT.is_dir()
+
+
+def keyed_put(client: httpx.Client, name: str, key: str, text: str) -> httpx.Response:
+    return client.put(
+        f"/v1/documents/{name}", params=HELP, json={"text": text}, headers={"idempotency-key": key}
+    )
+
+
+def test_a_put_with_the_same_key_is_answered_again_and_not_done_again(client: httpx.Client) -> None:
+    text = "# Kiwis\n\nKiwis sleep by day."
+    first = keyed_put(client, "kiwis", "put-1", text)
+    assert (first.status_code, first.json()["status"]) == (201, "ingested")
+    again = keyed_put(client, "kiwis", "put-1", text)
+    assert (again.status_code, again.json()) == (201, first.json())
+    for name, words in (("kiwis", text + " And walk by night."), ("kakapos", text)):
+        other = keyed_put(client, name, "put-1", words)
+        error = other.json()["error"]
+        assert (other.status_code, error["code"], error["param"]) == (409, "conflict", "Idempotency-Key")
+        assert "'put-1'" in error["message"]
+    assert keyed_put(client, "kiwis", "put-2", text).status_code == 200
+
+
+def test_a_delete_with_the_same_key_spares_what_was_put_since(client: httpx.Client) -> None:
+    text = "# Emus\n\nEmus run fast."
+    put(client, "emus", text)
+    delete = {"params": HELP, "headers": {"idempotency-key": "delete-1"}}
+    first = client.delete("/v1/documents/emus", **delete)  # type: ignore[arg-type]
+    put(client, "emus", text)
+    again = client.delete("/v1/documents/emus", **delete)  # type: ignore[arg-type]
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert client.get("/v1/documents/emus", params=HELP).status_code == 200
+    by_filter = {
+        "params": {**HELP, "filter": '{"id": "emus"}'},
+        "headers": {"idempotency-key": "delete-2"},
+    }
+    assert client.delete("/v1/documents", **by_filter).json()["removed"] == 1  # type: ignore[arg-type]
+    assert client.delete("/v1/documents", **by_filter).json()["removed"] == 1  # type: ignore[arg-type]
+    assert client.delete("/v1/documents/emus", **delete).status_code == 200  # type: ignore[arg-type]
+
+
+def test_files_posted_again_with_the_same_key_are_answered_again_whatever_the_form(
+    client: httpx.Client, scope_file: Path, data_dir: Path
+) -> None:
+    def post(client: httpx.Client, words: bytes) -> httpx.Response:
+        files = [("file", ("rheas.md", b"# Rheas\n\n" + words)), ("file", ("broken.pdf", b"%PDF-1.4 no"))]
+        return client.post("/v1/documents", params=HELP, files=files, headers={"idempotency-key": "post-1"})
+
+    first = post(client, b"Rheas live in pampas.")
+    assert (first.status_code, list(first.json()["failures"])) == (201, ["broken.pdf"])
+    assert post(client, b"Rheas live in zoos.").status_code == 409
+    with gateway_over(scope_file, data_dir) as other, httpx.Client(base_url=other, timeout=60) as elsewhere:
+        again = post(elsewhere, b"Rheas live in pampas.")
+    assert (again.status_code, again.json()) == (201, first.json()), "another process knows it too"
+
+
+def test_a_refusal_is_repeated_and_a_failure_of_ours_is_not(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send() -> httpx.Response:
+        return keyed_put(client, "moas", "put-3", "# Moas\n\nMoas are gone.")
+
+    def busy(*_: object, **__: object) -> None:
+        raise CollectionBusyError("told to be busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Library, "put", busy)
+        assert send().status_code == 503
+    assert send().status_code == 201, "the key is free after a failure"
+    absent = {"params": HELP, "headers": {"idempotency-key": "delete-3"}}
+    refused = client.delete("/v1/documents/dodos", **absent)  # type: ignore[arg-type]
+    put(client, "dodos", "# Dodos\n\nDodos are back.")
+    again = client.delete("/v1/documents/dodos", **absent)  # type: ignore[arg-type]
+    assert (again.status_code, again.json()) == (404, refused.json())

@@ -147,6 +147,30 @@ def test_forwarded_texts_are_guarded_too(guarded: Gateway, upstream: ScriptedUps
     assert upstream.bodies[0]["prompt"] == ["I am <EMAIL_ADDRESS>", "x"]
 
 
+UNREADABLE: list[tuple[str, object]] = [
+    ("prompt", [1, 2, 3]),
+    ("prompt", [[1, 2], [3]]),
+    ("prompt", ["words", 7]),
+    ("prompt", {"prompt_token_ids": [1]}),
+    ("suffix", [1]),
+    ("prompt_embeds", "AAAA"),
+    ("prompt_token_ids", [1]),
+]
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/tokenize"])
+def test_a_prompt_that_no_guard_can_read_is_refused(
+    guarded: Gateway, upstream: ScriptedUpstream, path: str
+) -> None:
+    with guarded.client() as client:
+        for param, value in UNREADABLE:
+            reply = client.post(path, json={"model": "support", "prompt": "x", param: value})
+            error = reply.json()["error"]
+            assert (reply.status_code, error["code"], error["param"]) == (400, "invalid_request", param)
+            assert "Send text" in error["message"]
+    assert upstream.bodies == []
+
+
 def test_completions_leave_without_personal_data_streamed_or_not(
     guarded: Gateway, upstream: ScriptedUpstream
 ) -> None:
