@@ -217,7 +217,7 @@ class IndexConfig(BaseModel):
 
     kind: Literal["auto", "exact", "ivf"] = Field(
         "auto",
-        description="How vectors are searched: `exact`, or by inverted lists (`ivf`); `auto`: exact up to 50,000 passages.",
+        description="How vectors are searched: `exact`, or by inverted lists (`ivf`); `auto`: exact below 50,000 passages.",
     )
     milvus: str | None = Field(
         None,
