@@ -1,4 +1,4 @@
-"""Commands of evaluation: run suites, run benchmarks."""
+"""Commands of evaluation: run suites, fit the abstention judge, run benchmarks, write the page of the scope file."""
 
 import argparse
 import importlib
@@ -14,8 +14,10 @@ from pathlib import Path
 from evals.calibrate import calibrate
 from evals.corpora import MissingDataError
 from evals.metrics import Figure
+from evals.scope_page import render
 from evals.suites import abstention, answers, grounding, guards, marking, pii, poisoning, retrieval
 from evals.suites.context import Context
+from ingestion.atomic import write_atomically
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError
 from service.scope import load_scope
@@ -52,6 +54,8 @@ def parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure speed beside a peer")
     bench.add_argument("name", choices=BENCHMARKS)
     bench.add_argument("--quick", action="store_true", help="one short round, for a smoke test")
+    page = commands.add_parser("scope", help="print the page of the scope file's keys")
+    page.add_argument("--write", type=Path, metavar="FILE", help="write it into this file instead")
     for command in (run, fit, bench):
         command.add_argument("--data", type=Path, help="folder with the public sets")
         command.add_argument("--json", action="store_true", help="end with one JSON object")
@@ -61,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 1 for an error that a person can mend."""
     args = parser().parse_args(argv)
+    if args.command == "scope":
+        return _scope(args.write)
     started = time.perf_counter()
     try:
         figures = {"run": _run, "calibrate": _calibrate, "bench": _bench}[args.command](args)
@@ -71,6 +77,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_line(name, figure))
     if args.json:
         print(json.dumps(_report(figures, time.perf_counter() - started)))
+    return 0
+
+
+def _scope(file: Path | None) -> int:
+    if file is None:
+        print(render(), end="")
+    else:
+        write_atomically(file, render())
     return 0
 
 

@@ -76,7 +76,7 @@ class PiiPolicy(BaseModel):
     )
     regions: list[str] = Field(
         ["US", "GB", "DE", "ES", "FR", "NL", "IE"],
-        description="Countries whose national phone formats are recognised.",
+        description="Countries, by ISO 3166 code, whose national phone formats are recognised.",
     )
     action: Action = Field(
         "mask",
@@ -91,7 +91,7 @@ class PiiPolicy(BaseModel):
         description="The model for names and places: the built-in one, `none`, or `spacy:NAME` of an installed"
         " spaCy pipeline, `transformers:FOLDER`, `gliner:FOLDER`.",
     )
-    min_name_score: float = Field(0.5, ge=0, le=1, description="Least probability of a name.")
+    min_name_score: float = Field(0.5, ge=0, le=1, description="Probability below which a name is ignored.")
 
     @property
     def digest(self) -> str:
@@ -120,7 +120,9 @@ class Clearance(BaseModel):
         "legitimate_interests",
         "no_personal_data",
     ] = Field(description="Ground of the processing, after article 6 (1) GDPR.")
-    consent: str | None = Field(None, description="Where the consent is recorded, if that is the ground.")
+    consent: str | None = Field(
+        None, description="Where the consent is recorded; required when `legal_basis` is `consent`."
+    )
     purposes: list[Purpose] = Field(["retrieve"], description="What it may be used for.")
     trust: Literal["high", "normal", "low"] = Field(
         "normal",
@@ -154,17 +156,30 @@ class SourceConfig(BaseModel):
         description="A folder, file or pattern relative to the scope file; `https://…`, `sitemap+https://…`,"
         " an fsspec URL (`s3://…`), `sql+<SQLAlchemy URL>` with `query`, or `loader:<dotted path>`.",
     )
-    name: str | None = Field(None, description="How reports call it; the path when empty.")
-    clearance: Clearance | None = Field(None, description="Replaces the collection's.")
-    pii: PiiPolicy | None = Field(None, description="Replaces the collection's.")
-    query: str | None = Field(None, description="SQL with the columns `id`, `text`, and any others.")
-    arguments: dict[str, Any] = Field({}, description="Keywords of the LangChain loader or the file system.")
-    metadata: dict[str, str | int | float | bool] = Field({}, description="Added to every document.")
-    groups: list[str] | None = Field(
-        None, description="Who may see its documents; replaces the collection's. An empty list: everybody."
+    name: str | None = Field(
+        None, description="Name of the source in reports and provenance; by default its path."
     )
-    max_pages: int = Field(2_000, ge=1, description="At most so many pages of a site.")
-    pages_per_s: float = Field(2.0, gt=0, le=100, description="Requests to a site in a second.")
+    clearance: Clearance | None = Field(
+        None, description="Clearance of this source, instead of the collection's."
+    )
+    pii: PiiPolicy | None = Field(None, description="Policy of this source, instead of the collection's.")
+    query: str | None = Field(
+        None, description="SQL of a `sql+` source; it selects `id`, `text` and any further columns."
+    )
+    arguments: dict[str, Any] = Field(
+        {}, description="Keyword arguments of the LangChain loader or the fsspec file system."
+    )
+    metadata: dict[str, str | int | float | bool] = Field(
+        {}, description="Metadata that every document of the source gets."
+    )
+    groups: list[str] | None = Field(
+        None,
+        description="Groups that may see its documents, instead of the collection's; an empty list means everybody.",
+    )
+    max_pages: int = Field(2_000, ge=1, description="Largest number of pages fetched from a site.")
+    pages_per_s: float = Field(
+        2.0, gt=0, le=100, description="Largest number of requests to a site per second."
+    )
 
     @property
     def source_name(self) -> str:
@@ -180,10 +195,10 @@ class ScreenPolicy(BaseModel):
     enabled: bool = Field(True, description="Whether documents are screened at all.")
     model: bool = Field(True, description="Whether a model looks for planted sentences too.")
     flag_above: float = Field(
-        0.9, ge=0, le=1, description="Score of a sentence from which its passages are flagged, and come last."
+        0.9, ge=0, le=1, description="Score of a sentence at which its passages are flagged and ranked last."
     )
     quarantine_above: float = Field(
-        0.98, ge=0, le=1, description="Score of a sentence from which its document waits for a person."
+        0.98, ge=0, le=1, description="Score of a sentence at which its document waits for a person."
     )
     new_sources: Literal["allow", "quarantine"] = Field(
         "allow", description="What happens to documents of a source the collection has not seen before."
@@ -191,7 +206,7 @@ class ScreenPolicy(BaseModel):
     flood_factor: float = Field(5.0, gt=1, description="Growth of a source in one go that counts as a flood.")
     flood_documents: int = Field(200, ge=1, description="Fewer new documents than this are never a flood.")
     near_copies: int = Field(
-        3, ge=2, description="Documents with the same beginning that look like an attack."
+        3, ge=2, description="Number of documents with the same beginning that counts as an attack."
     )
 
 
@@ -201,7 +216,8 @@ class IndexConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["auto", "exact", "ivf"] = Field(
-        "auto", description="How vectors are searched; `auto` is exact up to 50,000 passages."
+        "auto",
+        description="How vectors are searched: `exact`, or by inverted lists (`ivf`); `auto`: exact below 50,000 passages.",
     )
     milvus: str | None = Field(
         None,
@@ -212,7 +228,10 @@ class IndexConfig(BaseModel):
         description="A JSON-lines file, relative to the scope file, of questions and the documents that must be found.",
     )
     least_golden: float = Field(
-        0.8, ge=0, le=1, description="Share of golden questions whose document is among the first five."
+        0.8,
+        ge=0,
+        le=1,
+        description="Least share of golden questions whose document is among the first five; a release below it is refused.",
     )
 
 
@@ -223,7 +242,8 @@ class CollectionConfig(BaseModel):
 
     sources: list[str | SourceConfig] = Field([], description="Where documents come from.")
     clearance: Clearance | None = Field(
-        None, description="For sources that declare none. Documents without clearance are not ingested."
+        None,
+        description="Clearance of sources that declare none. A document without clearance is not ingested.",
     )
     embedder: str = Field(
         "builtin",
@@ -237,14 +257,20 @@ class CollectionConfig(BaseModel):
     languages: list[str] = Field(
         ["en", "de", "es", "fr", "nl", "it", "pt"],
         min_length=1,
-        description="Languages a document may be in, for those that don't say.",
+        description="Languages among which that of a document is guessed when it does not state one.",
     )
     groups: list[str] = Field(
-        [], description="Who may see documents whose source names no groups; empty: everybody."
+        [],
+        description="Groups that may see documents whose source names none; an empty list means everybody.",
     )
-    index: IndexConfig = IndexConfig.model_validate({})
-    pii: PiiPolicy = PiiPolicy.model_validate({})
-    screen: ScreenPolicy = ScreenPolicy.model_validate({})
+    index: IndexConfig = Field(IndexConfig.model_validate({}), description="How passages are indexed.")
+    pii: PiiPolicy = Field(
+        PiiPolicy.model_validate({}),
+        description="What becomes of personal data, for sources that declare nothing of their own.",
+    )
+    screen: ScreenPolicy = Field(
+        ScreenPolicy.model_validate({}), description="When a document waits in quarantine for a person."
+    )
 
     @cached_property
     def sources_by_name(self) -> dict[str, SourceConfig]:

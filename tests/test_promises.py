@@ -17,7 +17,7 @@ from service.scope import load_scope
 from service.settings import Settings
 from tests.conftest import ROOT, SCOPE, Demo
 
-TOP = {"pyproject.toml", "service", "ingestion", "finetune", "evals", "deploy", "tests", "Dockerfile"}
+TOP = {"pyproject.toml", "service", "ingestion", "finetune", "evals", "deploy", "docs", "tests", "Dockerfile"}
 BESIDE = {
     "README.md", "LICENSE", "CONTRIBUTING.md", "DECISIONS.md", "CHANGELOG.md", "Makefile", "requirements",
     "touchstone.yaml", ".ci", ".env.example", ".gitignore", ".dockerignore", ".git",

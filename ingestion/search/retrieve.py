@@ -22,8 +22,10 @@ class RetrievalSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    mode: Mode = "hybrid"
-    top_k: Annotated[int, Field(ge=1, le=50)] = 5
+    mode: Mode = Field(
+        "hybrid", description="Which indexes are searched: vectors (`dense`), words (`lexical`), or both."
+    )
+    top_k: Annotated[int, Field(ge=1, le=50)] = Field(5, description="Number of passages found.")
     candidates: Annotated[int, Field(ge=1, le=1000)] = Field(
         100, description="Rows that each index contributes before fusion."
     )
@@ -31,7 +33,8 @@ class RetrievalSettings(BaseModel):
         0.5, description="Weight of the dense score in the fusion; the lexical one has the rest."
     )
     foreign_dense_weight: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.3, description="The same for a question in a language that the embedder was not trained for."
+        0.3,
+        description="Weight of the dense score for a question in a language that the embedder was not trained for.",
     )
     rerank: str = Field(
         "late",
@@ -39,17 +42,19 @@ class RetrievalSettings(BaseModel):
         " cross-encoder.",
     )
     rerank_weight: Annotated[float, Field(ge=0, le=10)] = Field(
-        1.0, description="Weight of the second look beside the fused score, which has 1."
+        1.0, description="Weight of the reranker's score beside the fused score, which has 1."
     )
     rerank_depth: Annotated[int, Field(ge=1, le=500)] = Field(
-        50, description="How many of the best candidates get a second look."
+        50, description="Number of the best candidates that are reranked."
     )
     per_document: Annotated[int, Field(ge=0, le=50)] = Field(
-        3, description="Passages of one document before others get their turn; 0 for no limit."
+        3,
+        description="Largest number of passages of one document while other documents have some; 0 means no limit.",
     )
     collapse: bool = Field(True, description="Whether passages that say the same are shown once.")
     join: bool = Field(
-        True, description="Whether neighbours within a section that were both found become one."
+        True,
+        description="Whether neighbouring passages of a section that are both found are joined into one.",
     )
     include_superseded: bool = Field(False, description="Whether older versions of documents are found.")
     relevance_floor: Annotated[float, Field(ge=0, le=1)] = Field(

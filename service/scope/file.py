@@ -22,8 +22,12 @@ class Strict(BaseModel):
 class Sampling(Strict):
     """What the generator is asked for."""
 
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
-    max_tokens: Annotated[int, Field(ge=1, le=8192)] = 400
+    temperature: Annotated[float, Field(ge=0, le=2)] = Field(
+        0.2, description="Randomness of the generator; a request can ask for another."
+    )
+    max_tokens: Annotated[int, Field(ge=1, le=8192)] = Field(
+        400, description="Longest answer in the generator's tokens; a request can ask for another."
+    )
 
 
 class Variant(Strict):
@@ -32,7 +36,9 @@ class Variant(Strict):
     release: str | None = Field(
         None, description="A release of the assistant's collection that is served instead of the active one."
     )
-    retrieval: RetrievalSettings = RetrievalSettings.model_validate({})
+    retrieval: RetrievalSettings = Field(
+        RetrievalSettings.model_validate({}), description="How passages are found."
+    )
     rewrite: Literal["auto", "rules", "none"] = Field(
         "auto",
         description="How a follow-up becomes a question that stands alone: `auto` asks the server of"
@@ -41,7 +47,7 @@ class Variant(Strict):
     rewrite_deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
         1.5, description="Longest wait for the server's rewriting; then rules do it."
     )
-    prompt: Literal["cited"] = "cited"
+    prompt: Literal["cited"] = Field("cited", description="Prompt of the generator, by name.")
     marking: Literal["fence", "none"] = Field(
         "fence",
         description="Whether passages are fenced as data with a word that is new for every request; measure what it"
@@ -51,30 +57,33 @@ class Variant(Strict):
         "auto",
         description="`auto`: the server of TOUCHSTONE_GENERATOR_URL when set, else extractive.",
     )
-    adapter: str | None = None
-    sampling: Sampling = Sampling.model_validate({})
+    adapter: str | None = Field(
+        None, description="LoRA adapter that the server has loaded, asked for as the model."
+    )
+    sampling: Sampling = Field(Sampling.model_validate({}), description="What the generator is asked for.")
 
 
 class Assistant(Strict):
     """What a client addresses as `model`."""
 
-    collection: str
-    variant: str
-    description: str = ""
+    collection: str = Field(description="Collection whose documents it answers from.")
+    variant: str = Field(description="Variant that answers when a request names none.")
+    description: str = Field("", description="What the list of models and the page call it.")
     guards: dict[str, Any] = Field(
-        {}, description="What its guards do otherwise than the scope's: zone, guard, action or rule."
+        {}, description="Rules of its guards that differ from the scope's, by zone and guard."
     )
     refuse_message: str = Field(
         "I can't help with that. Ask me about something in the documents.",
         description="Reply to a question that a guard refuses, and the end of an answer that one stops.",
     )
-    abstain_message: str = (
+    abstain_message: str = Field(
         "I couldn't find an answer to that in the documents. Try other words, or ask about "
-        "something more specific."
+        "something more specific.",
+        description="Reply when the documents don't answer.",
     )
     small_talk_message: str | None = Field(
         "Hello! Ask me a question, and I'll look for the answer in the documents.",
-        description="Reply to greetings, thanks and good-byes, without a look into the documents; null: none.",
+        description="Fixed reply to greetings, thanks and good-byes; with `null` they are answered like questions.",
     )
     examples: list[str] = Field([], description="Questions that the page offers.")
 
@@ -82,13 +91,13 @@ class Assistant(Strict):
 class Scope(Strict):
     """The whole file."""
 
-    version: Literal[1]
-    use_case: str
-    collections: dict[str, CollectionConfig] = Field(min_length=1)
-    variants: dict[str, Variant] = Field(min_length=1)
-    assistants: dict[str, Assistant] = Field(min_length=1)
+    version: Literal[1] = Field(description="Version of the format.")
+    use_case: str = Field(description="What the service is for, in a sentence.")
+    collections: dict[str, CollectionConfig] = Field(min_length=1, description="Collections by name.")
+    variants: dict[str, Variant] = Field(min_length=1, description="Variants by name.")
+    assistants: dict[str, Assistant] = Field(min_length=1, description="Assistants by name.")
     guards: dict[str, Any] = Field(
-        {}, description="What guards do otherwise than by default, by zone and guard."
+        {}, description="Rules of guards that differ from the default, by zone and guard."
     )
 
     @model_validator(mode="after")

@@ -20,36 +20,37 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     action: Action = Field(
-        description="`off`; `flag` only says so, in the reply, the record and the metrics; `redact` takes the finding out;"
-        " `drop` the sentence or passage; `block` refuses, in a stream from there on; `abstain` says that the documents"
-        " don't answer."
+        description="`off` skips the guard; `flag` only reports the finding, in the reply, the record and the metrics;"
+        " `redact` removes the finding; `drop` removes the sentence or passage; `block` refuses the question or ends the"
+        " answer; `abstain` says that the documents don't answer."
     )
     threshold: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="Least score of a finding that counts. Rules that are right or wrong score 1."
+        0.5, description="Score at which a finding counts. A guard without a model scores 1."
     )
     deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
-        0.25, description="Longest wait for a model; rules need none."
+        0.25, description="Longest wait for a model; guards without one need none."
     )
     fail: Fail = Field(
         "open",
-        description="When a guard fails or is late: `open` goes on and says so, `closed` refuses a question and drops a"
-        " sentence, `degrade` answers with sentences of the documents alone, which no prompt can talk into anything, and"
-        " drops a sentence of an answer.",
+        description="What happens when a guard fails or is late: `open` goes on and reports it; `closed` refuses the"
+        " question, or drops the sentence of an answer; `degrade` answers with sentences of the documents alone, or drops"
+        " the sentence of an answer.",
     )
     allow: list[str] = Field(
-        [], description="Shell patterns of what is never a finding, e.g. hosts or values; in any case."
+        [],
+        description="Shell patterns of values or hosts that are never a finding; upper and lower case are the same.",
     )
     model: str | None = Field(
         None,
-        description="Folder or hub name of a classifier that takes the built-in head's place (extra `models`).",
+        description="Folder or hub name of a Hugging Face classifier that replaces the built-in model (extra `models`).",
     )
     limit: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="A number where the guard has one: characters, passages of a source, repeats; 0: its default.",
+        description="Limit of a guard that counts: characters, passages of a source, repeats; 0 means the guard's own.",
     )
     groups: list[str] = Field(
         [],
-        description="Groups of callers to whom personal data in passages that they may see is shown (guard `pii`).",
+        description="Groups of callers who see personal data of passages that they may see (guard `pii`).",
     )
     restore: bool = Field(
         False, description="Whether the asker's own personal data is put back into the reply (guard `pii`)."
@@ -112,11 +113,12 @@ class GuardPolicy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
-        0.5, description="Longest wait for all models of a zone together; in an answer, for each sentence."
+        0.5,
+        description="Longest wait for all models of a zone together, per question, and per sentence of an answer.",
     )
-    input: dict[str, Rule]
-    retrieved: dict[str, Rule]
-    output: dict[str, Rule]
+    input: dict[str, Rule] = Field(description="Rules for the question, by guard.")
+    retrieved: dict[str, Rule] = Field(description="Rules for the passages found, by guard.")
+    output: dict[str, Rule] = Field(description="Rules for the answer, by guard.")
 
     @model_validator(mode="after")
     def _is_possible(self) -> "GuardPolicy":

@@ -1,4 +1,4 @@
-"""What the README prints works as printed: curl, the official client, LangChain's."""
+"""What README and docs/ print works as printed: curl, the official client, LangChain's."""
 
 import json
 import re
@@ -9,11 +9,11 @@ import pytest
 
 from tests.conftest import ROOT, Gateway
 
-README = (ROOT / "README.md").read_text()
+PAGES = "\n".join(page.read_text() for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
 
 
 def examples(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", PAGES, re.DOTALL)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_python_examples(
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     example = example.replace("http://localhost:8000", gateway.url)
     example = example.replace('open("var"', f"open({str(gateway.settings.data_dir)!r}")
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(example, "docs", "exec"), {})
     printed = capsys.readouterr().out
     if "ChatOpenAI" in example:
         assert "ten recovery codes" in printed

@@ -266,7 +266,7 @@ def test_a_client_that_hangs_up_leaves_no_half_document(client: httpx.Client) ->
     assert reply.json()["chunks"] == 1
 
 
-def test_the_examples_of_the_readme_work_as_printed(tmp_path: Path) -> None:
+def test_the_examples_of_the_docs_work_as_printed(tmp_path: Path) -> None:
     (example,) = [e for e in examples("sh") if "/v1/documents" in e]
     with gateway_over(SCOPE, tmp_path) as base:
         command = example.replace("http://localhost:8000", base).replace("curl -s", "echo; curl -s")
