@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.config import CollectionConfig
-from ingestion.corpus import Source
+from ingestion.corpus import Source, SourceFacts
 from ingestion.embed import Embedder
 from ingestion.errors import QuarantineError, SourceError
 from ingestion.prepare.preparer import Plan
@@ -50,7 +50,7 @@ def put(
     like: Release | None = None,
 ) -> ChangeResult | Failure:
     """Upload the document `page` as a caller of these groups, for them alone."""
-    facts = {"groups": ",".join(sorted(groups))}
+    facts = SourceFacts(groups=tuple(sorted(groups)))
     data = text.encode()
     source = Source("page", "page.md", str(hash(text)), len(data), "upload:tests", data=data, facts=facts)
     (done,) = upload(collection, [source], workers or InlineWorkers(), run_id="r", like=like, groups=groups)
