@@ -55,7 +55,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Release
     first = release_of(folder / "c", [*PAGES, Page("gone", ("lamp valve wheel",))])
     changed = replace(PAGES[4], texts=("cable ring valve new",))
     here = release_of(folder / "c", [changed], base=first, removed=["gone"], origin="upload")
-    there = Release(here.position)
+    there = Release(here.folder)
     index = MilvusIndex(str(folder / "milvus.db"), "c")
     index.put(first)
     index.put(there)
