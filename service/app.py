@@ -7,7 +7,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
@@ -41,22 +40,20 @@ from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.checks.leak import canary_of
 from service.guard.checks.pii import QueryScrubber
-from service.guard.marking import read_measured
+from service.guard.marking import show_measured
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.guard.passages import PassageMasks
 from service.guard.selftest import SelfTest
 from service.guard.stream.background import BackgroundQueue
 from service.handlers import add_error_handlers
-from service.logs import configure_logs, get_logger
-from service.metrics import GUARD_MARKING
+from service.logs import configure_logs
 from service.middleware import KeepLocal, LimitBody, Observe
 from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
 from service.threads import one_thread_each, processors, rest_of
 
-log = get_logger()
 _SWITCH_S = 0.0005
 # A piece of advisory work takes 10 to 100 ms, and an answer waits for its last one no longer than a quarter of a second.
 _ADVISORY_A_CORE = 2
@@ -275,7 +272,7 @@ async def _open_guards(
         )
         for name, assistant in scope.assistants.items()
     }
-    _show_marking(settings.data_dir)
+    show_measured(settings.data_dir)
     query_scrubbers = {name: QueryScrubber(typed[name], written[name]) for name in scope.collections}
     return _Guarding(
         assistants, query_scrubbers, _passages(scope, written, digests), cross_encoder, SelfTest()
@@ -317,16 +314,6 @@ def _passages(scope: Scope, scrubbers: Scrubbers, digests: Digests) -> dict[str,
         )
         for name, config in scope.collections.items()
     }
-
-
-def _show_marking(data_dir: Path) -> None:
-    """What marking passages did for the model that is served, where it was measured."""
-    measured = read_measured(data_dir)
-    if measured is None:
-        return
-    GUARD_MARKING.labels("on").set(measured.success_on)
-    GUARD_MARKING.labels("off").set(measured.success_off)
-    log.info("marking_measured", model=measured.model, helps=measured.helps, cases=measured.cases)
 
 
 @dataclass(frozen=True, slots=True)

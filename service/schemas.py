@@ -239,7 +239,7 @@ class HeldDocument(BaseModel):
 
     @classmethod
     def of(cls, held: QuarantinedDocument) -> Self:
-        """From what the ledger remembers."""
+        """From what waits in quarantine."""
         flags = [HeldFlag(rule=f.rule, reason=f.reason, start=f.start, end=f.end) for f in held.flags]
         return cls(
             document_id=held.document_id,

@@ -188,3 +188,11 @@ def upstream() -> Iterator[ScriptedUpstream]:
 def public_data() -> Path:
     """The folder with public sets; tests that need one it lacks are skipped."""
     return Path(os.environ.get("TOUCHSTONE_DATA", ROOT.parent / "shared" / "data"))  # noqa: TID251
+
+
+def wait_until(check: Callable[[], object], seconds: float = 120.0) -> None:
+    """Until the check holds; fails when it doesn't within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)

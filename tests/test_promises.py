@@ -197,7 +197,7 @@ def test_several_workers_share_a_port_log_json_and_add_up_their_metrics(demo: De
 
     import httpx
 
-    from tests.service.routes.test_api import wait_until
+    from tests.conftest import wait_until
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A coarse index over many segments: inverted lists with small codes propose candidates for exact cosines.
+"""An IVF index over many segments: inverted lists with small codes propose candidates for exact cosines.
 
 Inverted files with product-quantised codes of four bits, scanned in registers (Jégou et al. 2011; André et
 al. 2017). Codes are 96 numbers of four bits at 384 dimensions, a sixteenth of the half-precision
@@ -26,7 +26,7 @@ Kind = Literal["exact", "ivf"]
 
 @dataclass(frozen=True, slots=True)
 class IvfFacts:
-    """What a coarse index covers: the first segments of a release, by id, and their rows."""
+    """What an IVF index covers: the first segments of a release, by id, and their rows."""
 
     segments: tuple[str, ...]
     rows: int
@@ -35,7 +35,7 @@ class IvfFacts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a coarse index is built and probed. Measured at 1,000,000 x 384, see `evals bench search`."""
+    """How an IVF index is built and probed. Measured at 1,000,000 x 384, see `evals bench search`."""
 
     rows_a_list: int = 244
     training_rows_a_list: int = 40

@@ -26,7 +26,7 @@ from ingestion.releases.release import (
 
 _MODULUS = 1 << 256
 _TIER = 8
-# A coarse index is made anew when so many times its rows are there; until then the new ones are searched exactly.
+# An IVF index is made anew when so many times its rows are there; until then the new ones are searched exactly.
 _GROWTH = 1.25
 # Segments above this are merged by runs alone: it takes seconds, which an upload must not.
 _UPLOAD_MERGES_ROWS = 16_000
@@ -177,7 +177,7 @@ class _Work:
         return (*(segment.id for segment in self._kept), *self._segments.written)
 
     def _index(self) -> bool:
-        """Take over the base's coarse index while it fits, or make one; whether there is one."""
+        """Take over the base's IVF index while it fits, or make one; whether there is one."""
         base = self._base.ivf if self._base else None
         if base is not None and self._base is not None:
             fits = self._names()[: base.segments] == self._base.manifest.segments[: base.segments]
@@ -231,7 +231,7 @@ def _to_merge(segments: Sequence[Segment], dead: set[int], covered: int, is_uplo
     """Segments to write anew: half dead ones, and eight of like size together (O'Neil et al. 1996, LSM).
 
     So each chunk is written again once for every factor of eight that the collection grows by. The first
-    `covered` stay, since a coarse index refers to them.
+    `covered` stay, since an IVF index refers to them.
     """
     chosen = []
     tiers: dict[int, list[Segment]] = {}

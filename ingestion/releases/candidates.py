@@ -124,7 +124,7 @@ class LocalIndex:
     def search_dense_exactly(
         self, vector: Vectors, limit: int, view: View, *, first: int = 0
     ) -> tuple[Positions, Floats]:
-        """The same without the coarse index: every passage is compared, from the segment numbered `first` on."""
+        """The same without the IVF index: every passage is compared, from the segment numbered `first` on."""
         sight = self._sight(view)
         parts: list[tuple[Positions, Floats]] = []
         for number in range(first, len(self._segments)):
@@ -135,7 +135,7 @@ class LocalIndex:
         return _best(parts, limit)
 
     def _probe(self, ivf: IvfIndex, vector: Vectors, limit: int, view: View) -> tuple[Positions, Floats]:
-        """The best of what the coarse index proposes, by exact cosines."""
+        """The best of what the IVF index proposes, by exact cosines."""
         sight = self._sight(view)
         is_whole = all(mask is None for mask in sight.masks[: ivf.segments])
         bitmap = None if is_whole else self._bitmaps.get(view, self._join)

@@ -1,7 +1,7 @@
 """Index releases: immutable versions of a collection, and the pointer to the active one.
 
 <data>/collections/<name>/segments/<id>/   documents, chunks, vectors and words; shared between releases
-<data>/collections/<name>/releases/<id>/   the rows that are dead, the coarse index of a large one, manifest.json last
+<data>/collections/<name>/releases/<id>/   the rows that are dead, the IVF index of a large one, manifest.json last
 <data>/collections/<name>/active           the id of the active release, replaced atomically
 """
 

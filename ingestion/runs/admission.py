@@ -18,7 +18,7 @@ from ingestion.runs.state import Outcome, RunState
 _CANDIDATES = 20
 # Poisoned passages are short; a manual that begins like another is not.
 _SHORT_CHUNKS = 3
-_KNOWN_PLACE_DOCUMENTS = 20
+_KNOWN_SOURCE_DOCUMENTS = 20
 _TRUST = ("low", "normal", "high")
 _NO_VECTORS = np.empty((0, 0), np.float32)
 
@@ -43,7 +43,7 @@ class Admission:
         self._kept = kept
 
     def admit(self, prepared: PreparedDocument) -> PreparedDocument | None:
-        """Stage a document without its vectors, or note why not. Call it within a batch of the ledger."""
+        """Stage a document without its vectors, or note why not. Call it within a batch of the state."""
         document = prepared.document
         self._state.outcomes.settle(document.id)
         self._state.staging.unstage(document.id)
@@ -146,7 +146,7 @@ class Admission:
             fresh = [i for i in staged if self._previous.documents.holder(i) is None]
             if not before and policy.new_sources == "quarantine":
                 self._hold_staged(fresh, Flag("new_source", f"nothing came from {source_name!r} before"))
-            is_known = before >= _KNOWN_PLACE_DOCUMENTS
+            is_known = before >= _KNOWN_SOURCE_DOCUMENTS
             if (
                 is_known
                 and len(fresh) >= policy.flood_documents

@@ -7,10 +7,10 @@ from concurrent.futures import Executor
 
 from sqlalchemy import Engine
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.answer.spill import Row, Spill
+from service.database import AWAY
 from service.logs import get_logger
 from service.metrics import LOG_LOST, LOG_QUEUE
 from service.tables import Answer
@@ -19,7 +19,7 @@ log = get_logger()
 Write = Callable[[Sequence[Row]], None]
 
 # The database is away, not the row wrong: worth another try.
-_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
+_AWAY = (*AWAY, OSError)
 _BATCH = 500
 _PAUSE_S = 0.05
 _MAX_BACKOFF_S = 5.0
@@ -99,12 +99,14 @@ class AnswerLog:
     async def _recover(self) -> bool:
         """Write what lies in spill files, of this process or another one that ended."""
         loop = asyncio.get_running_loop()
+        # Before, not after: what is spilled in the meantime is not among the files that are read now.
+        self._has_spilled = False
         try:
             rows = await loop.run_in_executor(self._executor, self._spill.drain, self._written)
         except _AWAY as exc:
+            self._has_spilled = True
             log.warning("answer_log_waits", waiting=len(self._waiting), error=type(exc).__name__)
             return False
-        self._has_spilled = False
         if rows:
             log.info("answers_recovered", rows=rows)
         return True

@@ -4,6 +4,11 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ingestion.atomic import write_atomically
+from service.logs import get_logger
+from service.metrics import GUARD_MARKING
+
+log = get_logger()
 _FILE = "marking.json"
 
 
@@ -25,9 +30,7 @@ class MarkingMeasurement:
 def write_measured(folder: Path, measured: MarkingMeasurement) -> None:
     """Keep it where the gateway finds it."""
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{_FILE}.partial"
-    partial.write_text(json.dumps(asdict(measured)) + "\n", "utf-8")
-    partial.replace(folder / _FILE)
+    write_atomically(folder / _FILE, json.dumps(asdict(measured)) + "\n")
 
 
 def read_measured(folder: Path) -> MarkingMeasurement | None:
@@ -36,3 +39,13 @@ def read_measured(folder: Path) -> MarkingMeasurement | None:
         return MarkingMeasurement(**json.loads((folder / _FILE).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def show_measured(folder: Path) -> None:
+    """Set the gauges of the last measurement and log it; nothing where there is none."""
+    measured = read_measured(folder)
+    if measured is None:
+        return
+    GUARD_MARKING.labels("on").set(measured.success_on)
+    GUARD_MARKING.labels("off").set(measured.success_off)
+    log.info("marking_measured", model=measured.model, helps=measured.helps, cases=measured.cases)

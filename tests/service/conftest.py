@@ -1,8 +1,12 @@
-"""Guards of one assistant with the real models, for tests of guards and of answers."""
+"""Guards of one assistant with the real models, and what tests read of replies and of the database."""
 
+import json
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
+import httpx
 import pytest
 
 from ingestion.config import PiiPolicy
@@ -14,7 +18,7 @@ from service.guard.chain import Digests
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.scope.policy import GuardPolicy, policy_of
-from tests.conftest import PATIENT
+from tests.conftest import PATIENT, Gateway
 
 CANARY = "ref-0123456789abcdef0123"
 
@@ -51,3 +55,19 @@ def build(embedder: Embedder) -> Iterator[Callable[..., AssistantGuards]]:
             return AssistantGuards(policy or patient(), **chosen)  # type: ignore[arg-type]
 
         yield make
+
+
+def stream_of(response: httpx.Response) -> list[dict[str, object]]:
+    lines = [line for line in response.text.split("\n") if line.startswith("data: ")]
+    assert lines[-1] == "data: [DONE]"
+    return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+
+
+def text_of(events: list[dict[str, object]]) -> str:
+    return "".join(c["delta"].get("content", "") for e in events for c in e["choices"])  # type: ignore[attr-defined]
+
+
+def open_file(gateway: Gateway) -> str:
+    path = gateway.settings.database().removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as db:
+        return "\n".join(db.iterdump())

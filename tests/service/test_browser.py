@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Gateway, StartGateway
-from tests.service.routes.test_api import open_file, wait_until
+from tests.conftest import Gateway, StartGateway, wait_until
+from tests.service.conftest import open_file
 from tests.upstream import ScriptedUpstream
 
 pytestmark = pytest.mark.browser

@@ -13,8 +13,7 @@ from sqlalchemy import text
 
 from service.auth import create_key
 from service.database import migrate, open_database
-from tests.conftest import StartGateway
-from tests.service.routes.test_api import wait_until
+from tests.conftest import StartGateway, wait_until
 
 pytestmark = pytest.mark.postgres
 QUESTION = "What does express delivery cost?"

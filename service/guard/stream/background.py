@@ -28,6 +28,8 @@ class BackgroundQueue:
         self._limit = limit
         self._rest = rest
         self._lock = threading.Lock()
+        self._waiting: dict[Future[None], tuple[object, Work]] = {}
+        self._is_at_work = False
         self._count = 0
 
     @property
@@ -35,34 +37,59 @@ class BackgroundQueue:
         """Pieces that wait or are being worked on."""
         return self._count
 
-    def submit(self, work: Work) -> "Future[None] | None":
-        """Do this in its turn; None when too much waits already. A piece that is cancelled in time is not begun."""
+    def submit(self, owner: object, work: Work) -> "Future[None] | None":
+        """Do this in its turn; None when too much waits already. A piece that is cancelled in time is not begun.
+
+        `owner` is the same object for all pieces of one answer.
+        """
+        done: Future[None] = Future()
         with self._lock:
             if self._count >= self._limit:
                 return None
             self._count += 1
-        done: Future[None] = Future()
-        # However it ends, done, failed or cancelled, a piece leaves the queue.
+            self._waiting[done] = owner, work
+            is_idle, self._is_at_work = not self._is_at_work, True
+        # However it ends, done, failed or cancelled, a piece leaves the queue: nothing is kept behind a stuck one.
         done.add_done_callback(self._leave)
-        self._executor.submit(self._do, work, done)
+        if is_idle:
+            self._executor.submit(self._work)
         return done
 
-    def _leave(self, _: "Future[None]") -> None:
+    def _leave(self, done: "Future[None]") -> None:
         with self._lock:
+            self._waiting.pop(done, None)
             self._count -= 1
 
-    def _do(self, work: Work, done: "Future[None]") -> None:
-        if not done.set_running_or_notify_cancel():
-            return
-        begun = time.monotonic()
-        try:
-            work()
-        except Exception as exc:  # noqa: BLE001 - raised again where it is waited for
-            done.set_exception(exc)
-        else:
-            done.set_result(None)
-        if self._rest and self._count:
-            time.sleep(min(self._rest * (time.monotonic() - begun), _LONGEST_REST_S))
+    def _work(self) -> None:
+        """Do all that waits, the oldest first."""
+        while (piece := self._next()) is not None:
+            done, owner, work = piece
+            begun = time.monotonic()
+            _do(done, work)
+            if self._rest and self._has_others(owner):
+                time.sleep(min(self._rest * (time.monotonic() - begun), _LONGEST_REST_S))
+
+    def _next(self) -> "tuple[Future[None], object, Work] | None":
+        with self._lock:
+            for done in self._waiting:
+                return done, *self._waiting.pop(done)
+            self._is_at_work = False
+            return None
+
+    def _has_others(self, owner: object) -> bool:
+        with self._lock:
+            return any(other is not owner for other, _ in self._waiting.values())
+
+
+def _do(done: "Future[None]", work: Work) -> None:
+    if not done.set_running_or_notify_cancel():
+        return
+    try:
+        work()
+    except Exception as exc:  # noqa: BLE001 - raised again where it is waited for
+        done.set_exception(exc)
+    else:
+        done.set_result(None)
 
 
 class AdvisoryGuards:
@@ -98,7 +125,7 @@ class AdvisoryGuards:
             self._judge()
         elif self._pending is None or self._pending.done():
             # A full queue takes it with the next piece, or refuses it at the end.
-            self._pending = self._queue.submit(self._judge)
+            self._pending = self._queue.submit(self, self._judge)
 
     async def close(self) -> None:
         """Judge the rest; guards that are not done in time, or that the queue has no room for, are `LATE`."""
@@ -117,7 +144,7 @@ class AdvisoryGuards:
     async def _finished(self, queue: BackgroundQueue) -> None:
         if self._pending is not None:
             await asyncio.wrap_future(self._pending)
-        last = queue.submit(self._finish)
+        last = queue.submit(self, self._finish)
         if last is None:
             raise TimeoutError
         await asyncio.wrap_future(last)

@@ -6,8 +6,8 @@ import json
 import httpx
 import pytest
 
-from tests.conftest import Gateway, StartGateway
-from tests.service.routes.test_api import open_file, stream_of, text_of, wait_until
+from tests.conftest import Gateway, StartGateway, wait_until
+from tests.service.conftest import open_file, stream_of, text_of
 from tests.upstream import ScriptedUpstream
 
 QUESTION = "What does express delivery cost?"

@@ -20,8 +20,8 @@ from sqlalchemy.exc import OperationalError
 from service.answer.record import AnswerLog, insert_answers
 from service.answer.spill import Row, Spill, read_rows
 from service.database import migrate, open_database
-from tests.conftest import Demo, StartGateway
-from tests.service.routes.test_api import open_file, wait_until
+from tests.conftest import Demo, StartGateway, wait_until
+from tests.service.conftest import open_file
 
 QUESTION = "How many recovery codes do I get?"
 
@@ -143,6 +143,24 @@ async def test_rows_in_flight_are_not_dropped_when_waiting_ones_are_spilled(tmp_
         assert await writing
         await settled(log, database)
     assert len(database.rows) == 10
+
+
+async def test_rows_that_are_spilled_while_others_are_recovered_are_written_too(tmp_path: Path) -> None:
+    database, spill = Database(), Spill(tmp_path / "spill")
+    spill.put([row(0)])
+    database.gate.clear()
+    with ThreadPoolExecutor(1) as executor:
+        log = AnswerLog(database.write, executor, spill, most=4)
+        log.start()
+        await asyncio.to_thread(database.is_writing.wait, 60)
+        for number in range(1, 6):
+            log.add(row(number))
+        database.gate.set()
+        async with asyncio.timeout(60):
+            while len(database.rows) < 6:
+                await asyncio.sleep(0.01)
+        await log.close()
+    assert spill.files() == []
 
 
 def test_two_processes_share_a_folder_and_neither_takes_what_the_other_writes(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ import pytest
 
 from evals.__main__ import main as evaluate
 from service.guard.marking import read_measured
-from tests.conftest import ROOT, StartGateway, scope_with
-from tests.service.routes.test_api import stream_of, text_of, wait_until
+from tests.conftest import ROOT, StartGateway, scope_with, wait_until
+from tests.service.conftest import stream_of, text_of
 
 pytestmark = pytest.mark.vllm
 VENV = Path(os.environ.get("TOUCHSTONE_VLLM_VENV", ROOT / ".venv-vllm"))  # noqa: TID251

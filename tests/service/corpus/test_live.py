@@ -15,8 +15,7 @@ from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
 from service.corpus.embedders import Embedders
 from service.corpus.live import LiveReleases
-from tests.conftest import ROOT, SCOPE, StartGateway
-from tests.service.routes.test_api import wait_until
+from tests.conftest import ROOT, SCOPE, StartGateway, wait_until
 
 QUESTION = "How many recovery codes do I get?"
 

@@ -19,7 +19,7 @@ from service.guard.passages import PassageMasks
 from service.scope.policy import GuardPolicy, policy_of
 from service.settings import Settings
 from tests.conftest import keyed, serving
-from tests.service.routes.test_api import stream_of
+from tests.service.conftest import stream_of
 
 SCOPE = """
 version: 1

@@ -1,27 +1,18 @@
 """Every guard of every zone: what it does by default, and that nothing else does it when it is switched off."""
 
-import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ingestion.corpus import Hit
 from service.answer.prompts import load_prompt
 from service.guard.build import AnswerContext, AssistantGuards
-from service.guard.chain import Digests, Verdict, apply_to_json
+from service.guard.chain import Digests, apply_to_json
 from service.guard.checks.secrets import SecretGuard
-from service.guard.failure import TimedJudges
 from service.guard.output import Notice
 from service.guard.retrieved import vet
-from service.guard.stream.background import BackgroundQueue
-from service.guard.stream.sentences import sentences_in
-from service.scope.policy import Rule, policy_of
-from tests.ingestion.scrub.test_scrub import PLANTED
+from service.scope.policy import policy_of
 from tests.service.conftest import CANARY, hits, patient
 
 PASSAGES = (
@@ -202,118 +193,6 @@ async def test_a_guard_that_is_switched_off_is_missed(
     assert not await PROBES[zone, name](off), "without the guard, it passes: the probe can fail"
 
 
-@pytest.mark.parametrize("kind", sorted(SECRETS))
-def test_every_split_of_a_secret_over_two_pieces_is_caught(
-    kind: str, build: Callable[..., AssistantGuards]
-) -> None:
-    guards = build(
-        patient(
-            {"output": {"pii": "off", "numbers": "off", "exact": "off", "grounding": "off", "egress": "off"}}
-        )
-    )
-    text = f"The value is {SECRETS[kind]} as said."
-    whole = asyncio.run(says(guards, text))
-    assert SECRETS[kind] not in whole
-    assert "<SECRET>" in whole
-    for cut in range(len(text) + 1):
-        assert asyncio.run(streamed(guards, [text[:cut], text[cut:]]))[0] == whole, cut
-    assert asyncio.run(streamed(guards, list(text)))[0] == whole
-
-
-def test_a_private_key_goes_whole_however_it_arrives(build: Callable[..., AssistantGuards]) -> None:
-    guards = build()
-    text = f"Here it is: {PRIVATE_KEY} and that was it."
-    for pieces in ([text], list(text), [text[i : i + 9] for i in range(0, len(text), 9)]):
-        shown = asyncio.run(streamed(guards, pieces))[0]
-        assert not any(part in shown for part in ("MIIEpA", "q83hXk", "BEGIN", "END RSA"))
-        assert "that was it" in shown
-    cut_off = f"{PRIVATE_KEY[:60]} and then the answer goes on as before."
-    assert "answer goes on as before" in asyncio.run(streamed(guards, list(cut_off)))[0]
-
-
-SENTENCES = (
-    "Express costs €9.90 [1]. ",
-    "Returns are free within 45 days [1]. ",
-    "It costs €77.50.\n",
-    "Write to jo.doe@mailbox.example, e.g. today. ",
-    "See ![x](https://evil.example/?q=1) or https://help.larkmoor.example/hub. ",
-    "The Hub works without a router [2]. ",
-    "It comes on 13 March 2026 [1]. ",
-    "Ask Dr. Peter Miller. ",
-    f"The key is {SECRETS['AWS_KEY']}! ",
-    "Bananas are yellow? [1] ",
-    "\n\n- one\n- two\n",
-    "All disabled people are vermin. ",
-    *(f"My number is {value}. " for value in list(PLANTED.values())[:6]),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=6), st.data())
-def test_a_stream_says_what_the_whole_text_would(
-    build: Callable[..., AssistantGuards], sentences: list[str], data: st.DataObject
-) -> None:
-    guards = build(patient({"output": {"grounding": "off", "repetition": "off"}}))
-    text = "".join(sentences)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
-    edges = [0, *cuts, len(text)]
-    pieces = [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
-    whole = asyncio.run(streamed(guards, [text]))
-    parts = asyncio.run(streamed(guards, pieces))
-    assert parts[0] == whole[0]
-    assert parts[1] == whole[1]
-    assert sorted(parts[3]) == sorted(whole[3])
-    for value in (
-        "jo.doe",
-        "evil.example",
-        SECRETS["AWS_KEY"],
-        "vermin",
-        "13 March",
-        *list(PLANTED.values())[:6],
-    ):
-        assert value not in parts[0]
-
-
-@given(st.text(alphabet="ab .!?\n[1]Z'", max_size=400))
-@settings(deadline=None)
-def test_sentences_are_the_whole_text(text: str) -> None:
-    assert "".join(sentences_in(text)) == text
-
-
-async def test_a_client_waits_for_one_sentence_at_most(build: Callable[..., AssistantGuards]) -> None:
-    stream = build().output(AnswerContext(hits(*PASSAGES), ()))
-    sent = ""
-    for character in "Express costs €9.90 [1]. Returns are free":
-        sent += (await stream.feed(character)).text
-        if sent:
-            break
-    assert sent == "Express costs €9.90 [1]. "
-
-
-async def test_what_is_taken_out_is_told_as_it_happens(build: Callable[..., AssistantGuards]) -> None:
-    stream = build().output(AnswerContext(hits(*PASSAGES), ()))
-    first = await stream.feed("Disabled people are worthless scum. Express costs ")
-    assert first.notices == [Notice("toxicity", "drop", "HATE")]
-    verdict = next(v for v in stream.verdicts if v.guard == "toxicity")
-    assert (verdict.start, verdict.verdict) == (None, "drop"), "what was not sent has no place"
-
-
-async def test_every_finding_is_told_once_in_whatever_turn(build: Callable[..., AssistantGuards]) -> None:
-    text = "Disabled people are worthless scum. Write to jo.doe@mailbox.example now. Returns are free. "
-    for pieces in ([text], [text[i : i + 5] for i in range(0, len(text), 5)]):
-        notices = (await streamed(build(), pieces))[2]
-        assert sorted(notice.rule for notice in notices) == ["EMAIL_ADDRESS", "HATE"]
-
-
-async def test_rules_that_break_refuse(
-    build: Callable[..., AssistantGuards], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.guard.input.decodings_of", broken)
-    guards = build()
-    assert guards.input is not None
-    assert guards.input.screen("hello").is_blocked
-
-
 @pytest.mark.parametrize(
     ("sentence", "rules"),
     [
@@ -376,156 +255,6 @@ async def test_flag_says_what_it_would_have_done_and_does_nothing(
     text, stopped, notices, rules = await streamed(guards, ["Ask Jonas Weber, see https://evil.example/x."])
     assert (text, stopped, notices) == ("Ask Jonas Weber, see https://evil.example/x.", None, [])
     assert {"NAME", "ADDRESS"} <= set(rules)
-
-
-# So that a law that is broken fails and does not hang.
-_PATIENCE_S = 300
-
-
-class Held:
-    """A model that says nothing before it is let go, however busy the machine is."""
-
-    name = "grounding"
-
-    def __init__(self) -> None:
-        self._is_over = threading.Event()
-
-    def __call__(self, *_: object) -> float:
-        self._is_over.wait(_PATIENCE_S)
-        return 0.0
-
-    def judge(self, sentence: str) -> list[Verdict]:
-        self._is_over.wait(_PATIENCE_S)
-        return []
-
-    def let_go(self) -> None:
-        self._is_over.set()
-
-
-@pytest.fixture
-def held(build: Callable[..., AssistantGuards]) -> Iterator[Held]:
-    judge = Held()
-    yield judge
-    judge.let_go()
-
-
-def broken(text: str) -> float:
-    raise RuntimeError("no model")
-
-
-@pytest.mark.parametrize(
-    ("fail", "disposition"), [("open", "pass"), ("degrade", "degrade"), ("closed", "block")]
-)
-@pytest.mark.parametrize("rule", ["LATE", "FAILED"])
-async def test_a_model_that_fails_has_the_consequence_that_the_policy_wants(
-    fail: str,
-    disposition: str,
-    rule: str,
-    held: Held,
-    build: Callable[..., AssistantGuards],
-) -> None:
-    policy = patient(
-        {
-            "input": {
-                "injection_model": {"fail": fail, "deadline_s": 0.02 if rule == "LATE" else 30},
-                "toxicity": "off",
-            },
-        }
-    )
-    guards = build(policy)
-    assert guards.input is not None
-    guards.input._judges = {"injection_model": held if rule == "LATE" else broken}
-    judged = await guards.input.judge(["hello"])
-    assert judged.disposition == disposition
-    assert [v.rule for v in judged.verdicts] == [rule]
-
-
-async def test_all_models_of_a_zone_share_one_deadline(
-    held: Held, build: Callable[..., AssistantGuards]
-) -> None:
-    guards = build(patient({"deadline_s": 0.05}))
-    assert guards.input is not None
-    guards.input._judges = {"injection_model": held, "toxicity": held}
-    judged = await guards.input.judge(["hello"])
-    assert [v.rule for v in judged.verdicts] == ["LATE", "LATE"]
-
-
-class Broken:
-    """A sentence guard that breaks."""
-
-    name = "grounding"
-
-    def judge(self, sentence: str) -> list[Verdict]:
-        raise RuntimeError("no model")
-
-
-@pytest.mark.parametrize(("fail", "verdict"), [("open", "flag"), ("degrade", "drop"), ("closed", "drop")])
-@pytest.mark.parametrize("rule", ["LATE", "FAILED"])
-def test_a_sentence_waits_no_longer_for_its_judges_than_the_policy_says(
-    fail: str, verdict: str, rule: str
-) -> None:
-    is_late, held = rule == "LATE", Held()
-    late = Rule.model_validate({"action": "drop", "fail": fail, "deadline_s": 0.02 if is_late else 30})
-    with ThreadPoolExecutor(1) as executor:
-        judges = TimedJudges([(late, held if is_late else Broken())], executor, 30)
-        found = judges.judge("The fee is 4 euros.")
-        held.let_go()
-    assert [(v.guard, v.rule, v.verdict) for v in found] == [("grounding", rule, verdict)]
-
-
-def test_the_judges_of_a_sentence_share_one_deadline() -> None:
-    rule, held = Rule(action="drop", deadline_s=30), Held()
-    with ThreadPoolExecutor(1) as executor:
-        found = TimedJudges([(rule, held)] * 2, executor, 0.05).judge("The fee is 4 euros.")
-        held.let_go()
-    assert [v.rule for v in found] == ["LATE", "LATE"]
-
-
-async def test_an_answer_asks_models_within_the_deadline(
-    held: Held, build: Callable[..., AssistantGuards]
-) -> None:
-    guards = build(
-        patient({"deadline_s": 0.02, "output": {"toxicity": "off", "grounding": {"fail": "closed"}}})
-    )
-    guards._support = held
-    text, _, _, rules = await streamed(
-        guards, ["The Hub does not work without a router. ", "Returns are free within 45 days."]
-    )
-    assert (text, rules) == ("", ["LATE", "LATE"])
-
-
-async def test_a_judge_that_only_tells_holds_nobody_up(build: Callable[..., AssistantGuards]) -> None:
-    guards = build(patient({"output": {"toxicity": "off", "grounding": {"action": "flag"}}}))
-    is_free = threading.Event()
-
-    def waits(claim: str, passages: Sequence[str]) -> float:
-        is_free.wait(_PATIENCE_S)
-        return 0.0
-
-    guards._support = waits
-    stream = guards.output(spoken("How does the Hub work?"))
-    sent = await stream.feed("The Hub does not work without a router. Returns are free within 45 days.")
-    assert sent.text.startswith("The Hub does not work without a router.")
-    assert not stream.verdicts
-    is_free.set()
-    await stream.close()
-    assert [(v.rule, v.verdict) for v in stream.verdicts] == [("UNSUPPORTED", "flag")] * 2
-
-
-async def test_what_only_tells_is_waited_for_no_longer_than_the_policy_says(
-    build: Callable[..., AssistantGuards],
-) -> None:
-    guards = build(
-        patient({"deadline_s": 0.05, "output": {"toxicity": "off", "grounding": {"action": "flag"}}})
-    )
-    is_free = threading.Event()
-    guards._support = lambda claim, passages: float(is_free.wait(_PATIENCE_S))
-    with ThreadPoolExecutor(1) as apart:
-        guards._advisory = BackgroundQueue(apart, limit=4)
-        text, stopped, _, rules = await streamed(guards, ["Returns are free within 45 days. They are quick."])
-        is_free.set()
-    assert (text, stopped) == ("Returns are free within 45 days. They are quick.", None)
-    assert rules == ["LATE"]
 
 
 def test_json_is_guarded_value_by_value(build: Callable[..., AssistantGuards]) -> None:

@@ -17,8 +17,7 @@ from ingestion.errors import CollectionBusyError
 from service.app import create_app
 from service.corpus.documents import Library
 from service.settings import Settings
-from tests.conftest import ROOT, SCOPE, StartGateway, serving
-from tests.service.routes.test_api import wait_until
+from tests.conftest import ROOT, SCOPE, StartGateway, serving, wait_until
 from tests.service.routes.test_clients import examples
 
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "legitimate_interests"}

@@ -10,8 +10,8 @@ import pytest
 
 from service.answer.prompts import load_prompt
 from service.guard.marking import MarkingMeasurement, read_measured, write_measured
-from tests.conftest import Gateway, StartGateway, scope_with
-from tests.service.routes.test_api import open_file, stream_of, text_of, wait_until
+from tests.conftest import Gateway, StartGateway, scope_with, wait_until
+from tests.service.conftest import open_file, stream_of, text_of
 from tests.upstream import ScriptedUpstream
 
 QUESTION = "What does express delivery cost?"

@@ -1,9 +1,12 @@
 """Advisory guards never delay a stream, leak nothing, and say `LATE` where they were not asked."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -12,6 +15,7 @@ from service.guard.stream.background import AdvisoryGuards, BackgroundQueue
 from service.scope.policy import Rule
 from service.threads import rest_of
 
+ANOTHER = "another answer"
 TEXT = "One sentence. Another sentence. A third."
 
 
@@ -86,8 +90,8 @@ async def test_after_a_hundred_that_were_late_the_next_is_read(gate: threading.E
 async def test_a_full_queue_refuses_at_once(gate: threading.Event) -> None:
     with ThreadPoolExecutor(1) as thread:
         queue = BackgroundQueue(thread, limit=2)
-        waiting = [queue.submit(gate.wait) for _ in range(2)]  # type: ignore[arg-type]
-        assert queue.submit(lambda: None) is None
+        waiting = [queue.submit(ANOTHER, gate.wait) for _ in range(2)]  # type: ignore[arg-type]
+        assert queue.submit(ANOTHER, lambda: None) is None
         refused = guards_of(Reader(), queue)
         refused.feed(TEXT)
         await refused.close()  # with a minute's patience, and without any wait
@@ -103,8 +107,8 @@ async def test_a_piece_that_is_cancelled_is_not_begun_and_leaves_the_queue(gate:
     begun: list[int] = []
     with ThreadPoolExecutor(1) as thread:
         queue = BackgroundQueue(thread, limit=3)
-        first = queue.submit(gate.wait)  # type: ignore[arg-type]
-        second = queue.submit(lambda: begun.append(2))
+        first = queue.submit(ANOTHER, gate.wait)  # type: ignore[arg-type]
+        second = queue.submit(ANOTHER, lambda: begun.append(2))
         assert first is not None
         assert second is not None
         assert second.cancel()
@@ -113,6 +117,25 @@ async def test_a_piece_that_is_cancelled_is_not_begun_and_leaves_the_queue(gate:
         first.result()
         thread.submit(lambda: None).result()
     assert (begun, queue.count) == ([], 0)
+
+
+async def test_what_was_cancelled_is_not_kept_behind_a_piece_that_is_stuck(gate: threading.Event) -> None:
+    kept: weakref.WeakSet[Reader] = weakref.WeakSet()
+    with ThreadPoolExecutor(1) as thread:
+        queue = BackgroundQueue(thread, limit=4)
+        first = queue.submit(ANOTHER, gate.wait)  # type: ignore[arg-type]
+        for _ in range(50):
+            reader = Reader()
+            kept.add(reader)
+            piece = queue.submit(ANOTHER, partial(reader.judge, TEXT))  # type: ignore[arg-type]
+            assert piece is not None
+            assert piece.cancel()
+        del reader, piece
+        gc.collect()
+        assert (len(kept), queue.count) == (0, 1)
+        gate.set()
+        assert first is not None
+        first.result()
 
 
 async def test_an_answer_has_one_piece_in_the_queue_however_much_it_says(gate: threading.Event) -> None:
@@ -141,7 +164,7 @@ async def test_what_breaks_is_told_and_leaves_the_queue() -> None:
 async def test_a_close_that_is_cancelled_leaves_the_queue(gate: threading.Event) -> None:
     with ThreadPoolExecutor(1) as thread:
         queue = BackgroundQueue(thread, limit=2)
-        blocked = queue.submit(gate.wait)  # type: ignore[arg-type]
+        blocked = queue.submit(ANOTHER, gate.wait)  # type: ignore[arg-type]
         guards = guards_of(Reader(), queue)
         guards.feed(TEXT)
         closing = asyncio.create_task(guards.close())
@@ -156,16 +179,17 @@ async def test_a_close_that_is_cancelled_leaves_the_queue(gate: threading.Event)
         assert queue.count == 0
 
 
-@pytest.mark.parametrize(("others", "rests"), [(1, 1), (0, 0)])
+@pytest.mark.parametrize(("owner", "rests"), [("another answer", 1), ("the same answer", 0), (None, 0)])
 def test_the_thread_rests_while_other_answers_wait(
-    others: int, rests: int, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
+    owner: str | None, rests: int, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
 ) -> None:
     rested: list[float] = []
     monkeypatch.setattr("service.guard.stream.background.time.sleep", rested.append)
     with ThreadPoolExecutor(1) as thread:
         queue = BackgroundQueue(thread, limit=4, rest=2.0)
-        pieces = [queue.submit(gate.wait)]  # type: ignore[arg-type]
-        pieces += [queue.submit(lambda: None) for _ in range(others)]
+        pieces = [queue.submit("the same answer", gate.wait)]  # type: ignore[arg-type]
+        if owner is not None:
+            pieces.append(queue.submit(owner, lambda: None))
         gate.set()
         for piece in pieces:
             assert piece is not None

@@ -1,0 +1,205 @@
+"""Bad input gets a typed error that names the value, and does no harm."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Gateway
+
+CHAT, SEARCH, FEEDBACK = "/v1/chat/completions", "/v1/search", "/v1/feedback"
+
+USER = [{"role": "user", "content": "Hello there?"}]
+
+
+BAD: list[tuple[str, str, object, int, str, str]] = [
+    ("POST", CHAT, b"{not json", 400, "invalid_request", "not valid JSON"),
+    ("POST", CHAT, b"", 400, "invalid_request", "body"),
+    ("POST", CHAT, b"[1]", 400, "invalid_request", "body"),
+    ("POST", CHAT, b"\xff\xfe{}", 400, "invalid_request", ""),
+    ("POST", CHAT, {"model": "gpt-9", "messages": USER}, 404, "model_not_found", "'gpt-9'"),
+    ("POST", CHAT, {"messages": USER}, 400, "invalid_request", "'model'"),
+    ("POST", CHAT, {"model": "support", "messages": []}, 400, "invalid_request", "messages"),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "user", "content": " \n"}]},
+        400,
+        "invalid_request",
+        "empty",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "assistant", "content": "x"}]},
+        400,
+        "invalid_request",
+        "'user'",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "boss", "content": "x"}]},
+        400,
+        "invalid_request",
+        "'boss'",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": USER, "rag": {"topk": 3}},
+        400,
+        "invalid_request",
+        "rag.topk",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": USER, "rag": {"top_k": 0}},
+        400,
+        "invalid_request",
+        "rag.top_k",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": USER, "rag": {"variant": "nope"}},
+        400,
+        "invalid_request",
+        "'nope'",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": USER, "temperature": 9},
+        400,
+        "invalid_request",
+        "temperature",
+    ),
+    ("POST", CHAT, {"model": "support", "messages": USER, "n": 5}, 400, "invalid_request", "'n'"),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "user", "content": "why " * 5_000}]},
+        400,
+        "invalid_request",
+        "8000",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "user", "content": "x" * 1_048_576}]},
+        413,
+        "request_too_large",
+        "262144",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+        400,
+        "invalid_request",
+        "messages",
+    ),
+    ("GET", CHAT, None, 405, "method_not_allowed", "POST"),
+    ("DELETE", SEARCH, None, 405, "method_not_allowed", "POST"),
+    ("POST", SEARCH, {"query": " "}, 400, "invalid_request", "empty"),
+    ("POST", SEARCH, {"query": "x", "mode": "magic"}, 400, "invalid_request", "'magic'"),
+    ("POST", SEARCH, {"query": "x", "collection": "nope"}, 400, "invalid_request", "'nope'"),
+    ("GET", "/v1/chunks/none", None, 404, "not_found", "'none'"),
+    ("GET", "/v1/nothing", None, 404, "not_found", "'/v1/nothing'"),
+    ("POST", "/v1/completions", {"model": "gpt-9", "prompt": "x"}, 404, "model_not_found", "'gpt-9'"),
+    ("POST", "/v1/completions", b"{", 400, "invalid_request", "not valid JSON"),
+    ("POST", "/v1/completions", {"model": [], "prompt": "x"}, 400, "invalid_request", "[]"),
+    ("POST", "/v1/completions", {"model": {"a": 1}, "prompt": "x"}, 400, "invalid_request", "'a'"),
+    ("POST", "/tokenize", {"model": 7, "prompt": "x"}, 400, "invalid_request", "7"),
+    (
+        "POST",
+        "/v1/completions",
+        {"model": "support", "prompt": "x"},
+        502,
+        "generator_failed",
+        "TOUCHSTONE_GENERATOR_URL",
+    ),
+    (
+        "POST",
+        FEEDBACK,
+        {"answer_id": "x", "kind": "thumb", "value": "up"},
+        400,
+        "invalid_request",
+        "answer_id",
+    ),
+    (
+        "POST",
+        FEEDBACK,
+        {"answer_id": "0" * 36, "kind": "thumb", "value": "sideways"},
+        400,
+        "invalid_request",
+        "'sideways'",
+    ),
+    (
+        "POST",
+        FEEDBACK,
+        {"answer_id": "0" * 36, "token": "1.x", "kind": "thumb", "value": "up"},
+        403,
+        "insufficient_scope",
+        "token",
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "code", "names"), BAD)
+def test_bad_input_gets_a_typed_error_that_names_the_value(
+    gateway: Gateway, method: str, path: str, body: object, status: int, code: str, names: str
+) -> None:
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    with gateway.client() as client:
+        reply = client.request(method, path, content=data, headers={"content-type": "application/json"})
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == (status, code)
+    assert set(error) == {"message", "type", "code", "param", "request_id"}
+    assert error["request_id"] == reply.headers["x-request-id"]
+    assert names in f"{error['message']} {error['param']}"
+    assert len(error["message"]) < 500
+    assert "Traceback" not in reply.text
+
+
+@pytest.mark.parametrize(
+    "text", ["How many recovery\x00 codes do I get?", "\U000e0041 recovery codes? \u202e"]
+)
+def test_strange_characters_do_no_harm(gateway: Gateway, text: str) -> None:
+    assert gateway.ask(text).status_code == 200
+
+
+def test_half_a_character_is_refused(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        body = b'{"model": "support", "messages": [{"role": "user", "content": "half \\ud800"}]}'
+        reply = client.post(CHAT, content=body, headers={"content-type": "application/json"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_request")
+
+
+def test_an_undeclared_large_body_is_refused_too(gateway: Gateway) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b'{"model": "support", "messages": [{"role": "user", "content": "'
+        for _ in range(80):
+            yield b"x" * 8_192
+
+    with gateway.client() as client:
+        reply = client.post(CHAT, content=chunks(), headers={"content-type": "application/json"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (413, "request_too_large")
+
+
+def test_wrong_media_types_are_refused(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        reply = client.post(CHAT, content=b'{"model": "support"}', headers={"content-type": "text/plain"})
+    assert 400 <= reply.status_code < 500
+    assert reply.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"host": "evil.example"}, {"origin": "https://evil.example"}, {"origin": "null"}]
+)
+def test_without_keys_no_foreign_page_reaches_the_service(gateway: Gateway, headers: dict[str, str]) -> None:
+    with gateway.client() as client:
+        reply = client.get("/v1/models", headers=headers)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (403, "insufficient_scope")
