@@ -28,7 +28,7 @@ from service.answer.calibrations import (
 
 Floats = npt.NDArray[np.float64]
 _RIDGE = 1e-2
-# The demo is what customers ask; the others keep the judge from knowing nothing else.
+# The demo has customers' questions; the other sets keep the judge from fitting them alone.
 _SHARES = {"demo": 250.0, "clapnq": 150.0, "xquad": 50.0}
 _EVERY = 4
 _STEPS = 50
@@ -36,7 +36,7 @@ _STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Whether a question can be answered, the set it is from, and what was seen of its passages."""
+    """Whether a question is answerable, its set, and the features of its passages."""
 
     source: str
     answerable: bool
@@ -44,7 +44,7 @@ class Sample:
 
 
 def calibrate(context: Context, out: Path | None = None) -> dict[str, Figure]:
-    """Fit and write the calibration of the context's embedder; its weights, and how well they part what can be answered.
+    """Fit and write the calibration of the context's embedder; its weights, and their AUROC by set.
 
     `out` is the artefact's folder; without it, the one that the service reads.
     """
@@ -109,7 +109,7 @@ def _fusion(context: Context) -> dict[str, float]:
 
 
 def logistic(features: Floats, labels: Floats, weights: Floats) -> Floats:
-    """Weights of the features, shape `(samples, features)`, and at last the bias."""
+    """The weights of the features, whose shape is `(samples, features)`, then the bias."""
     rows = np.hstack([features, np.ones((len(features), 1))])
     fitted = np.zeros(rows.shape[1])
     for _ in range(_STEPS):

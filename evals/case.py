@@ -1,4 +1,4 @@
-"""Golden cases: questions with what a right answer rests on."""
+"""Golden cases: questions with the documents, passages and short answers of a right answer."""
 
 from pathlib import Path
 from typing import Self

@@ -1,4 +1,4 @@
-"""Indexed corpora to measure on: the demo's, and public sets. Built once, kept under the data folder."""
+"""Indexed corpora for measuring: the demo's and public sets. Each is built once and kept under the data folder."""
 
 import hashlib
 import json
@@ -23,12 +23,12 @@ _TOGETHER = 2_000
 
 
 class MissingDataError(Exception):
-    """A public set is not there; the message says which and where it was looked for."""
+    """A public set is missing; the message names the set and the folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Questions by id, and the gains of documents for each."""
+    """Questions by id, and the relevance gain of each judged document for each question."""
 
     questions: Mapping[str, str]
     gains: Mapping[str, Mapping[str, int]]
@@ -71,7 +71,7 @@ def built_release(
 
 
 def embedded(documents: Sequence[tuple[Document, list[Chunk]]], embedder: Embedder) -> Iterator[Entry]:
-    """Entries of documents; many are embedded together."""
+    """Entries of documents, embedded in batches."""
     waiting: list[tuple[Document, list[Chunk]]] = []
     for number, one in enumerate(documents, start=1):
         waiting.append(one)

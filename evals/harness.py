@@ -41,7 +41,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A reply with the hits that it could rest on."""
+    """A reply with the hits that were given to the generator."""
 
     reply: Reply
     hits: tuple[Hit, ...]
@@ -77,7 +77,7 @@ def search_all(
 
 
 def off(scope: Scope, assistant: str) -> AssistantGuards:
-    """No guards but those of the retrieved zone, as the scope has them: what is measured is what is found."""
+    """Only the guards of the retrieved zone, as the scope sets them, so that retrieval is measured and not the other guards."""
     policy = scope.policy_of(assistant)
     scrubber = Scrubber(PiiPolicy(entities=[]), with_names=False)
     nothing = {name: rule.model_copy(update={"action": "off"}) for name, rule in policy.output.items()}

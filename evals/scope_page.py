@@ -1,4 +1,4 @@
-"""The page of the scope file's keys, from the field descriptions of its models. Knows no value of any scope."""
+"""The page of the scope file's keys, from the field descriptions of its models. It reads no scope file."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -193,7 +193,7 @@ def _limits(metadata: Sequence[object]) -> Iterator[tuple[str, object]]:
 
 
 def _type_name(annotation: Any) -> str:
-    """How a person would say it; a list of many choices is named, not spelt out."""
+    """The type in words; a long list of choices is named, not spelt out."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return "a type of personal data" if arguments == tuple(ALL_PII) else _choices(arguments)

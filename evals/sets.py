@@ -1,4 +1,4 @@
-"""Public sets that guards are measured with, as texts with what is known of them. Raises `MissingDataError`."""
+"""Public sets for measuring guards, as labelled texts. Loaders raise `MissingDataError`."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A claim, what it should rest on, and whether it does."""
+    """A claim, its evidence, and whether the evidence supports it."""
 
     claim: str
     evidence: str
@@ -55,7 +55,7 @@ def bipia_mails(data: Path) -> list[str]:
 
 
 def planted(document: str, attack: str, place: str) -> str:
-    """A document with an attack on a line of its own."""
+    """A document with an attack on its own line."""
     if place == "start":
         return f"{attack}\n{document}"
     if place == "middle":
@@ -87,8 +87,8 @@ def cyberseceval(data: Path) -> list[LabelledText]:
 
 
 def own_prompts(kind: str) -> list[LabelledText]:
-    """Prompts of our own that no head learns from: customers in an attacker's words (`everyday`), and attackers in
-    everybody's (`attack`)."""
+    """Our own prompts, never trained on: harmless ones in an attacker's words (`everyday`), and attacks in everyday words
+    (`attack`)."""
     rows = (json.loads(line) for line in _OWN_PROMPTS.read_text("utf-8").splitlines())
     return [LabelledText(row["text"], row["kind"], row["language"]) for row in rows if row["kind"] == kind]
 

@@ -2,7 +2,7 @@
 
 Words that carry nothing (punctuation, stop words, "street", "mr.") count on neither side; neighbours of one
 type are one span; a span is found when the intersection over union with what was predicted, in
-characters, is at least .9. F2 weighs recall above precision: a leak costs more than a mask too many.
+characters, is at least .9. F2 weighs recall above precision: a leak costs more than a needless mask.
 """
 
 import re
@@ -78,7 +78,7 @@ class Score:
 def _spans(
     tokens: Sequence[tuple[int, int, str]], spans: Iterable[Span], *, any_type: bool
 ) -> list[tuple[int, int]]:
-    """Runs of covered words, without idle ones at their ends; idle words between two runs join them."""
+    """Runs of covered words, without stop words at their ends; stop words between two runs join them."""
     covered = sorted(spans)
     runs: list[list[int]] = []
     is_open = False

@@ -1,4 +1,4 @@
-"""Vectors as texts have them: topics of unlike size, each with its own few directions, and common ones."""
+"""Synthetic vectors distributed like those of texts: topics of unequal size, each of low rank, and shared directions."""
 
 import numpy as np
 import numpy.typing as npt

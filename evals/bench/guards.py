@@ -1,7 +1,7 @@
 """Speed of the guards: rules alone, the whole input chain, the output guards, and the scan at ingestion beside llm-guard's.
 
-Peers: llm-guard's regular-expression and secret scanners, and its prompt-injection scanner on ONNX; what does not install
-here is left out and said so.
+Peers: llm-guard's regular-expression and secret scanners, and its prompt-injection scanner on ONNX; a peer that cannot be
+installed is left out, and the output says so.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
     long = [article[:_CHARS] for article in articles][: 50 if is_quick else 98]
     said = " ".join(rng.sample(questions, len(questions)))
     said_parts = [said[i : i + _CHARS] for i in range(0, len(said) - _CHARS, _CHARS)][: len(long)]
-    # One text in ten carries something that makes the guards work.
+    # One text in ten contains something to find.
     long, said_parts = (
         [f"{rng.choice(_PLANTS)} {text}"[:_CHARS] if i % 10 == 0 else text for i, text in enumerate(texts)]
         for texts in (long, said_parts)
@@ -127,7 +127,7 @@ def _timed(work: Callable[[RawText], object], text: str) -> float:
 
 
 async def _chain(guards: AssistantGuards, questions: list[str], rounds: int) -> dict[str, Figure]:
-    """Everything that happens to a question before retrieval, names and models included, none asked twice."""
+    """Everything that a question passes before retrieval, names and models included; no question is asked twice."""
     assert guards.input is not None
     p50, p99 = [], []
     for number in range(rounds):
@@ -147,7 +147,7 @@ async def _chain(guards: AssistantGuards, questions: list[str], rounds: int) -> 
 
 
 async def _held(guards: AssistantGuards) -> dict[str, Figure]:
-    """How many sentences a client waits for before the first comes, whatever the pieces."""
+    """How many sentences a client waits for before the first arrives, for pieces of any size."""
     passage = "Express costs 9.90 euros. It comes on the next day. You can return it."
     chunk = Chunk("c", "d", 0, passage, 0, len(passage), "Delivery", "d", "en")
     worst = 0
@@ -162,7 +162,7 @@ async def _held(guards: AssistantGuards) -> dict[str, Figure]:
 
 
 def _scan(articles: list[str], rounds: int) -> dict[str, Figure]:
-    """What ingestion's screens read in a second, with one thread."""
+    """Kilobytes a second of ingestion's screens, with one thread."""
     model = load_injection_model()
 
     def scan(text: str) -> None:

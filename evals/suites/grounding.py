@@ -1,4 +1,4 @@
-"""Is what is said supported? Judged by the built-in head on the halves of public sets that it has never seen."""
+"""Grounding: how well the built-in head tells supported claims, on the halves of public sets that it was not trained on."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from service.scope.policy import policy_of
 
 
 def measure(context: Context) -> dict[str, Figure]:
-    """`auroc`: does a supported claim score above one that isn't; `kept` and `dropped` at the policy's threshold."""
+    """`auroc` of supported against unsupported claims; `kept` and `dropped` at the policy's threshold."""
     if context.data is None:
         return {}
     support = Models(context.embedder, CrossEncoder(threads=2)).support()

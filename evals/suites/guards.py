@@ -1,4 +1,4 @@
-"""What guards find and what they block by mistake: attacks in prompts and documents, and hate against groups.
+"""Guards: attacks and hate that they find, and harmless texts that they block.
 
 Prompts go through the input guards of the default policy, documents through the screens of ingestion.
 """
@@ -28,7 +28,7 @@ from service.guard.texts import RawText
 from service.scope.policy import policy_of
 
 _TOGETHER = 64
-# A judge that is late is no judge here: the machine that measures may be busy.
+# A late guard would count as no guard, and the measuring machine may be busy.
 _PATIENCE_S = 30.0
 
 
@@ -92,7 +92,7 @@ async def _blocked(guards: AssistantGuards, texts: Iterable[str]) -> list[bool]:
 def _by_kind(
     name: str, figure: str, texts: Sequence[LabelledText], outcomes: Sequence[bool], *, has_kinds: bool = True
 ) -> dict[str, Figure]:
-    """The share of all, and of each kind and language."""
+    """The share found of all, and of each kind and language."""
     figures = {f"{name}.{figure}": share(outcomes)}
     groups: dict[str, list[bool]] = defaultdict(list)
     for one, outcome in zip(texts, outcomes, strict=True):
@@ -104,7 +104,7 @@ def _by_kind(
 
 
 def screener(context: Context) -> Callable[[Sequence[str]], list[bool]]:
-    """Whether ingestion would keep texts for a person to look at, each as a document of its own."""
+    """A function that tells for each text whether ingestion would quarantine it as a document."""
     model = InjectionModel(context.embedder, load_heads(context.embedder.weights_digest))
     least = ScreenPolicy().quarantine_above
 
@@ -143,7 +143,7 @@ def _documents(context: Context, data: Path) -> dict[str, Figure]:
 
 
 def _toxicity(context: Context, data: Path) -> dict[str, Figure]:
-    """HateCheck, by function; and how often a verdict is not that of most other groups in the same sentence."""
+    """HateCheck by function, and how often the verdict for a group differs from that for most groups in the same sentence."""
     cases = sets.hatecheck(data)
     judge = Models(context.embedder).toxicity()
     threshold = policy_of().input["toxicity"].threshold

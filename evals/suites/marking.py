@@ -1,7 +1,7 @@
-"""Does marking passages as data help the model that is served? `python -m evals run marking --model URL`.
+"""Marking: do fences around passages keep the served model from obeying them? `python -m evals run marking --model URL`.
 
-Orders with a result that can be checked are planted into the demo's passages; the same questions are asked with the
-passages fenced and bare. The result is kept where the gateway finds it: it shows both figures in its metrics.
+Orders with a checkable result are planted into the demo's passages; the same questions are asked with fenced and with
+bare passages. The result is kept where the gateway finds it: it shows both figures in its metrics.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Is personal data found, is nothing else touched, and can scrubbed text still be searched?"""
+"""PII: recall, false positives, and what scrubbing costs retrieval."""
 
 import csv
 import json
@@ -31,7 +31,7 @@ def measure(context: Context) -> dict[str, Figure]:
 
 
 def _synthetic(data: Path) -> dict[str, Figure]:
-    """All types that are known, and people and streets as the default policy finds them."""
+    """Synthetic text: every known type, with people and streets as the default policy finds them."""
     raw = json.loads(need(data / "presidio-research" / "synth_dataset_v2.json").read_text("utf-8"))
     texts = [item["full_text"] for item in raw]
     annotated = [
@@ -67,14 +67,14 @@ def _figures(name: str, counts: Counts) -> dict[str, Figure]:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What a customer wrote, and where somebody is named in it."""
+    """What a customer wrote, and the spans of person names in it."""
 
     text: str
     people: tuple[tuple[int, int], ...] = ()
 
 
 def utterances(data: Path, name: str) -> list[Utterance]:
-    """A public set of customers' questions. Bitext says who is named where."""
+    """A public set of customers' questions. Only Bitext annotates names."""
     paths = sorted((data / name).glob("*.csv"))
     if not paths:
         need(data / name / "*.csv")
@@ -89,7 +89,7 @@ def utterances(data: Path, name: str) -> list[Utterance]:
 
 
 def _touched(said: Sequence[Utterance]) -> Figure:
-    """The share of utterances in which something is found that names nobody."""
+    """The share of utterances with a false finding."""
     found = Scrubber(PiiPolicy(action="mask", actions={})).find_all([one.text for one in said])
     return share(
         [
@@ -100,7 +100,7 @@ def _touched(said: Sequence[Utterance]) -> Figure:
 
 
 def _search(context: Context, data: Path) -> dict[str, Figure]:
-    """XQuAD English as it is, and with its text scrubbed; questions are asked as the gateway would ask them."""
+    """Retrieval on XQuAD English, unscrubbed and scrubbed; questions are scrubbed as the gateway does."""
     documents, judged = xquad(data)
     scrubber = Scrubber(PiiPolicy(), pseudonyms=Pseudonyms(b"evaluation"))
     bodies = scrubber.scrub_all([body for _, _, body in documents])

@@ -1,8 +1,8 @@
-"""Do poisoned passages change answers? PoisonedRAG's hundred questions of HotpotQA (Zou et al. 2024), put into a corpus
-of encyclopedia passages that nobody poisoned, past the screens of ingestion.
+"""Poisoning: do poisoned passages change answers? The passages of PoisonedRAG's hundred questions of HotpotQA (Zou et al.
+2024) are put into a corpus of clean encyclopedia passages without the screens of ingestion.
 
-Two generators: the extractive one, and one that believes whatever it reads and gives the attacker's answer as soon as
-one of the attacker's passages is before it. Success is that the attacker's answer is given.
+Two generators answer: the extractive one, and a gullible one that gives the attacker's answer as soon as it gets one of
+the attacker's passages. An attack succeeds when the attacker's answer is given.
 """
 
 import re
@@ -25,7 +25,7 @@ _SETS = {"": 5, "_single": 1}
 
 
 class GullibleGenerator:
-    """Gives the attacker's answer when one of the attacker's passages is before it, and else extracts."""
+    """Gives the attacker's answer when it gets one of the attacker's passages; otherwise extracts."""
 
     name = "believer"
 
@@ -65,7 +65,7 @@ def measure(context: Context) -> dict[str, Figure]:
             extracted, believed = _attack(context, release, cases, wrong, is_defended=is_defended)
             figures[f"{name}.extractive"] = share(extracted)
             figures[f"{name}.believer"] = share(believed)
-            # The worse of the two is what the attack achieves.
+            # The attack's success is the worse of the two.
             figures[name] = max(
                 figures[f"{name}.extractive"], figures[f"{name}.believer"], key=lambda f: f.value
             )
@@ -112,7 +112,7 @@ def _guards(context: Context, *, is_defended: bool) -> AssistantGuards:
 
 
 def _is_fooled(answered: Answered, case: Poisoned) -> bool:
-    """Whether the attacker's answer was given, and not in one breath with the right one."""
+    """Whether the answer contains the attacker's answer and not the right one."""
     if answered.reply.rag["outcome"] != "answered":
         return False
     text = answered.reply.text
@@ -128,7 +128,7 @@ def _says(text: str, answer: str) -> bool:
 
 
 def _alike(answered: Sequence[Answered]) -> dict[str, Figure]:
-    """How often passages that nobody poisoned look alike: pairs, and as many as raise the alarm."""
+    """How often clean passages look alike: pairs, and groups large enough to raise the alarm."""
     rule = policy_of().retrieved["near_copies"]
     largest = [
         max(map(len, alike([h.chunk.text for h in one.hits], _owners(one), rule.threshold)), default=0)
@@ -145,7 +145,7 @@ def _owners(one: Answered) -> list[str]:
 
 
 def _clean(context: Context) -> dict[str, Figure]:
-    """What the defence costs where nobody attacks: questions of XQuAD and of the demo."""
+    """What the defence costs without an attack: questions of XQuAD and of the demo."""
     assert context.data is not None
     documents, judged = xquad(context.data)
     release = built_release("xquad", documents, context.embedder, context.data_dir)

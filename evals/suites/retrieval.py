@@ -1,4 +1,4 @@
-"""Is the right document found, and does what is found hold the answer?"""
+"""Retrieval: is the right document found, and do the passages contain the answer?"""
 
 from evals.corpora import Judgement, built_release, covid_qa, scifact, xquad
 from evals.harness import rank, search_all
@@ -32,7 +32,7 @@ def measure(context: Context) -> dict[str, Figure]:
         figures[f"xquad.{language}.retrieval.ndcg@10"] = _ndcg(context, release, judged)
     documents, judged = scifact(context.data)
     release = built_release("scifact", documents, context.embedder, context.data_dir)
-    # What each stage adds: words alone, vectors alone, both, and both looked at again.
+    # What each stage adds: words alone, vectors alone, fused, and reranked.
     for name, changes in _STAGES.items():
         figures[f"scifact.retrieval.{name}ndcg@10"] = _ndcg(context, release, judged, changes)
     documents, judged = covid_qa(context.data)
@@ -64,7 +64,7 @@ def _ndcg(
 
 
 def _answers(context: Context, release: Release, judged: Judgement) -> Figure:
-    """The share of questions of which an answer's words stand in one of the first five passages."""
+    """The share of questions with an answer's words in one of the first five passages."""
     settings = _settings(context, top_k=_SHOWN)
     found = search_all(release, context.embedder, list(judged.questions.values()), settings)
     return share(

@@ -80,9 +80,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     main_parser = argparse.ArgumentParser(prog="python -m finetune.guards", description=__doc__)
     commands = main_parser.add_subparsers(dest="command", required=True)
-    pairs = commands.add_parser("pairs", help="train the judge of pairs (extra `models`)")
-    pairs.add_argument("--data", type=Path, required=True, help="folder with the public sets")
-    pairs.add_argument("--source", type=Path, required=True, help="folder with MiniLM's weights")
+    cross_encoder = commands.add_parser("cross-encoder", help="train the cross-encoder (extra `models`)")
+    cross_encoder.add_argument("--data", type=Path, required=True, help="folder with the public sets")
+    cross_encoder.add_argument("--source", type=Path, required=True, help="folder with MiniLM's weights")
     train = commands.add_parser("train", help="train the heads")
     train.add_argument("--data", type=Path, required=True, help="folder with the public sets")
     train.add_argument(
@@ -97,9 +97,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, and write the artefact of each head."""
     args = parser().parse_args(argv)
-    if args.command == "pairs":
+    if args.command == "cross-encoder":
         # Torch is optional, and heads need none.
-        importlib.import_module("finetune.guards.pairs").build(args.data, args.source)
+        importlib.import_module("finetune.guards.cross_encoder").build(args.data, args.source)
         return 0
     try:
         material = load(args.data, ROOT)

@@ -1,4 +1,4 @@
-"""What the judge of pairs learns from: the halves of BEGIN, Q², WiCE and CLAPNQ that nothing is measured with, questions of
+"""What the cross-encoder learns from: the halves of BEGIN, Q², WiCE and CLAPNQ that nothing is measured with, questions of
 XQuAD and COVID-QA, and claims made of passages, of questions with their answers, and of true claims with one thing changed."""
 
 import json

@@ -1,7 +1,7 @@
-"""A text as it is and as it can be read: without invisible characters, with look-alike letters put back, decoded.
+"""Readings of a text: as written, without invisible characters, with look-alike letters replaced, decoded.
 
-Every detector looks at every view, and says where in the text as written its finding stands. Knows nothing of what is
-looked for.
+Every detector reads every view and reports where in the text as written its finding stands. Knows nothing of what
+detectors look for.
 """
 
 import base64
@@ -65,8 +65,8 @@ _SHIFTS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """A reading of a text. `origin[i]` is where character `i` stands in the text as written; a decoded piece has none,
-    and stands at `start:end` as a whole."""
+    """A reading of a text. `origin[i]` is the offset of character `i` in the text as written; a decoded piece has no
+    origins, and all of it stands at `start:end`."""
 
     kind: Kind
     text: str
@@ -181,7 +181,7 @@ def _from_escapes(piece: str) -> str | None:
 
 
 def _has_bytes(text: str) -> bool:
-    """Every letter of ASCII has a digit in hexadecimal, and eight in binary."""
+    """Whether there are enough digits for encoded text: an ASCII letter has one in hexadecimal and eight in binary."""
     return sum(map(text.count, "0123456789")) >= _LEAST_BYTES
 
 
@@ -200,7 +200,7 @@ _DECODERS: tuple[tuple[re.Pattern[str], Callable[[str], str | None], Callable[[s
 
 
 def _reads_like_text(text: str) -> bool:
-    """Printable, and letters for the most part: what a key or a hash decodes to is neither."""
+    """Whether it is printable and mostly letters; what a key or a hash decodes to is not."""
     letters = sum(c.isalpha() or c.isspace() for c in text)
     return len(text) >= 8 and text.replace("\n", " ").isprintable() and letters >= 0.7 * len(text)
 
@@ -209,7 +209,7 @@ def _reads_like_text(text: str) -> bool:
 
 
 def _turned(text: str) -> Iterator[Decoding]:
-    """Caesar's cipher with any shift, words or letters in reverse, Pig Latin; line by line."""
+    """Reads Caesar's cipher of any shift, reversed words or letters, and Pig Latin, line by line."""
     offset = 0
     for line in _LINE_END.split(text):
         start, offset = offset, offset + len(line)
@@ -237,7 +237,7 @@ def _turns(line: str) -> Iterator[str]:
 
 
 def _joined(text: str) -> Iterator[Decoding]:
-    """The text with parted letters together and digits read as letters, where there are any."""
+    """The text with spaced-out letters joined and digits read as letters; the same text where it has neither."""
     joined = _SPACED.sub(lambda found: re.sub(r"[ .\-_*]", "", found[0]), text)
     joined = _LEET_WORD.sub(_unleet, joined)
     if joined != text:

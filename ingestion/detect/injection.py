@@ -1,8 +1,8 @@
-"""Does a text speak to a model? Rules and heads over prompts and documents, with a span and a score for every finding.
+"""Prompt injection in prompts and documents: rules and heads, with a span and a score for every finding.
 
 A prompt is judged sentence by sentence, in runs of three sentences and as a whole. A document is judged by its
-sentences and how foreign each is to the others: a request that somebody planted has nothing to do with its
-surroundings. Source of the idea of sentence-wise judging: the figures in the brief on guards; the features are ours.
+sentences and by how far each differs from the others: a planted request has nothing to do with its surroundings.
+Published classifiers miss attacks inside long documents when they read them whole; sentences keep them in sight.
 """
 
 import re
@@ -40,7 +40,7 @@ _INPUT, _PASTE, _RETRIEVED = frozenset({"input"}), frozenset({"input", "pasted"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What speaks to a model at `start:end` of the text as written; `rule` is a rule's id or `model`."""
+    """Text at `start:end` of the text as written that addresses a model; `rule` is a rule's id or `model`."""
 
     rule: str
     start: int
@@ -49,7 +49,7 @@ class Finding:
 
 
 def by_rules(text: str, decodings: Sequence[Decoding], *, is_document: bool) -> list[Finding]:
-    """What the rules find, deterministically and without a model."""
+    """Findings of the rules: deterministic, no model."""
     zones = _RETRIEVED if is_document else _PASTE if _PASTED.search(text) else _INPUT
     return [Finding(m.rule, m.start, m.end, 1.0) for m in matches_in(decodings, zones)]
 
@@ -117,7 +117,7 @@ def load_heads(weights_digest: str) -> dict[str, Head]:
 
 
 def units_of(text: str) -> list[Piece]:
-    """What of a prompt is judged: its sentences, runs of three, and its beginning as a whole."""
+    """The parts of a prompt that the head scores: sentences, runs of three, and its beginning as a whole."""
     sentences = pieces_of(text)
     units = list(sentences)
     for i in range(0, len(sentences) - _RUN + 1, 2):
@@ -139,10 +139,10 @@ def document_rows(texts: Sequence[str], vectors: Floats) -> Floats:
 
 
 def windows_of(sentences: Sequence[Piece]) -> list[list[Piece]]:
-    """The sentences worth a look with some of their surroundings, in windows of a document.
+    """The sentences to score, with some of their surroundings, in windows of a document.
 
-    Most sentences ask nothing of anybody. Those that do are looked at, beside their neighbours and a few others
-    from which the matter of the window can be told.
+    Most sentences request nothing and are not scored. Each request is scored beside its neighbours and a few other
+    sentences, which show what the window is about.
     """
     found: list[list[Piece]] = []
     for begin in range(0, max(len(sentences) - (_WINDOW - _STEP), 1), _STEP):

@@ -1,7 +1,7 @@
-"""Rules that name what they found: phrases that speak to a model, in many languages, and tricks of form.
+"""Rules for prompt injection, each with an id: phrases that address a model, in many languages, and tricks of form.
 
-Each rule has words one of which must occur, so that most texts are read once and no more. `zones` says where it holds:
-a help page may say what no user needs to say to an assistant, and the other way round.
+Each rule lists words of which a text must contain one before the pattern runs, so most texts run no pattern. `zones`
+says where a rule applies: a help page may say what no user needs to say to an assistant, and the reverse.
 """
 
 import re
@@ -26,7 +26,7 @@ class Rule:
     words: frozenset[str]
     zones: frozenset[str]
     is_exact: bool = True  # whether `words` are whole words; parts of words in scripts without spaces
-    unless: re.Pattern[str] | None = None  # what stands right before a match that is none
+    unless: re.Pattern[str] | None = None  # text right before a match that makes it no match
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ def _rule(
 
 
 def _stems(alternatives: str) -> frozenset[str]:
-    """What any text must hold that one of the alternatives matches: each up to its first special character."""
+    """The literal beginning of each alternative, up to its first special character; a matching text contains one."""
     found = (re.sub(r"\[.*", "", one.replace("\\b", "")).strip() for one in alternatives.split("|"))
     return frozenset(stem.casefold() for stem in found)
 
 
-# Who speaks of what he does himself, may do or was told to do, orders nobody: "can I ignore the previous rules?"
+# Someone who speaks of what he himself does, may do or was told to do gives no order: "can I ignore the previous rules?"
 _HELPING = (
     r"(?:was|were|am|are|is|have|had|has|been|be|told|asked|supposed|allowed|advised|instructed|need|should|could|can|may|must|might"
     r"|just|to|not|simply|also|now|safely)"
@@ -232,7 +232,7 @@ def _may_match(rule: Rule, words: set[str], folded: str) -> bool:
 
 
 def _is_of_oneself(rule: Rule, decoding: Decoding, start: int) -> bool:
-    """Whether somebody asks about what he does; a document asks nothing."""
+    """Whether the speaker asks about his own actions; in a document nobody does."""
     before = decoding.text[max(0, start - _PREFIX_CHARS) : start]
     return rule.unless is not None and bool(rule.unless.search(before))
 

@@ -1,4 +1,4 @@
-"""Sentences as the heads see them: their vectors, and how they stand in their document. Knows nothing of verdicts."""
+"""Sentences as input of the heads: their vectors, and features of their place in the document. Knows no verdicts."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ingestion.text.sentences import sentence_spans
 
 Floats = npt.NDArray[np.float32]
-# Longer pieces are cut at spaces, so that the model's window drops nothing.
+# Longer pieces are cut at spaces, so that the model truncates nothing.
 _MOST_CHARS = 600
 _LEAST_CHARS = 3
 _CLOSING = " \"'”’)"
@@ -54,7 +54,7 @@ class Piece:
 
 
 def pieces_of(text: str, language: str = "en") -> list[Piece]:
-    """Every sentence, long ones cut; nothing is left out but scraps of two characters between spaces."""
+    """Every sentence, long ones cut; only scraps of up to two characters are left out."""
     found: list[Piece] = []
     scrap = (-1, -1)
     for start, end in sentence_spans(text, language):
@@ -73,14 +73,14 @@ def pieces_of(text: str, language: str = "en") -> list[Piece]:
 
 
 def is_request(text: str) -> bool:
-    """Whether a sentence may ask something of somebody: it asks, orders, or speaks of a reply or of a model."""
+    """Whether a sentence may be a request: a question, an order, or a mention of a reply or of a model."""
     if len(text) < _LEAST_REQUEST or text.count(" ") < 2:
         return False
     return text.rstrip(_CLOSING).endswith("?") or any(cue.search(text) for cue in _ASKING)
 
 
 def cue_features(texts: Sequence[str]) -> Floats:
-    """How texts are worded, shape `(len(texts), 10)`."""
+    """Features of wording, shape `(len(texts), 10)`."""
     rows = [
         [
             *(bool(cue.search(text)) for cue in _CUES),
@@ -93,10 +93,10 @@ def cue_features(texts: Sequence[str]) -> Floats:
 
 
 def context_features(texts: Sequence[str], vectors: Floats) -> Floats:
-    """How each sentence of a document is worded, and how foreign it is to the others.
+    """Features of wording of each sentence of a document, and its distance from the other sentences.
 
-    Shape `(len(texts), 17)`. An instruction that somebody planted is a request, and its matter is not
-    that of its surroundings.
+    Shape `(len(texts), 17)`. A planted instruction is a request whose subject differs from that of its
+    surroundings.
     """
     count = len(texts)
     cues = cue_features(texts)

@@ -40,7 +40,7 @@ class SentenceWeights:
 @dataclass(frozen=True, slots=True)
 class AbstentionWeights:
     """Logistic regression: weights of the largest cosine of a passage, of the cosine and score of the best sentence, of the
-    share of the question's words in all passages, and of the log odds of the judge of pairs that the best passage answers.
+    share of the question's words in all passages, and of the log odds of the cross-encoder that the best passage answers.
     """
 
     dense: float

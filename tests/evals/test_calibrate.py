@@ -7,7 +7,7 @@ from service.answer.abstain import Relevance
 
 
 def samples(count: int) -> list[Sample]:
-    """Questions that can be answered where the judge of pairs says so, for the most part."""
+    """Questions that can be answered where the cross-encoder says so, for the most part."""
     rng = np.random.default_rng(3)
     found = []
     for _ in range(count):

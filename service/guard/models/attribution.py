@@ -1,8 +1,8 @@
-"""How far a claim rests on evidence: features of the pair, for a small head to judge.
+"""Whether evidence supports a claim: features of the two, for a small head.
 
-Words, numbers, names and negations are compared exactly; meaning is compared by sentence vectors, and token by token as
-late interaction does (each token of the claim with its best partner in the evidence, after BERTScore's precision, Zhang et
-al. 2020). Knows nothing of thresholds or of what becomes of a claim that fails.
+Words, numbers, names and negations are compared exactly; meaning is compared by sentence vectors, and by token vectors
+as in late interaction (each token of the claim with its nearest token of the evidence, as BERTScore's precision, Zhang et
+al. 2020). Knows neither thresholds nor what happens to a claim that fails.
 """
 
 import math
@@ -61,10 +61,12 @@ class SentenceAnalysis:
 class Attributor:
     """Judges claims against evidence. Sentences are analysed once and kept; safe to use from several threads."""
 
-    def __init__(self, embedder: Embedder, head: Head | None, pairs: CrossEncoder | None = None) -> None:
+    def __init__(
+        self, embedder: Embedder, head: Head | None, cross_encoder: CrossEncoder | None = None
+    ) -> None:
         self._embedder = embedder
         self._head = head
-        self._pairs = pairs
+        self._cross_encoder = cross_encoder
         self._known: LruCache[str, SentenceAnalysis] = LruCache(_CACHED)
 
     def analyse(self, texts: Sequence[str]) -> list[SentenceAnalysis]:
@@ -92,7 +94,7 @@ class Attributor:
         )
 
     def score(self, claim: str, passages: Sequence[str]) -> float:
-        """The probability that a claim rests on the passages; 0 without any."""
+        """The probability that the passages support a claim; 0 without passages."""
         if self._head is None:
             raise ValueError("an attributor without a head has features, and no scores")
         if not claim or not passages:
@@ -101,14 +103,14 @@ class Attributor:
         sentences = [sentence for passage in passages for sentence in sentences_of(passage)]
         sentences.sort(key=lambda sentence: -len(words & frozenset(sentence.casefold().split())))
         compared = float(self._head.scores(self.rows([claim], sentences[:_MOST_EVIDENCE]))[0])
-        if self._pairs is None:
+        if self._cross_encoder is None:
             return compared
-        # In reading order: what is left out of a long one is chosen there.
-        return _agreed(compared, self._pairs.supports(claim, "\n".join(passages)))
+        # In reading order: the cross-encoder itself shortens evidence that is too long.
+        return _agreed(compared, self._cross_encoder.supports(claim, "\n".join(passages)))
 
 
 def _agreed(compared: float, read: float) -> float:
-    """The mean of two judges' log odds, as a probability; who has read the words together has two thirds of the say."""
+    """The weighted mean of two models' log odds, as a probability; the cross-encoder has weight two thirds."""
     odds = [
         math.log(p / (1 - p)) for p in (min(max(compared, 1e-6), 1 - 1e-6), min(max(read, 1e-6), 1 - 1e-6))
     ]
@@ -176,7 +178,7 @@ def _features(text: str, claim: SentenceAnalysis, evidence: Sequence[SentenceAna
 def _token_features(
     claim: SentenceAnalysis, evidence: Sequence[SentenceAnalysis], best: SentenceAnalysis
 ) -> list[float]:
-    """How well the claim's tokens find partners: on the mean, at worst, in the evidence and in its best sentence."""
+    """Similarity of the claim's tokens to their nearest tokens: mean and minimum, in all evidence and in its best sentence."""
     if not claim.tokens.size:
         return [0.0] * 6
     everything = np.concatenate([one.tokens for one in evidence])
@@ -204,7 +206,7 @@ def _share(items: Sequence[object], known: frozenset[object] | frozenset[str]) -
 
 
 def _rarity(word: str) -> float:
-    """Long words are rare ones, for the most part (Zipf); 0 to 1."""
+    """An estimate of a word's rarity from its length, 0 to 1: long words are mostly rare (Zipf)."""
     return min(len(word), 10) / 10
 
 
@@ -213,7 +215,7 @@ def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _longest_run(one: Sequence[str], other: Sequence[str]) -> int:
-    """Words in the longest run that both have."""
+    """Length in words of the longest run that both contain."""
     best = 0
     before = [0] * (len(other) + 1)
     for word in one:

@@ -1,4 +1,4 @@
-"""Any Hugging Face classifier in a head's place, by folder or hub name (extra `models`)."""
+"""A Hugging Face classifier in place of a head, by folder or hub name (extra `models`)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from ingestion.errors import EmbedderError
 
-# What a classifier calls that for which a guard looks, and what it calls its absence.
+# Names that classifiers give to the class that a guard looks for, and to its absence.
 _BAD = (
     "contradict",
     "inject",
@@ -55,7 +55,7 @@ class SequenceClassifier:
         self._tokens = min(most, 512)
 
     def scores(self, texts: Sequence[str]) -> list[float]:
-        """For each text the probability that it is what a guard looks for, of its worst window."""
+        """For each text the probability of the class that a guard looks for: the highest of its windows."""
         return [max(self._windows(text)) for text in texts]
 
     def support(self, claims: Sequence[str], evidence: str) -> list[float]:
@@ -63,7 +63,7 @@ class SequenceClassifier:
         found: list[float] = []
         for begin in range(0, len(claims), _BATCH):
             some = list(claims[begin : begin + _BATCH])
-            # The claim comes last, as in natural language inference; what is too long goes from the evidence.
+            # The claim comes last, as in natural language inference; only the evidence is truncated.
             inputs = self._tokenizer(
                 [evidence] * len(some),
                 some,
@@ -97,10 +97,10 @@ class SequenceClassifier:
 
 
 def _find(labels: dict[int, str], words: Sequence[str]) -> int | None:
-    """The label that has one of the words and isn't its denial: `INJECTION`, but neither `not_hate` nor `SAFE`."""
+    """The label that contains one of the words and does not negate it: `INJECTION`, but neither `not_hate` nor `SAFE`."""
     for number, label in labels.items():
         folded = label.lower().replace("-", "_")
-        # `unsupported` holds `supported`, and is its opposite.
+        # `unsupported` contains `supported` and is its opposite.
         opposite = words is _GOOD and folded.startswith(("un", "in", "dis"))
         is_denied = opposite or any(
             folded.startswith(denial) for denial in ("not_", "no_", "non_", "not ", "non")

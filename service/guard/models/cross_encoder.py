@@ -1,4 +1,4 @@
-"""The judge of pairs at work: does evidence support a claim, or answer a question? MiniLM in int8 reads both together."""
+"""The cross-encoder, a MiniLM that reads two texts together: does evidence support a claim, does a passage answer?"""
 
 import re
 import threading
@@ -14,8 +14,8 @@ from ingestion.embed.builtin import BUILTIN_DIR
 from ingestion.embed.runtime import compiled, rounded
 from ingestion.text.sentences import sentence_spans
 
-PAIRS_DIR = Path(__file__).parent / "pairs-minilm-l6-v2-int8"
-REBUILD = "python -m finetune.guards pairs --data FOLDER --source FOLDER"
+CROSS_ENCODER_DIR = Path(__file__).parent / "cross-encoder-minilm-l6-v2-int8"
+REBUILD = "python -m finetune.guards cross-encoder --data FOLDER --source FOLDER"
 MAX_TOKENS = 320
 SUPPORTS, ANSWERS = 0, 1
 # Longer evidence is cut to the sentences that share most words with the claim, in reading order.
@@ -25,9 +25,9 @@ _WORD = re.compile(r"\w+")
 
 
 class CrossEncoder:
-    """Scores pairs. Safe to use from several threads: each has an inference request of its own."""
+    """Scores pairs of texts. Thread-safe: each thread has its own inference request."""
 
-    def __init__(self, folder: Path = PAIRS_DIR, *, threads: int = 0) -> None:
+    def __init__(self, folder: Path = CROSS_ENCODER_DIR, *, threads: int = 0) -> None:
         self.digest = open_artifact(folder, rebuild=REBUILD).digest
         self._tokenizer = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json"))
         self._tokenizer.no_padding()
@@ -61,7 +61,7 @@ class CrossEncoder:
 
 
 def chosen_evidence(text: str, evidence: str, most_words: int = 0) -> str:
-    """The evidence, or of a long one the sentences that have most in common with a text."""
+    """The evidence; of long evidence, the sentences that share most words with a text."""
     sentences = [evidence[start:end] for start, end in sentence_spans(evidence)] or [evidence]
     sizes = [len(_WORD.findall(sentence)) for sentence in sentences]
     most = most_words or _MOST_WORDS

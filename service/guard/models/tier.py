@@ -40,20 +40,20 @@ class Supports(Protocol):
 class Models:
     """The built-in heads over the built-in embedder, and classifiers by name."""
 
-    def __init__(self, embedder: Embedder, pairs: CrossEncoder | None = None) -> None:
+    def __init__(self, embedder: Embedder, cross_encoder: CrossEncoder | None = None) -> None:
         """Raises `EmbedderError` for a head that is damaged or was trained on another embedder."""
         weights = embedder.weights_digest
         self._embedder = embedder
-        # A question is judged for several things in a row, and embedded for them once.
+        # Several judges read the same question in a row; it is embedded once.
         self._vectors = CachedEmbedder(embedder, _VECTORS, key=uncased)
         self._injection = InjectionModel(self._vectors, load_heads(weights))
         self._toxicity = load_head(TOXICITY_DIR, weights)
-        self._attributor = Attributor(embedder, load_head(ATTRIBUTION_DIR, weights), pairs)
+        self._attributor = Attributor(embedder, load_head(ATTRIBUTION_DIR, weights), cross_encoder)
         self._classifiers: dict[str, SequenceClassifier] = {}
         self._lock = Lock()
 
     def warm(self) -> None:
-        """Do now what the first question would otherwise wait for."""
+        """Load and run everything once, so that the first question does not wait for it."""
         self._embedder.warm()
         self.injection()("How do I return something? It is broken.")
         self.toxicity()("How do I return something?")
@@ -66,7 +66,7 @@ class Models:
                     self._classifier(rule.model)
 
     def injection(self, model: str | None = None) -> Scores:
-        """How much a prompt looks like an attack: its worst part."""
+        """The probability that a prompt is an attack: the highest of its parts."""
         if model:
             return remembered(
                 lambda text: max(self._classifier(model).scores([v.text for v in decodings_of(text)]))
@@ -79,7 +79,7 @@ class Models:
         return remembered(judge)
 
     def toxicity(self, model: str | None = None) -> Scores:
-        """How much a text attacks a group of people."""
+        """The probability that a text attacks a group of people."""
         if model:
             return remembered(lambda text: self._classifier(model).scores([text])[0])
         return remembered(self._toxicity_of)
@@ -90,14 +90,14 @@ class Models:
         return float(self._toxicity.scores(toxicity_rows([text], self._vectors))[0])
 
     def support(self, model: str | None = None) -> Supports:
-        """How far passages support a claim."""
+        """The probability that passages support a claim."""
         if model:
             return lambda claim, passages: self._classifier(model).support([claim], "\n".join(passages))[0]
         return self._support
 
     def _support(self, claim: str, passages: Sequence[str]) -> float:
         folded = " ".join(claim.casefold().split()).rstrip(".!?… ")
-        # What is quoted needs no model.
+        # A literal quotation is supported; no model is needed.
         if folded and any(folded in " ".join(passage.casefold().split()) for passage in passages):
             return 1.0
         return self._attributor.score(claim, passages)
@@ -110,11 +110,11 @@ class Models:
 
 
 def remembered(judge: Callable[[str], float]) -> Scores:
-    """A judge that remembers what it said: a conversation comes again with every question."""
+    """The judge with a cache of its scores: a conversation is sent again with every question."""
     known: LruCache[bytes, float] = LruCache(_KNOWN)
 
     def score(text: str) -> float:
-        # Digests are remembered, not what people wrote.
+        # The cache holds digests, not what people wrote.
         key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         return known.get(key, lambda _: judge(text))
 

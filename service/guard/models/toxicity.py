@@ -1,9 +1,8 @@
-"""Hate against protected groups: the group is masked before a text is embedded, so that the verdict can't hang on which
-group it is.
+"""Hate against protected groups. The group is masked before a text is embedded, so the score cannot depend on the group.
 
-Spelling is mended first (letters parted, swapped, left out, replaced by digits, words run together), quotations and
-counter-speech are told from speech. After the functions that hate-speech detectors fail at (Röttger et al. 2021), and
-counterfactual token fairness (Garg et al. 2019).
+Obfuscated spelling is corrected first (letters spaced out, swapped, left out or replaced by digits, words run together);
+quotations and counter-speech have features of their own. The cases follow the functions at which hate-speech detectors
+fail (Röttger et al. 2021) and counterfactual token fairness (Garg et al. 2019).
 """
 
 import codecs
@@ -21,7 +20,7 @@ from ingestion.embed.cached import SentenceEmbedder
 
 TOXICITY_DIR = Path(__file__).parent / "toxicity-minilm-l6-v2"
 _LEXICON = Path(__file__).parent / "lexicon"
-# What stands for every group; the model has an idea of whom it means, and no prejudice.
+# Replaces every group. The embedder knows that it means people, and associates it with no group.
 _MANY, _ONE, _OF = "Martians", "Martian", "Martian"
 
 _PEOPLE = r"(?:people|persons?|folks?|men|man|women|woman|girls?|boys?|guys?|lads?|lives|kids?|children|child|community|communities|individuals?|couples?|families|workers?|students?)"
@@ -30,7 +29,7 @@ _KINDS = (
     r"|native|roma|romani|jewish|muslim|islamic|christian|catholic|hindu|sikh|buddhist|atheist|disabled|handicapped|deaf|blind|autistic|mentally ill"
     r"|mentally disabled|elderly|old|foreign|immigrant|migrant|refugee|chinese|indian|pakistani|mexican|african-american|polish|turkish|syrian|nigerian|female|male|coloured|colored|undocumented"
 )
-# Said of things too, so that they name nobody unless people follow.
+# Also said of things: they name a group only where a word for people follows.
 _AMBIGUOUS = frozenset(
     "black white brown native foreign old blind deaf female male indian chinese polish turkish mexican".split()
 )
@@ -71,20 +70,20 @@ def _words(name: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def lexicon() -> dict[str, frozenset[str]]:
-    """Words by kind: `slurs` for groups, `abuse` that says what is thought of somebody, `profanity`."""
+    """Words by kind: `slurs` against groups, `abuse` of persons, `profanity`."""
     return {name: _words(name) for name in ("slurs", "abuse", "profanity")}
 
 
 @lru_cache(maxsize=1)
 def _hard_words() -> re.Pattern[str]:
-    """Words of the lists anywhere, in the middle of others too: `rapefugees` is in no list."""
+    """Words of the lists, also inside other words: `rapefugees` is in no list."""
     listed = {w for words in lexicon().values() for w in words if len(w) >= _LEAST_LISTED and w.isalpha()}
     return re.compile("|".join(sorted(listed, key=lambda word: (-len(word), word))))
 
 
 @lru_cache(maxsize=1)
 def _known_words() -> frozenset[str]:
-    """Words that are right as they are: the embedder's own vocabulary."""
+    """Correctly spelt words: the embedder's vocabulary."""
     from tokenizers import Tokenizer
 
     vocabulary = Tokenizer.from_file(str(BUILTIN_DIR / "tokenizer.json")).get_vocab()
@@ -114,7 +113,7 @@ def _targets() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _misspelt() -> dict[str, str]:
-    """Words with a letter left out or two letters swapped, for words that matter here."""
+    """Misspellings of the lists' words, with one letter left out or two swapped, and the word for each."""
     found: dict[str, str] = {}
     for word in sorted(_targets()):
         if len(word) < 4:
@@ -129,7 +128,7 @@ def _misspelt() -> dict[str, str]:
 
 
 def mend(text: str) -> str:
-    """The text as its writer would have spelt it without meaning to hide."""
+    """The text with obfuscated spelling corrected."""
     text = _SPACED.sub(lambda found: re.sub(r"[ .\-_*]+", "", found[0]), fold(text))
     return _TOKEN.sub(lambda found: _mend_word(found[0]), text)
 
@@ -149,7 +148,7 @@ def _mend_word(word: str) -> str:
 
 
 def _parted(word: str) -> str | None:
-    """Two words that were run together, one of which matters here."""
+    """The two words that were run together, of which one is in the lists."""
     for i in range(1, len(word)):
         left, right = word[:i], word[i:]
         if right in _targets() and len(right) > 3 and (left in _known_words() or left in _targets()):
@@ -160,7 +159,7 @@ def _parted(word: str) -> str | None:
 
 
 def mask_groups(text: str) -> tuple[str, int]:
-    """The text with every protected group as the same one, and how many were named."""
+    """The text with one name in place of every protected group, and how many were named."""
     count = 0
 
     def mask(found: re.Match[str]) -> str:
@@ -173,7 +172,7 @@ def mask_groups(text: str) -> tuple[str, int]:
 
 
 def texts_and_cues(text: str) -> tuple[str, list[float]]:
-    """What is embedded, and what is told to the head besides."""
+    """The texts to embed, and the features that the head gets besides."""
     mended = mend(text)
     words = [word.lower() for word in _WORD.findall(mended)]
     lists = lexicon()
@@ -198,9 +197,9 @@ def texts_and_cues(text: str) -> tuple[str, list[float]]:
 
 
 def may_attack(text: str) -> bool:
-    """Whether a text names anybody, or has a hard word: without either the model need not be asked.
+    """Whether a text names a person or group, or has a word of the lists; the model scores no other text.
 
-    Of HateCheck's 2,237 hateful cases that the model finds, this loses one; nine honest sentences in ten end here.
+    Of HateCheck's 2,237 hateful cases that the model finds, this loses one; nine harmless sentences in ten end here.
     """
     mended = mend(text)
     if _GROUP.search(mended) or _AMBIGUOUS_WORD.search(mended):

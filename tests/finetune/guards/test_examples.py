@@ -1,4 +1,4 @@
-"""What the judge of pairs learns from is labelled rightly, and is never what it is measured with."""
+"""What the cross-encoder learns from is labelled rightly, and is never what it is measured with."""
 
 import random
 from pathlib import Path

@@ -20,7 +20,7 @@ from ingestion.embed.late_interaction import Floats
 from ingestion.embed.runtime import compiled
 from ingestion.scrub.names.labels import shapes_of
 from ingestion.scrub.names.model import NAMES_DIR, NameModel
-from service.guard.models.cross_encoder import PAIRS_DIR, CrossEncoder
+from service.guard.models.cross_encoder import CROSS_ENCODER_DIR, CrossEncoder
 from tests.conftest import ROOT
 from tests.ingestion.embed.texts import FIXED, KEPT, text_of
 
@@ -99,7 +99,7 @@ class Graph:
 
 @GRID
 def test_a_pair_has_the_same_probability_padded_to_any_width(widths: Sequence[int], step: int) -> None:
-    graph = Graph(PAIRS_DIR, CrossEncoder(threads=1).digest)
+    graph = Graph(CROSS_ENCODER_DIR, CrossEncoder(threads=1).digest)
     for rows in map(graph.pair, LENGTHS[4::step]):
         unpadded = 1 / (1 + np.exp(-graph.logits(rows, len(rows[0]))))
         for width in (width for width in widths if width >= len(rows[0])):

@@ -32,7 +32,7 @@ from service.scope import Scope, load_scope
 from tests.conftest import SCOPE, Demo
 
 FITTED = Calibration(SentenceWeights(passage=0.5), AbstentionWeights(1.0, 2.0, 3.0, 4.0, 5.0, -6.0))
-# Largest cosine, cosine and score of the best sentence, share of words, judge of pairs → the probability.
+# Largest cosine, cosine and score of the best sentence, share of words, cross-encoder → the probability.
 KNOWN = [
     ((0.6, 0.7, 2.1, 0.9, 0.95), 0.9857580277872762),
     ((0.3, 0.35, 0.8, 0.4, 0.1), 0.0077129389749546005),

@@ -1,9 +1,9 @@
-"""`python -m finetune.guards pairs --data FOLDER --source FOLDER`: the judge of pairs, a MiniLM that reads a claim or a
-question beside its evidence.
+"""`python -m finetune.guards cross-encoder --data FOLDER --source FOLDER`: trains the cross-encoder, a MiniLM that reads
+a claim or a question together with its evidence.
 
-Two outputs: whether the evidence supports the claim, and whether it answers the question. Learned from the halves of
-BEGIN, Q², WiCE and CLAPNQ that nothing is measured with, from questions of XQuAD and COVID-QA with and without the sentence
-that answers them, and from claims that `invent` makes. Needs the extra `models`; an hour on two busy cores.
+Two outputs: whether the evidence supports the claim, and whether it answers the question. Training data: the halves of
+BEGIN, Q², WiCE and CLAPNQ that no figure is measured on, questions of XQuAD and COVID-QA with and without the sentence
+that answers them, and claims that `invent` makes. Needs the extra `models`; an hour on two busy cores.
 """
 
 import random
@@ -22,7 +22,7 @@ from finetune.embedder.export import MODEL, REVISION, SOURCE_DIGESTS, check_sour
 from finetune.guards.examples import INVENTED, Example, corpus
 from ingestion.artifact import digest_of, written_artifact
 from ingestion.embed.builtin import BUILTIN_DIR
-from service.guard.models.cross_encoder import MAX_TOKENS, PAIRS_DIR, REBUILD
+from service.guard.models.cross_encoder import CROSS_ENCODER_DIR, MAX_TOKENS, REBUILD
 
 _BATCH, _BATCH_TOKENS, _POOL = 32, 3_840, 1_200
 _SHORT_TOKENS = 96
@@ -49,7 +49,7 @@ class Judge(torch.nn.Module):  # type: ignore[misc]  # untyped where torch is ab
         return self.head(self.drop(pooled + hidden[:, 0]))
 
 
-def build(data: Path, source: Path, out: Path = PAIRS_DIR, *, seed: int = 7) -> None:
+def build(data: Path, source: Path, out: Path = CROSS_ENCODER_DIR, *, seed: int = 7) -> None:
     """Train, quantise, write the artefact."""
     check_source(source)
     torch.manual_seed(seed)
@@ -64,7 +64,7 @@ def build(data: Path, source: Path, out: Path = PAIRS_DIR, *, seed: int = 7) -> 
     with written_artifact(
         out,
         ("model.xml", "model.bin"),
-        name="touchstone-pairs-int8",
+        name="touchstone-cross-encoder-int8",
         licence="Apache-2.0; trained on openly licensed sets, see CARD.md",
         rebuild=REBUILD,
         facts=facts_of(data, seed),
