@@ -3,7 +3,6 @@
 `TOUCHSTONE_VLLM_VENV` names the environment with vLLM (default `.venv-vllm`).
 """
 
-import asyncio
 import contextlib
 import os
 import re
@@ -16,8 +15,8 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import httpx
 import pytest
 
 from evals.__main__ import main as evaluate
@@ -28,6 +27,13 @@ from tests.service.conftest import stream_of, text_of
 pytestmark = pytest.mark.vllm
 VENV = Path(os.environ.get("TOUCHSTONE_VLLM_VENV", ROOT / ".venv-vllm"))  # noqa: TID251
 QUESTION = "What does express delivery cost?"
+ENDLESS: dict[str, Any] = {
+    "model": "support",
+    "stream": True,
+    "max_tokens": 3_000,
+    "temperature": 1,  # the likeliest words of a random model may be white space for ever
+    "messages": [{"role": "user", "content": QUESTION}],
+}
 
 
 class Vllm:
@@ -68,17 +74,24 @@ class Vllm:
             self._process.wait()
 
     def running(self) -> float:
+        """Requests that the engine works on."""
+        return self._metric("num_requests_running")
+
+    def generated(self) -> float:
+        """Tokens since the start."""
+        return self._metric("generation_tokens_total")
+
+    def _metric(self, name: str) -> float:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as reply:
-            found = re.findall(r"^vllm:num_requests_running\S* ([\d.]+)", reply.read().decode(), re.MULTILINE)
+            found = re.findall(rf"^vllm:{name}\S* ([\d.e+]+)", reply.read().decode(), re.MULTILINE)
         return sum(map(float, found))
 
 
 class Relay(socketserver.ThreadingTCPServer):
     """Between gateway and server. It lets so many events of a connection through and holds the rest back until `cut` is
-    set, which ends the connection.
+    set, which ends the connection; `hung_up` is set when the gateway ends it.
 
-    Who gets a processor when is not a test's to say: without this, a server may have sent its whole answer before the
-    gateway has read a word of it.
+    On a busy machine a server may otherwise send its whole answer before the gateway reads a word of it.
     """
 
     def __init__(self, port: int, events: int) -> None:
@@ -87,6 +100,7 @@ class Relay(socketserver.ThreadingTCPServer):
         self.upstream = ("127.0.0.1", port)
         self.events = events
         self.cut = threading.Event()
+        self.hung_up = threading.Event()
 
 
 class _Connection(socketserver.BaseRequestHandler):
@@ -107,6 +121,8 @@ class _Connection(socketserver.BaseRequestHandler):
         with contextlib.suppress(OSError):
             while data := self.request.recv(4096):
                 upstream.sendall(data)
+            self.server.hung_up.set()
+            upstream.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, upstream: socket.socket) -> None:
         seen = 0
@@ -192,31 +208,21 @@ def test_marking_is_measured_on_the_model_that_is_served(
 def test_a_client_that_hangs_up_frees_the_server(
     start_gateway: StartGateway, vllm: Vllm, scope: Path
 ) -> None:
-    body = {
-        "model": "support",
-        "stream": True,
-        "max_tokens": 3_000,
-        "temperature": 1,  # the likeliest words of a random model may be white space for ever
-        "messages": [{"role": "user", "content": QUESTION}],
-    }
-
-    async def read(url: str) -> None:
-        async with (
-            httpx.AsyncClient(base_url=url, timeout=60) as client,
-            client.stream("POST", "/v1/chat/completions", json=body) as reply,
-        ):
-            await reply.aread()
-
-    async def hang_up(url: str) -> None:
-        reading = asyncio.create_task(read(url))
-        await asyncio.to_thread(wait_until, lambda: vllm.running() >= 1, seconds=30)
-        reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reading
-
-    with start_gateway(generator_url=vllm.url, scope_file=scope) as gateway:
-        asyncio.run(hang_up(gateway.url))
-        wait_until(lambda: vllm.running() == 0, seconds=5)
+    before = vllm.generated()
+    with (
+        relaying(vllm.port, events=100) as relay,
+        start_gateway(generator_url=relay.url, scope_file=scope) as gateway,
+        gateway.client() as client,
+    ):
+        with client.stream("POST", "/v1/chat/completions", json=ENDLESS) as reply:
+            seen = ""
+            for piece in reply.iter_text():
+                seen += piece
+                if re.search(r'"content":"[^"]', seen):
+                    break
+        assert relay.hung_up.wait(60), "the gateway went on without its client"
+        wait_until(lambda: vllm.running() == 0)
+    assert 0 < vllm.generated() - before < ENDLESS["max_tokens"]
 
 
 def test_a_question_beyond_the_context_is_refused_by_type(
@@ -238,20 +244,13 @@ def test_a_question_beyond_the_context_is_refused_by_type(
 def test_killed_in_the_middle_the_client_hears_of_it(
     start_gateway: StartGateway, vllm: Vllm, scope: Path
 ) -> None:
-    body = {
-        "model": "support",
-        "stream": True,
-        "max_tokens": 3_000,
-        "temperature": 1,  # the likeliest words of a random model may be white space for ever
-        "messages": [{"role": "user", "content": QUESTION}],
-    }
     with (
         relaying(vllm.port, events=100) as relay,
         start_gateway(generator_url=relay.url, scope_file=scope) as gateway,
         gateway.client() as client,
     ):
         seen = ""
-        with client.stream("POST", "/v1/chat/completions", json=body) as reply:
+        with client.stream("POST", "/v1/chat/completions", json=ENDLESS) as reply:
             for piece in reply.iter_text():
                 seen += piece
                 if not relay.cut.is_set() and re.search(r'"content":"[^"]', seen):
