@@ -82,7 +82,7 @@ class IvfIndex:
 
 
 def open_ivf(folder: Path, like: IvfIndex | None = None) -> IvfIndex | None:
-    """The coarse index in a release's folder, if it has one; `like` when that is the same file."""
+    """The IVF index in a release's folder, if it has one; `like` when that is the same file."""
     path = folder / _FILE
     if not path.is_file():
         return None
@@ -94,12 +94,12 @@ def open_ivf(folder: Path, like: IvfIndex | None = None) -> IvfIndex | None:
         facts = json.loads((folder / _FACTS).read_text("utf-8"))
         index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
     except (OSError, ValueError, RuntimeError) as exc:
-        raise ReleaseError(f"The coarse index in {str(folder)!r} cannot be read.") from exc
+        raise ReleaseError(f"The IVF index in {str(folder)!r} cannot be read.") from exc
     return IvfIndex(index, IvfFacts(tuple(facts["segments"]), facts["rows"], facts["lists"]), key)
 
 
 def link_ivf(old: Path, new: Path) -> None:
-    """The same coarse index in another release's folder: links, since the files never change."""
+    """The same IVF index in another release's folder: links, since the files never change."""
     for name in (_FILE, _FACTS):
         os.link(old / name, new / name)
 
@@ -107,7 +107,7 @@ def link_ivf(old: Path, new: Path) -> None:
 def build_ivf(
     collection_folder: Path, folder: Path, segments: Sequence[str], kind: Literal["auto", "exact", "ivf"]
 ) -> bool:
-    """Build a coarse index over all segments, if the kind or their size asks for one; whether it did."""
+    """Build an IVF index over all segments, if the kind or their size asks for one; whether it did."""
     stores = [DenseIndex(collection_folder / "segments" / name) for name in segments]
     rows = sum(store.rows for store in stores)
     if not rows or kind == "exact" or (kind == "auto" and rows < IVF_ABOVE):

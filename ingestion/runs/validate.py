@@ -29,7 +29,7 @@ _LEAST_RECALL = 0.95
 class Validation:
     """What was measured, and in words what is wrong; a release with problems isn't activated.
 
-    `recall` is that of the coarse index against exact search over a sample, 1 without one; `golden` is the
+    `recall` is that of the IVF index against exact search over a sample, 1 without one; `golden` is the
     share of golden questions whose document was among the first five, None without such questions.
     """
 
@@ -47,7 +47,7 @@ def validate(release: Release, embedder: Embedder, config: CollectionConfig, bas
     problems = []
     recall = _recall(release)
     if recall < _LEAST_RECALL:
-        problems.append(f"The coarse index finds {recall:.0%} of the nearest, less than {_LEAST_RECALL:.0%}.")
+        problems.append(f"The IVF index finds {recall:.0%} of the nearest, less than {_LEAST_RECALL:.0%}.")
     same = _same_model(release, embedder)
     if same < _SAME_MODEL:
         problems.append(f"Stored vectors are not the embedder's: cosine {same:.2f} with those it makes now.")

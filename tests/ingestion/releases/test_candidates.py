@@ -119,7 +119,7 @@ def nearest(release: Release, text: str, view: View, limit: int = 10) -> list[st
     return [chunk.id for chunk in release.chunks(positions)]
 
 
-def test_a_coarse_index_finds_what_exact_search_finds(
+def test_an_ivf_index_finds_what_exact_search_finds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingestion.releases.candidates._EXACT_BELOW", 0)
@@ -143,7 +143,7 @@ def test_a_coarse_index_finds_what_exact_search_finds(
         assert np.mean(shares) > 0.8  # vectors at random are the hardest to code
 
 
-def test_a_coarse_index_stays_while_documents_come_and_go(
+def test_an_ivf_index_stays_while_documents_come_and_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingestion.releases.candidates._EXACT_BELOW", 0)
