@@ -22,10 +22,11 @@ LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһӏοαεικνρτυχАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧɑɡıᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢꜱ",
     "aeopcyxijsdhloaeiknptuxABEKMHOPCTYXIJSABEZHIKMNOPTYXagiabcdeghijklmnoprtuvwyzs",
 )
-_LEET = str.maketrans("013457@$!|", "oieastasil")
-_LEET_WORD = re.compile(
-    r"(?<!\w)(?=[\w@$!|]*[A-Za-z])(?=[\w@$!|]*[013457@$!|])[A-Za-z013457@$!|]{3,20}(?!\w)"
-)
+_LEET_SIGNS = "013457@$!|"
+_LEET = str.maketrans(_LEET_SIGNS, "oieastasil")
+# Runs of word characters and signs that hold a sign; their words are looked for within them, so that each is read once.
+_LEET_RUN = re.compile(r"(?<![\w@$!|])[^\W013457]*+[013457@$!|][\w@$!|]*")
+_LEET_WORD = re.compile(r"(?<!\w)[A-Za-z013457@$!|]{3,20}(?!\w)")
 _SPACED = re.compile(r"(?<!\w)\w(?:[ .\-_*]\w){3,}(?!\w)")
 # Common words tell text in a language from a cipher of it. English, since ciphers are aimed at models trained in it.
 _COMMON = frozenset(
@@ -239,9 +240,17 @@ def _turns(line: str) -> Iterator[str]:
 def _joined(text: str) -> Iterator[Decoding]:
     """The text with spaced-out letters joined and digits read as letters; the same text where it has neither."""
     joined = _SPACED.sub(lambda found: re.sub(r"[ .\-_*]", "", found[0]), text)
-    joined = _LEET_WORD.sub(_unleet, joined)
+    joined = _LEET_RUN.sub(_unleet_run, joined)
     if joined != text:
         yield Decoding("joined", joined, 0, len(text))
+
+
+def _unleet_run(found: re.Match[str]) -> str:
+    """The run with its words read as letters; a word begins no later than the run's last letter and its last sign."""
+    run = found[0]
+    letter = max((i for i, c in enumerate(run) if c.isascii() and c.isalpha()), default=-1)
+    last = min(letter, max(map(run.rfind, _LEET_SIGNS)))
+    return _LEET_WORD.sub(lambda word: _unleet(word) if word.start() <= last else word[0], run)
 
 
 def _unleet(found: re.Match[str]) -> str:

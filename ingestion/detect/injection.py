@@ -3,12 +3,17 @@
 A prompt is judged sentence by sentence, in runs of three sentences and as a whole. A document is judged by its
 sentences and by how far each differs from the others: a planted request has nothing to do with its surroundings.
 Published classifiers miss attacks inside long documents when they read them whole; sentences keep them in sight.
+
+Rules read all of a prompt. The model reads at most `MOST_UNITS` of its parts: those with the most words of a request,
+and of equals some from everywhere, so that a prompt of any length costs about a second.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,19 +26,26 @@ from ingestion.detect.sentences import (
     cue_features,
     is_request,
     pieces_of,
+    request_words,
 )
 from ingestion.embed.builtin import BUILTIN_DIR, load_builtin
 from ingestion.embed.cached import SentenceEmbedder
 
+T = TypeVar("T")
 PROMPT, DOCUMENT = "prompt", "document"
 PROMPT_DIR = Path(__file__).parent / "prompt-minilm-l6-v2"
 DOCUMENT_DIR = Path(__file__).parent / "document-minilm-l6-v2"
-_TAG = re.compile(r"<!--|-->|</?[a-zA-Z][^<>]{0,300}>|[{}]|(?m:^\s*(?:#|//|\*)+)")
+_TAG = re.compile(r"<!--|-->|</?[a-zA-Z][^<>]{0,300}>|[{}]|(?m:^[^\S\n]*(?:#|//|\*)+)")
 # What a user pastes: marked-up text, code, or a long quotation.
 _PASTED = re.compile(r"<[a-z!/][^<>]{0,200}>|```|[:,] ?['\"“{][^'\"”]{60,}|^>", re.IGNORECASE | re.MULTILINE)
 _WINDOW, _STEP = 40, 32
 _CONTEXT_SENTENCES = 6
 _RUN = 3
+MOST_UNITS = 256
+# Windows of what was pasted into a prompt, of forty sentences each.
+_MOST_WINDOWS = 8
+# A classifier is ten times as slow as a head.
+_WHOLE_FOR_CLASSIFIERS_CHARS, _SENTENCES_FOR_CLASSIFIERS = 10_000, 64
 _WHOLE_CHARS = 1_000
 _INPUT, _PASTE, _RETRIEVED = frozenset({"input"}), frozenset({"input", "pasted"}), frozenset({"retrieved"})
 
@@ -63,27 +75,27 @@ class InjectionModel:
 
     def judge_prompt(self, text: str, decodings: Sequence[Decoding] | None = None) -> Finding | None:
         """The part of a prompt that looks most like an attack, whatever its score; None for an empty one."""
+        read = [d for d in decodings or decodings_of(text) if d.kind != "plain" or len(d.text) != len(text)]
+        units = [(number, unit) for number, d in enumerate(read) for unit in units_of(d.text)]
+        chosen = likeliest(units, [unit.text for _, unit in units], MOST_UNITS)
         found: list[Finding] = []
-        for decoding in decodings or decodings_of(text):
-            if decoding.kind == "plain" and len(decoding.text) == len(text):
-                continue
-            units = units_of(decoding.text)
-            if units:
-                scores = self._prompt.scores(prompt_rows([u.text for u in units], self._embedder))
-                best = int(scores.argmax())
-                span = decoding.span(units[best].start, units[best].end)
-                found.append(Finding("model", *span, float(scores[best])))
+        for number, group in groupby(chosen, key=lambda one: one[0]):
+            own = [unit for _, unit in group]
+            scores = self._prompt.scores(prompt_rows([unit.text for unit in own], self._embedder))
+            best = int(scores.argmax())
+            start, end = read[number].span(own[best].start, own[best].end)
+            found.append(Finding("model", start, end, float(scores[best])))
         if _PASTED.search(text):
-            found += self.judge_documents([_unmarked(text)])[0][:1]
+            found += self._judge([_pasted_windows(text)])[0][:1]
         return max(found, key=lambda finding: finding.score, default=None)
 
     def judge_documents(self, texts: Sequence[str], language: str = "en") -> list[list[Finding]]:
         """For each text its suspicious sentences above the lowest threshold, the worst first."""
-        windows = [
-            (number, chosen)
-            for number, text in enumerate(texts)
-            for chosen in windows_of(pieces_of(text, language))
-        ]
+        return self._judge([windows_of(pieces_of(text, language)) for text in texts])
+
+    def _judge(self, texts: Sequence[list[list[Piece]]]) -> list[list[Finding]]:
+        """The same for the windows of each text."""
+        windows = [(number, chosen) for number, of_text in enumerate(texts) for chosen in of_text]
         wanted = [piece.text for _, chosen in windows for piece in chosen]
         unique = list(dict.fromkeys(wanted))
         rows = dict(zip(unique, self._embedder.embed(unique), strict=True)) if unique else {}
@@ -128,6 +140,25 @@ def units_of(text: str) -> list[Piece]:
     return units
 
 
+def likeliest(items: Sequence[T], texts: Sequence[str], most: int) -> list[T]:
+    """At most so many of the items, in their order: those whose texts have the most words of a request.
+
+    Of equals every n-th is taken, and what is said twice counts once: neither the beginning nor a flood of harmless
+    requests hides the rest for sure.
+    """
+    if len(items) <= most:
+        return list(items)
+    by_count: dict[int, list[int]] = {}
+    for i in {text: i for i, text in reversed(list(enumerate(texts)))}.values():
+        by_count.setdefault(request_words(texts[i]), []).append(i)
+    chosen: list[int] = []
+    for count in sorted(by_count, reverse=True):
+        same = sorted(by_count[count])
+        step = max(1, -(-len(same) // max(most - len(chosen), 1)))
+        chosen += same[::step][: most - len(chosen)]
+    return [items[i] for i in sorted(chosen)]
+
+
 def prompt_rows(texts: list[str], embedder: SentenceEmbedder) -> Floats:
     """Features of parts of prompts."""
     return np.concatenate([embedder.embed(texts), cue_features(texts)], axis=1)
@@ -156,6 +187,22 @@ def windows_of(sentences: Sequence[Piece]) -> list[list[Piece]]:
         chosen.update(others[::step])
         found.append([window[i] for i in sorted(chosen)])
     return found
+
+
+def likeliest_part(text: str) -> str:
+    """A text of up to 10,000 characters; of a longer one the 64 sentences with the most words of a request."""
+    if len(text) <= _WHOLE_FOR_CLASSIFIERS_CHARS:
+        return text
+    pieces = pieces_of(text)
+    return "\n".join(
+        likeliest([p.text for p in pieces], [p.text for p in pieces], _SENTENCES_FOR_CLASSIFIERS)
+    )
+
+
+def _pasted_windows(text: str) -> list[list[Piece]]:
+    """The windows of what was pasted, some of them where there are many."""
+    windows = windows_of(pieces_of(_unmarked(text)))
+    return likeliest(windows, [" ".join(piece.text for piece in one) for one in windows], _MOST_WINDOWS)
 
 
 def _unmarked(text: str) -> str:

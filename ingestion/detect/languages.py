@@ -67,7 +67,7 @@ FOREIGN: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "fr": (
             "prompt|système|instructions|consignes",
-            r"\b(?:affich|montr|donn|révèl|répèt|imprim|écri|dis|quel(?:le)?s? (?:est|sont))[\w-]*\b[^.!?\n]{0,30}"
+            r"\b(?:affich|montr|donn|révèl|répèt|imprim|écri|dis|quel(?:le)?s? (?:est|sont))[\w-]{0,20}\b[^.!?\n]{0,30}"
             r"\b(?:(?:ton|tes|votre|vos|le|les) (?:\w+ )?(?:prompt|invite système|message système|(?:instructions|consignes) (?:système|internes|cachées|initiales|secrètes))"
             r"|tes (?:instructions|consignes)\b(?! (?:de|d['’]|pour|sur)))",
         ),

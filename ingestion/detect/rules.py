@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from ingestion.detect.decodings import Decoding
 from ingestion.detect.languages import FOREIGN, NOT_MINE, OVERRIDES, SECRET_WORDS, YOURS
 
-_GAP = r"[^.!?\n]{0,40}?"
+# The rest of a word. In scripts without spaces a word goes on to the next mark, and is not read to its end.
+_REST = r"\w{0,30}"
 _WORDS = re.compile(r"\w+")
 # A document about such attacks quotes them; one that carries an attack does not.
 _QUOTED = re.compile(r"[\"“”'‘’«»`]\s*$")
@@ -52,6 +53,11 @@ def _rule(
     return Rule(name, compiled, known, frozenset(zones.split()), is_exact, unless)
 
 
+def _near(words: str) -> str:
+    """What follows in a sentence: one of the words a little behind the word that was begun, or else within it."""
+    return rf"(?:{_REST}+[^.!?\n]{{0,40}}?(?:{words})|{_REST}(?:{words}))"
+
+
 def _stems(alternatives: str) -> frozenset[str]:
     """The literal beginning of each alternative, up to its first special character; a matching text contains one."""
     found = (re.sub(r"\[.*", "", one.replace("\\b", "")).strip() for one in alternatives.split("|"))
@@ -89,7 +95,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "forget_that",
-        r"^\W*(?:actually,? |ok,? |now,? )?(?:forget|never ?mind|disregard|ignore) (?:about )?(?:that|all that|all this|everything|what (?:i|you|they)|all those"
+        r"^[^\w\n]*(?:actually,? |ok,? |now,? )?(?:forget|never ?mind|disregard|ignore) (?:about )?(?:that|all that|all this|everything|what (?:i|you|they)|all those"
         r"|the (?:rules|above|previous))\b[^\n]{0,60}\b(?:can you|tell me|give me|what|where|who|how|you are|from now)\b",
         "forget nevermind never disregard ignore", "input",
     ),
@@ -108,7 +114,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "mode",
-        r"[<\[{(*]+ ?/?\\?(?:now )?(?:entering |begin )?(?:system|developer|debug|admin|god|override|security override|maintenance|root)[ _-](?:mode|override|prompt"
+        r"(?<![<\[{(*])[<\[{(*]++ ?/?\\?(?:now )?(?:entering |begin )?(?:system|developer|debug|admin|god|override|security override|maintenance|root)[ _-](?:mode|override|prompt"
         r"|message)\b|\b(?:developer|debug|god|dan|jailbreak|override|system|admin\w*|maintenance|sudo|unrestricted|opposite) mode\b[^.!?\n]{0,30}\b"
         r"(?:on|enabled|activated|active|engaged|entered|is|output)\b|\b(?:enter|enable|activate|switch to|entering)\b[^.!?\n]{0,20}\b(?:developer|debug|god|dan|jailbreak"
         r"|admin\w*|override|system|maintenance|unrestricted)[ _]mode\b|\b(?:system|developer|security|data|training)\b[^.!?\n]{0,16} override\b",
@@ -177,14 +183,14 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "exfiltrate",
-        r"!\[[^\]]*\]\(https?://[^)\s]*(?:\{|%7b|\$\{|<)[^)]*\)|\b(?:send|forward|post|upload|e-?mail|transmit)\b[^.!?\n]{0,60}\b(?:conversation|chat"
-        r"|password|credentials|api key|user's|customer data|employee data|credit card)\w*[^.!?\n]{0,40}\b(?:to|at)\b \S*(?:@|://|www\.)",
+        r"!\[[^\]]{0,500}\]\((?>https?://[^)\s]{0,2000}?(?:\{|%7b|<))[^)]{0,2000}\)|\b(?:send|forward|post|upload|e-?mail|transmit)\b[^.!?\n]{0,60}\b(?:conversation|chat"
+        r"|password|credentials|api key|user's|customer data|employee data|credit card)\w*+[^.!?\n]{0,40}\b(?:to|at)\b \S{0,200}?(?:@|://|www\.)",
         "send forward post upload mail email e transmit http https",
     ),
     *(
         _rule(
             f"override_{language}",
-            rf"(?:{verbs})\w*{_GAP}(?:{nouns})|(?:{nouns})\w*{_GAP}(?:{verbs})",
+            rf"(?:{verbs}){_near(nouns)}|(?:{nouns}){_near(verbs)}",
             _stems(verbs),
             is_exact=False,
         )

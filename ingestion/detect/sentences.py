@@ -37,7 +37,7 @@ _MODEL = re.compile(
     r"\b(?:assistant|chat ?bot|ai|language model|llm|user|users|prompt|system)\b", re.IGNORECASE
 )
 _LINK = re.compile(r"https?://|www\.|\b\w+\.(?:com|org|net|io|xyz|info|example)\b", re.IGNORECASE)
-_QUOTED = re.compile(r"[\"“'‘][^\"”'’]{3,}[\"”'’]")
+_QUOTED = re.compile(r"[\"“'‘][^\"”'’]{3,1000}[\"”'’]")
 _CUES = (_REPLY, _ASKS, _QUESTION, _SECOND, _FIRST, _MODEL, _LINK, _QUOTED)
 _ASKING = (_REPLY, _ASKS, _QUESTION, _MODEL)
 _MOST_LENGTH = 400
@@ -77,6 +77,11 @@ def is_request(text: str) -> bool:
     if len(text) < _LEAST_REQUEST or text.count(" ") < 2:
         return False
     return text.rstrip(_CLOSING).endswith("?") or any(cue.search(text) for cue in _ASKING)
+
+
+def request_words(text: str) -> int:
+    """How many words of a request a text has: orders, questions, mentions of a reply, of a model and of the reader."""
+    return sum(len(cue.findall(text)) for cue in (*_ASKING, _SECOND))
 
 
 def cue_features(texts: Sequence[str]) -> Floats:

@@ -24,7 +24,7 @@ _BOILERPLATE = re.compile(
 _HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|opacity\s*:\s*0(?![.\d]*[1-9])"
     r"|(?:left|top|text-indent)\s*:\s*-\d{4,}|(?<![-\w])color\s*:\s*(?:#fff(?:fff)?\b|white\b|transparent)"
-    r"|clip\s*:\s*rect\(0|height\s*:\s*0(?:px)?\s*;[^\"]*overflow\s*:\s*hidden",
+    r"|clip\s*:\s*rect\(0|height\s*:\s*0(?:px)?\s*;[^\"]{0,1000}overflow\s*:\s*hidden",
     re.IGNORECASE,
 )
 _LONG_COMMENT = 40

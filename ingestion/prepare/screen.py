@@ -58,11 +58,9 @@ def _is_mixed(word: str) -> bool:
     if "LATIN" not in scripts:
         return False
     # Science writes TNFα and β2: only between Latin letters is a Greek one in disguise.
-    inside = any(
-        script == "GREEK" and "LATIN" in scripts[:i] and "LATIN" in scripts[i + 1 :]
-        for i, script in enumerate(scripts)
-    )
-    return "CYRILLIC" in scripts or inside
+    first = scripts.index("LATIN")
+    last = len(scripts) - scripts[::-1].index("LATIN")
+    return "CYRILLIC" in scripts or "GREEK" in scripts[first:last]
 
 
 def _is_prose(text: str) -> bool:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ingestion.corpus import Block
 
@@ -23,6 +24,10 @@ _COMPATIBLE = re.compile(
     "\uff01-\uffdc\U0001d400-\U0001d7ff\U0002f800-\U0002fa1f]"
 )
 _REPEATS = 3
+# The first and behind the last combining mark of Unicode, and how many may stand on one character: the bound of the
+# Stream-Safe Text Format (UAX #15, section 13). Sorting a longer run takes time that grows with its square.
+_MARKS = range(0x300, 0x1E94B)
+_MOST_MARKS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +42,27 @@ class CleanText:
 def clean_text(text: str) -> str:
     """NFC text without invisible or control characters and with plain spaces. Idempotent."""
     text = _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
-    text = unicodedata.normalize("NFC", text)
+    text = _composed(text)
     text = _CONTROL.sub(" ", INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n"))
-    return unicodedata.normalize("NFC", "\n".join(line for line in lines if line))
+    return _composed("\n".join(line for line in lines if line))
+
+
+def _composed(text: str) -> str:
+    """NFC; of marks that are stacked on one character, more than anybody writes go."""
+    return text if text.isascii() else unicodedata.normalize("NFC", _stacked().sub(r"\1", text))
+
+
+@cache
+def _stacked() -> re.Pattern[str]:
+    marks = "".join(chr(code) for code in _MARKS if unicodedata.combining(chr(code)))
+    return re.compile(f"([{marks}]{{{_MOST_MARKS}}})[{marks}]+")
 
 
 def clean_block(block: Block) -> Block:
     """The block with clean text; code keeps its indentation and only loses invisible characters."""
     if block.kind == "code":
-        text = INVISIBLE.sub("", unicodedata.normalize("NFC", block.text)).strip("\n")
+        text = INVISIBLE.sub("", _composed(block.text)).strip("\n")
         return replace(block, text=_CONTROL.sub(" ", text))
     text = clean_text(block.text)
     if block.kind in ("paragraph", "heading"):

@@ -1,6 +1,7 @@
 """Citations: which passage each sentence rests on, with a quote that the passage really holds."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -85,9 +86,12 @@ def _sentences(answer: str, language: str) -> list[tuple[int, int, str, list[int
     text = "".join(bare)
     found = []
     spans = list(sentence_spans(text, language))
+    first = 0
     for index, (start, end) in enumerate(spans):
         following = origin[spans[index + 1][0]] if index + 1 < len(spans) else len(answer)
-        own = [m for m in markers if origin[start] < m.end() <= following]
+        last_marker = bisect_right(markers, following, lo=first, key=lambda marker: marker.end())
+        own = [m for m in markers[first:last_marker] if origin[start] < m.end()]
+        first = last_marker
         numbers = list(dict.fromkeys(int(n) for m in own for n in m[1].split(",")))
         last = max([origin[end - 1] + 1, *(m.end() for m in own)])
         found.append((origin[start], last, text[start:end], numbers))

@@ -4,7 +4,7 @@ import re
 
 _ASKS = re.compile(
     r"\b(?:how (?:long|many|much|far|old|large|loud|high|often|fast|quickly|soon|bright|big|heavy|wide|late)"
-    r"|what (?:is|are|was|were|does|do|did)\b.*\b(?:costs?|price|fee|charge|rate|amount|height|worth)"
+    r"|what (?:is|are|was|were|does|do|did)\b.{0,400}\b(?:costs?|price|fee|charge|rate|amount|height|worth)"
     r"|(?:until )?when|what (?:time|year|date|percentage|number|amount|price)|which year|at what|by when"
     r"|wie (?:lange|viele?|hoch|oft|groß)|was kosten?|was kostet|bis wann|wann"
     r"|cu[aá]nt[oa]s?|cu[aá]ndo|qué (?:precio|plazo))\b",

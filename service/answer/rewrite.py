@@ -63,7 +63,8 @@ def _entities(text: str) -> str:
     words = _WORD.findall(text)
     names = {w for i, w in enumerate(words) if i and (w[0].isupper() or w[0].isdigit())}
     longest = set(sorted(set(words), key=len, reverse=True)[:12])
-    return " ".join(word for word in dict.fromkeys(words) if word in names | longest)
+    kept = names | longest
+    return " ".join(word for word in dict.fromkeys(words) if word in kept)
 
 
 async def by_generator(

@@ -122,9 +122,16 @@ class InputGuards:
         if deadline_s <= 0:
             raise TimeoutError
         loop = asyncio.get_running_loop()
+        ends = time.monotonic() + deadline_s
+
+        def judged(text: str) -> tuple[float, str]:
+            # Nobody waits any longer, and other questions need the thread.
+            if time.monotonic() > ends:
+                raise TimeoutError
+            return score(text), text
 
         def work() -> tuple[float, str]:
-            return max(((score(text), text) for text in texts), default=(0.0, ""))
+            return max(map(judged, texts), default=(0.0, ""))
 
         return await asyncio.wait_for(loop.run_in_executor(self._executor, work), deadline_s)
 

@@ -1,6 +1,7 @@
 """What can be compared exactly with the sources: numbers, dates, names and negations, the costliest inventions."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -16,7 +17,8 @@ _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 # Citation markers, and the ordinals of a list at the start of a line, are no claims.
 _EXEMPT = re.compile(
-    r"(?:https?://|www\.)\S+|(?:[\w-]+\.)+[a-z]{2,}/\S+|\[\d{1,3}\]|(?m:^\s*\d{1,2}[.)](?=\s))|<[A-Z_]+>"
+    r"(?:https?://|www\.)\S+|(?<![\w-])(?<![\w-]\.)(?:[\w-]++\.)+[a-z]{2,}/\S+|\[\d{1,3}\]"
+    r"|(?m:^[^\S\n]*\d{1,2}[.)](?=\s))|<[A-Z_]+>"
 )
 
 
@@ -56,13 +58,14 @@ class NumberGuard:
         """Text in which each invented number is `[…]`, and a verdict for each."""
         if zone != "output" or not any(character.isdigit() for character in text):
             return text, []
-        exempt = [match.span() for match in _EXEMPT.finditer(text)]
+        starts, ends = _exempt(text)
         if self._known is None:
             self._known = frozenset().union(*map(numbers_in, self._sources), *map(_date_parts, self._sources))
         verdicts: list[Verdict] = []
 
         def check(match: re.Match[str]) -> str:
-            inside = any(start <= match.start() < end for start, end in exempt)
+            before = bisect_right(starts, match.start())
+            inside = before > 0 and match.start() < ends[before - 1]
             if inside or canonical(match[0]) in (self._known or ()):
                 return match[0]
             verdicts.append(
@@ -71,6 +74,12 @@ class NumberGuard:
             return REMOVED
 
         return _NUMBER.sub(check, text), verdicts
+
+
+def _exempt(text: str) -> tuple[list[int], list[int]]:
+    """Where what is no claim begins and ends, from left to right."""
+    spans = [match.span() for match in _EXEMPT.finditer(text)]
+    return [start for start, _ in spans], [end for _, end in spans]
 
 
 # Dates, names and negations, sentence by sentence.
@@ -102,7 +111,9 @@ _DATE = re.compile(
     rf"|\b(?P<m2>{_MONTH})\.?\s+(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<y2>\d{{4}}))?"
     r"|\b(?P<y3>\d{4})-(?P<m3>\d{2})-(?P<d3>\d{2})\b"
 )
-_NAME = re.compile(r"(?<![.!?:\"“(\[] )(?<!^)(?<![\n•*-])\b[A-ZÀ-Þ][\w'’-]*[a-zà-ÿ][\w'’-]*")
+_NAME = re.compile(
+    r"(?<![.!?:\"“(\[] )(?<!^)(?<![\n•*-])\b[A-ZÀ-Þ](?:['’-]|[^\Wa-zà-ÿ]){0,40}+[a-zà-ÿ][\w'’-]*"
+)
 _TERM = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 NEGATION = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|isn't|aren't|nicht|kein\w*|nie|niemals|nunca|jamás|sin|pas|sans|mai|senza|não|sem|niet|geen)\b|n['’]t\b",

@@ -8,7 +8,7 @@ from typing import Protocol
 from ingestion.cache import LruCache
 from ingestion.detect.decodings import decodings_of
 from ingestion.detect.heads import load_head
-from ingestion.detect.injection import InjectionModel, load_heads
+from ingestion.detect.injection import InjectionModel, likeliest_part, load_heads
 from ingestion.embed import Embedder
 from ingestion.embed.cached import CachedEmbedder, uncased
 from service.guard.models.attribution import ATTRIBUTION_DIR, Attributor
@@ -69,7 +69,9 @@ class Models:
         """The probability that a prompt is an attack: the highest of its parts."""
         if model:
             return remembered(
-                lambda text: max(self._classifier(model).scores([v.text for v in decodings_of(text)]))
+                lambda text: max(
+                    self._classifier(model).scores([likeliest_part(v.text) for v in decodings_of(text)])
+                )
             )
 
         def judge(text: str) -> float:
@@ -81,7 +83,7 @@ class Models:
     def toxicity(self, model: str | None = None) -> Scores:
         """The probability that a text attacks a group of people."""
         if model:
-            return remembered(lambda text: self._classifier(model).scores([text])[0])
+            return remembered(lambda text: self._classifier(model).scores([likeliest_part(text)])[0])
         return remembered(self._toxicity_of)
 
     def _toxicity_of(self, text: str) -> float:

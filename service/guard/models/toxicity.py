@@ -43,15 +43,16 @@ _GROUPS_MANY = (
 )
 _GROUPS_ONE = r"woman|female|girl|homosexual|lesbian|bisexual|transsexual|muslim|moslem|christian|catholic|hindu|jew|immigrant|migrant|refugee|foreigner|asylum seeker|mexican|arab|african|asian|atheist|sikh|buddhist|islam"
 _GROUP = re.compile(
-    rf"\b(?:(?P<many>(?:(?:{_KINDS})[ -]+)+(?:people|persons|folks|men|women|girls|boys|guys|lads|lives|kids|children|communit(?:y|ies)|individuals|couples|families|workers|students)|{_GROUPS_MANY})"
-    rf"|(?P<one>(?:(?:{_KINDS})[ -]+)+(?:person|man|woman|girl|boy|guy|lad|kid|child|individual|worker|student)|{_GROUPS_ONE})|(?P<kind>{_ALONE}))\b",
+    rf"\b(?:(?P<many>(?:(?:{_KINDS})[ -]++){{1,8}}(?:people|persons|folks|men|women|girls|boys|guys|lads|lives|kids|children|communit(?:y|ies)|individuals|couples|families|workers|students)|{_GROUPS_MANY})"
+    rf"|(?P<one>(?:(?:{_KINDS})[ -]++){{1,8}}(?:person|man|woman|girl|boy|guy|lad|kid|child|individual|worker|student)|{_GROUPS_ONE})|(?P<kind>{_ALONE}))\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
-_TOKEN = re.compile(r"[A-Za-z0-9@$!*#'-]*[A-Za-z@$!*#][A-Za-z0-9@$!*#'-]*")
-_SPACED = re.compile(r"\b\w(?:[ .\-_*]+\w){2,}\b(?![a-z])")
+# Each run is read once: from its beginning, and without going back.
+_TOKEN = re.compile(r"(?<![A-Za-z0-9@$!*#'-])[0-9'-]*+[A-Za-z@$!*#][A-Za-z0-9@$!*#'-]*")
+_SPACED = re.compile(r"\b\w(?:[ .\-_*]++\w){2,}\b(?![a-z])")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
-_QUOTE = re.compile(r"[\"“”«»]([^\"“”«»]{2,})[\"“”«»]|(?<!\w)['‘]([^'’]{4,})['’](?!\w)")
+_QUOTE = re.compile(r"[\"“”«»]([^\"“”«»]{2,})[\"“”«»]|(?<!\w)['‘]([^'’]{4,400})['’](?!\w)")
 _CUES = (
     r"\b(?:not|n't|never|no|none|nobody|without|isn't|aren't|don't|doesn't|cannot|can't|nor)\b",
     r"\b(?:say(?:s|ing)?|said|call(?:s|ed|ing)?|claim\w*|think(?:s|ing)?|tweet\w*|wrote|writ(?:e|es|ing)|shout\w*|statements? like|words like|phrases? like|comments? like|stuff like|things like|joke)\b",
@@ -127,6 +128,12 @@ def _misspelt() -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _longest_word() -> int:
+    """Characters of the longest word that is known."""
+    return max(map(len, _known_words() | _targets()))
+
+
 def mend(text: str) -> str:
     """The text with obfuscated spelling corrected."""
     text = _SPACED.sub(lambda found: re.sub(r"[ .\-_*]+", "", found[0]), fold(text))
@@ -149,6 +156,8 @@ def _mend_word(word: str) -> str:
 
 def _parted(word: str) -> str | None:
     """The two words that were run together, of which one is in the lists."""
+    if len(word) > 2 * _longest_word():
+        return None
     for i in range(1, len(word)):
         left, right = word[:i], word[i:]
         if right in _targets() and len(right) > 3 and (left in _known_words() or left in _targets()):

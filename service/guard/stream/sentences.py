@@ -14,15 +14,21 @@ from service.guard.stream.offsets import Offsets
 from service.guard.stream.words import placed
 
 # An end with its closing quotes and the citations behind it; what follows must begin something new.
+# Runs are taken whole, from their beginnings: no character is read twice.
 _END = re.compile(
-    r"[.!?…]+[\"'”’)\]]*(?:\s*\[\d{1,3}(?:\s*,\s*\d{1,3})*\])*(?=\s+[^\s\[]|\s+\[[^\d\s])|\n+(?=[^\n])"
+    r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?:\s*+\[\d{1,3}(?:\s*+,\s*+\d{1,3})*+\])*+(?=\s++(?:[^\s\[]|\[[^\d\s]))"
+    r"|(?<!\n)\n++(?=[^\n])"
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|approx|no|nr|mr|mrs|ms|dr|prof|st|vs|z\.b|d\.h|bzw|ca|inc|ltd|p\.ej|sr|sra|art|cf|fig|vol|dept|est|tel|max|min|incl|excl|[a-z])|^\s*\d{1,3})\.$",
+    r"\b(?:e\.g|i\.e|etc|approx|no|nr|mr|mrs|ms|dr|prof|st|vs|z\.b|d\.h|bzw|ca|inc|ltd|p\.ej|sr|sra|art|cf|fig|vol|dept|est|tel|max|min|incl|excl|[a-z])\.$",
     re.IGNORECASE,
 )
+_ORDINAL = re.compile(r"\s*\d{1,3}\.$")
+_LONGEST_ABBREVIATION = 10
 # A sentence this long is none, and no client waits for its end.
 MAX_SENTENCE_CHARS = 600
+# What decides where a sentence ends, and one character more, which says that the text goes on.
+_SEEN_CHARS = 2 * MAX_SENTENCE_CHARS + 1
 _STOPS = ("block", "abstain")
 
 Decision = Literal["send", "drop", "block", "abstain"]
@@ -54,9 +60,11 @@ class SentenceStream:
             return ""
         self._held += text
         released = []
-        while not self.stopped and (cut := end_of_sentence(self._held)):
-            released.append(self._pass(self._held[:cut]))
-            self._held = self._held[cut:]
+        position = 0
+        while not self.stopped and (cut := end_of_sentence(self._held[position : position + _SEEN_CHARS])):
+            released.append(self._pass(self._held[position : position + cut]))
+            position += cut
+        self._held = self._held[position:]
         return "".join(released)
 
     def close(self) -> str:
@@ -90,30 +98,39 @@ class SentenceStream:
 
 def end_of_sentence(text: str) -> int:
     """Characters of the first sentence with the white space behind it; 0 while it may go on."""
-    limit = text[:MAX_SENTENCE_CHARS]
+    is_long = len(text) > 2 * MAX_SENTENCE_CHARS
+    # What stands behind decides nothing, and is not read again for every sentence.
+    text = text[: 2 * MAX_SENTENCE_CHARS]
     for found in _END.finditer(text):
         if found.end() > MAX_SENTENCE_CHARS:
             break
-        if not text[: found.end()].strip():
-            continue
-        if found[0].startswith(".") and _ABBREVIATION.search(text[: found.start() + 1]):
+        if not text[: found.end()].strip() or _is_abbreviation(text, found):
             continue
         following = text[found.end() :].lstrip()
         if not following:
-            return 0
+            break
         if not found[0].startswith("\n") and following[:1].islower():
             continue
         return len(text) - len(following)
-    if len(text) > 2 * MAX_SENTENCE_CHARS:
-        space = limit.rfind(" ")
+    if is_long:
+        space = text.rfind(" ", 0, MAX_SENTENCE_CHARS)
         return space + 1 if space > 0 else MAX_SENTENCE_CHARS
     return 0
+
+
+def _is_abbreviation(text: str, end: re.Match[str]) -> bool:
+    """Whether a full stop belongs to the word before it, or to the ordinal with which the text begins."""
+    if not end[0].startswith("."):
+        return False
+    begin, stop = max(0, end.start() - _LONGEST_ABBREVIATION), end.start() + 1
+    return bool(_ABBREVIATION.search(text, begin, stop) or _ORDINAL.match(text, 0, stop))
 
 
 def sentences_in(text: str) -> list[str]:
     """The sentences of a whole text, as a stream of it would be cut."""
     found = []
-    while cut := end_of_sentence(text):
-        found.append(text[:cut])
-        text = text[cut:]
-    return [*found, text] if text else found
+    position = 0
+    while cut := end_of_sentence(text[position : position + _SEEN_CHARS]):
+        found.append(text[position : position + cut])
+        position += cut
+    return [*found, text[position:]] if position < len(text) else found

@@ -12,6 +12,7 @@ from service.guard.chain import Guard, Verdict, apply_all
 
 # Longest spaced number that a recogniser knows (an IBAN with its spaces has 42 characters), doubled.
 MAX_HELD_CHARS = 96
+_SEEN_CHARS = 4 * MAX_HELD_CHARS
 # A word that holds one of these, or a country code (two capitals, as of an IBAN), may belong together
 # with the next one.
 _JOINS = re.compile(r"[\d(+<\[]|^[A-Z]{2}$|-----(?:BEGIN|END)|^(?:RSA|EC|DSA|OPENSSH|PGP|ENCRYPTED|PRIVATE)$")
@@ -42,7 +43,9 @@ class StreamGuard:
 
     def _cut(self) -> int:
         """Where the tail that may still grow begins: the last word, and the words that join it."""
-        held = self._held
+        # A run that is longer than this lets its older half go wherever it begins.
+        skipped = max(0, len(self._held) - _SEEN_CHARS)
+        held = self._held[skipped:]
         cut = _word_start(held, len(held))
         while cut > 0:
             before = _word_start(held, len(held[:cut].rstrip()))
@@ -50,11 +53,11 @@ class StreamGuard:
                 break
             cut = before
         if len(held) - cut <= MAX_HELD_CHARS:
-            return cut
+            return skipped + cut
         # A run this long is no identifier; let its older half go at a space, or as it is.
         limit = len(held) - MAX_HELD_CHARS // 2
         space = held.rfind(" ", cut, limit)
-        return space + 1 if space > cut else limit
+        return skipped + (space + 1 if space > cut else limit)
 
     def _pass(self, text: str) -> str:
         if not text:

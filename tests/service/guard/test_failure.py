@@ -9,6 +9,7 @@ import pytest
 from service.guard.build import AssistantGuards
 from service.guard.chain import Verdict
 from service.guard.failure import TimedJudges
+from service.guard.input import InputGuards
 from service.guard.stream.background import BackgroundQueue
 from service.scope.policy import Rule
 from tests.service.conftest import patient
@@ -84,6 +85,23 @@ async def test_all_models_of_a_zone_share_one_deadline(
     guards.input._judges = {"injection_model": held, "toxicity": held}
     judged = await guards.input.judge(["hello"])
     assert [v.rule for v in judged.verdicts] == ["LATE", "LATE"]
+
+
+async def test_a_judgement_that_nobody_waits_for_is_not_begun() -> None:
+    held = Held()
+    judged: list[str] = []
+
+    def score(text: str) -> float:
+        judged.append(text)
+        return held(text)
+
+    policy = patient({"deadline_s": 0.02, "input": {"toxicity": "off"}})
+    with ThreadPoolExecutor(1) as executor:
+        guards = InputGuards(policy, lambda _: [], {"injection_model": score}, executor)
+        found = await guards.judge(["the question", "an earlier one", "the first one"])
+        held.let_go()
+    assert [v.rule for v in found.verdicts] == ["LATE"]
+    assert not {"an earlier one", "the first one"} & set(judged)
 
 
 class Broken:

@@ -1,0 +1,60 @@
+"""Whether a reader's time grows with a text or faster, in the thread's own processor time."""
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.linear.texts import Form
+
+SMALL, MIDDLE, LARGE = 1_000, 4_000, 16_000
+MOST_GROWTH = 6.0
+# Below this a measurement is noise, and a text of 200,000 characters takes a second at worst.
+FLOOR_S = 0.002
+# What needs so long for 4,000 characters and grows from 1,000 on is not tried with 16,000: it would take minutes.
+_HOPELESS_S = 0.2
+_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A reader and a form of text, with the seconds at 4,000 and at 16,000 characters (None: not tried)."""
+
+    reader: str
+    form: str
+    middle_s: float
+    large_s: float | None
+
+    def __str__(self) -> str:
+        large = "hopeless" if self.large_s is None else f"{self.large_s:9.4f}"
+        return f"{self.reader:32} {self.middle_s:9.4f} {large:>9}  {self.form}"
+
+
+def seconds(read: Callable[[str], object], text: str) -> float:
+    """Processor time of one call in this thread."""
+    begun = time.thread_time()
+    read(text)
+    return time.thread_time() - begun
+
+
+def growth(name: str, read: Callable[[str], object], form: Form) -> Growth | None:
+    """The pair, when its time grows faster than the text in every try; texts differ, so that no cache knows them."""
+    best: dict[int, float] = {}
+
+    def measure(size: int, attempt: int) -> float:
+        best[size] = min(best.get(size, float("inf")), seconds(read, form.text(size - attempt)))
+        return best[size]
+
+    # What a collector does in between is not the reader's.
+    gc.disable()
+    try:
+        for attempt in range(_TRIES):
+            small, middle = measure(SMALL, attempt), measure(MIDDLE, attempt)
+            if middle > _HOPELESS_S and middle > MOST_GROWTH * small:
+                continue
+            large = measure(LARGE, attempt)
+            if large <= FLOOR_S or large <= MOST_GROWTH * middle:
+                return None
+    finally:
+        gc.enable()
+    return Growth(name, form.name, best[MIDDLE], best.get(LARGE))

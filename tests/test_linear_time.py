@@ -1,0 +1,82 @@
+"""No text makes the service or an ingestion stop: time grows with the text, whatever it holds.
+
+`python -m tests.linear` prints the whole sweep as a table.
+"""
+
+import ast
+from collections.abc import Iterable
+
+import pytest
+
+from tests.linear.patterns import patterns_in
+from tests.linear.readers import OUR_OWN, Reader, readers
+from tests.linear.sweep import forms_for, superlinear
+from tests.linear.texts import Form, generic
+from tests.test_architecture import modules
+
+READERS = tuple(readers())
+# Readers whose patterns still grow; `python -m tests.linear NAME` lists with which texts.
+NOT_YET = frozenset(
+    {"Scrubber.scrub", "PiiGuard", "SecretGuard", "SecretGuard in a key", "EgressGuard", "hosts_in"}
+)
+each_reader = pytest.mark.parametrize(
+    "reader",
+    [
+        pytest.param(one, marks=pytest.mark.xfail(reason="grows") if one.name in NOT_YET else ())
+        for one in READERS
+    ],
+    ids=lambda reader: reader.name,
+)
+
+
+def law(reader: Reader, forms: Iterable[Form]) -> None:
+    """A busy machine slows one measurement down, and not all of several."""
+    found = list(superlinear(reader, forms))
+    assert not found, "grows faster than the text, at 4,000 and 16,000 characters:\n" + "\n".join(
+        map(str, found)
+    )
+
+
+@each_reader
+def test_time_grows_no_faster_than_the_text(reader: Reader) -> None:
+    law(reader, generic())
+
+
+@pytest.mark.slow
+@each_reader
+def test_time_grows_no_faster_than_texts_made_from_the_patterns(reader: Reader) -> None:
+    law(reader, forms_for(reader))
+
+
+def test_a_reader_that_grows_with_the_square_is_found() -> None:
+    def worse(text: str) -> int:
+        return sum(text.count(letter) for letter in text[::8])
+
+    assert [found.form for found in superlinear(Reader("worse", worse), [Form("", "ab")])] == ["'ab'"]
+    assert not list(superlinear(Reader("better", str.casefold), [Form("", "ab")]))
+
+
+def test_every_pattern_belongs_to_a_reader_of_the_sweep() -> None:
+    covered = {name for reader in READERS for name in reader.modules}
+    missing = sorted(name for name in with_patterns() if name not in covered and name not in OUR_OWN)
+    assert not missing, f"name them in tests/linear/readers.py, in a reader or in OUR_OWN: {missing}"
+    assert not covered & OUR_OWN.keys()
+
+
+def test_a_module_is_no_longer_excused_when_it_has_no_pattern() -> None:
+    assert OUR_OWN.keys() <= with_patterns()
+
+
+def with_patterns() -> set[str]:
+    """The modules of ingestion and service that hold or write a pattern."""
+    return {
+        name
+        for name, path in modules().items()
+        if name.split(".")[0] in ("ingestion", "service")
+        and _imports_re(ast.parse(path.read_text("utf-8")))
+        and patterns_in(name)
+    }
+
+
+def _imports_re(tree: ast.AST) -> bool:
+    return any(isinstance(node, ast.Import) and node.names[0].name == "re" for node in ast.walk(tree))
