@@ -2,36 +2,24 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from ingestion.config import Action, PiiPolicy
+from ingestion.scrub.forms import Span, domains_in, emails_in
+from ingestion.scrub.marks import SEVEN_DIGITS, has_sign, may_hold_identifiers, may_hold_telephone, windows
 from ingestion.scrub.names import NameFinder, NameSpan, load_names
 from ingestion.scrub.pseudonyms import Pseudonyms
-from ingestion.scrub.secrets import CREDENTIAL, CREDENTIAL_BEGIN, PRIVATE_KEY
+from ingestion.scrub.secrets import PRIVATE_KEY, credentials_in, url_passwords_in
+from ingestion.scrub.views import View, alike, plain, without
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
 
 LANGUAGE = "en"
-# A necessary condition for every recogniser in use; texts without any are not analysed: an @, an address with dots
-# or colons, seven digits with little between them, a long word with digits, a word of capitals and digits, a credential.
-_MARKS = re.compile(
-    r"@|::|[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]|\d\.\d{1,3}\.\d{1,3}\.\d|\d(?:[\s().+/\u2010-\u2015-]{0,4}\d){6}"
-    r"|\b(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}|\b(?=(?:[A-Z]*\d){4})[A-Z0-9]{9,16}\b|\b[XYZ]\d{7}|\b\d{8}-?[A-Z]\b"
-    rf"|\b[A-Z]{{2}}(?: ?\d\d){{3}} ?[A-Z]\b|\b\d{{6}}[-+A]\d{{3}}|{CREDENTIAL}"
-)
-_SIGN = re.compile(rf"[@\d]|::|[a-fA-F][:-][a-fA-F]{{1,4}}[:-]|{CREDENTIAL_BEGIN}")
-# Longer than the longest gaps in a mark: six of four characters between seven digits.
-_AROUND_SIGN = 40
-_DOMAIN = re.compile(r"\b\w+\.[a-z]{2,6}\b")
-_DIGITS = re.compile(r"(?<![A-Za-z\d])(?<!\d\.)\d(?:[\s().+/\u2010-\u2015-]{0,4}\d){6,}")
-_NO_TELEPHONE = re.compile(
-    r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:\s[012]\d)?|(?:1[6-9]|20)\d\d\s?[\u2010-\u2015-]{1,2}\s?(?:1[6-9]|20)\d\d|10\.\d{4,}/[\d./-]+"
-)
 # Bare numbers get low scores from Presidio; at .4 and above it has seen a format or a checksum.
 _MIN_SCORE = 0.4
 _MIN_SCORE_IN_CONTEXT = 0.05
@@ -40,17 +28,17 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?|\d{1,2}[./]\d{1,2}[./]\
 # neighbour is gone, so what is left is searched again.
 _PASSES = 4
 _CONTEXT_CHARS = 60
-# Texts up to here are read whole; of longer ones what stands within so many characters of a mark.
-_WHOLE_CHARS, _WINDOW_CHARS = 400, 120
-# `deploy@host.example` inside `https://user:secret@host.example` is one finding, not two.
-_RANK = {
-    "URL_CREDENTIALS": 3,
-    "SECRET_KEY": 3,
-    "IBAN_CODE": 2,
-    "CREDIT_CARD": 2,
-    "US_SSN": 1,
-    "DOMAIN_NAME": -1,
+_RANK = {"IBAN_CODE": 2, "CREDIT_CARD": 2, "US_SSN": 1}
+# What may be of any length and is found in linear time, in this order and before all else; domains come last.
+_Find = Callable[[str], Iterator[Span]]
+_LONG: dict[str, tuple[_Find, float]] = {
+    "URL_CREDENTIALS": (url_passwords_in, 0.95),
+    "SECRET_KEY": (credentials_in, 0.95),
+    "EMAIL_ADDRESS": (emails_in, 0.5),
 }
+_DOMAIN: tuple[_Find, float] = (domains_in, 0.5)
+# Two or three blanks and hyphens between digits, which one of them stands for.
+_WIDE_GAP = re.compile(r"(?<=\d)(?:\s{2,3}|\s?-\s|\s-)(?=\d)|(?<=\d)\n(?=\d)")
 # Numbers without a distinct form count as personal only beside a word that says so: one random number in ten
 # passes a checksum, and order numbers are many.
 _CONTEXT = {
@@ -128,6 +116,8 @@ class Scrubber:
         self._policy = policy
         self._entities = tuple(policy.entities)
         self._patterns = tuple(e for e in self._entities if e not in _NAMED or e == "PHONE_NUMBER")
+        apart = {*_LONG, "DOMAIN_NAME", "PHONE_NUMBER"}
+        self._short = tuple(e for e in self._patterns if e not in apart)
         self._named = frozenset(e for e in self._entities if e in _NAMED) if with_names else frozenset()
         self._allow = tuple(pattern.lower() for pattern in policy.allow)
         self._pseudonyms = pseudonyms or Pseudonyms(b"")
@@ -142,7 +132,7 @@ class Scrubber:
                 # Presidio takes two seconds to import; texts without a mark never need it.
                 from ingestion.scrub.recognisers import build_analyzer
 
-                self._built = build_analyzer(self._patterns, self._policy.regions)
+                self._built = build_analyzer([*self._short, "PHONE_NUMBER"], self._policy.regions)
             return self._built
 
     def _name_finder(self) -> NameFinder | None:
@@ -165,6 +155,11 @@ class Scrubber:
 
     def find_all(self, texts: Sequence[str], *, with_names: bool = True) -> list[list[Finding]]:
         """Findings in each of several texts, which costs less than one after the other."""
+        views = [plain(text) for text in texts]
+        found = self._find_plain([view.text for view in views], with_names)
+        return [_written(one, view) for one, view in zip(found, views, strict=True)]
+
+    def _find_plain(self, texts: Sequence[str], with_names: bool) -> list[list[Finding]]:
         found = [self._find_patterns(text) for text in texts]
         finder = self._name_finder() if with_names else None
         waiting = list(range(len(texts))) if finder is not None else []
@@ -205,63 +200,76 @@ class Scrubber:
         return not self._is_allowed(value)
 
     def _find_patterns(self, text: str) -> list[Finding]:
-        """Findings of patterns. A long text is read only around what may be one: reading all takes twenty times as long."""
+        """Findings of patterns. A text is read only around what may be one: reading all takes twenty times as long."""
+        text = alike(text)
         found = self._find_private_keys(text)
-        text = _without(text, found, "\n")
-        if len(text) <= _WHOLE_CHARS or "DOMAIN_NAME" in self._patterns:
-            return found + self._find_within(text)
-        for start, end in _around_marks(text):
-            found += [
-                Finding(f.entity, f.start + start, f.end + start, f.score)
-                for f in self._find_within(text[start:end])
-            ]
-        return found
+        if has_sign(text):
+            rest = _without(text, found, "\n")
+            for entity, (find, score) in _LONG.items():
+                found += self._find_by_form(entity, find, score, rest)
+                rest = _without(rest, found, "\n")
+            for window in windows(rest):
+                part = self._find_within(rest[window.start : window.end])
+                placed = (replace(f, start=f.start + window.start, end=f.end + window.start) for f in part)
+                found += [f for f in placed if window.first <= f.start < window.last]
+        return found + self._find_by_form("DOMAIN_NAME", *_DOMAIN, _without(text, found, "\n"))
 
     def _find_private_keys(self, text: str) -> list[Finding]:
-        """Private keys as a whole, since they are longer than the windows that are read of a long text."""
-        if "SECRET_KEY" not in self._patterns or "PRIVATE KEY" not in text:
+        """Private keys as a whole: nothing else is sought in their lines."""
+        if "PRIVATE KEY" not in text:
             return []
-        keys = (found for found in PRIVATE_KEY.finditer(text) if not self._is_allowed(found[0]))
-        return [Finding("SECRET_KEY", found.start(), found.end(), 1.0) for found in keys]
+        return self._find_by_form(
+            "SECRET_KEY", lambda t: (m.span() for m in PRIVATE_KEY.finditer(t)), 1.0, text
+        )
+
+    def _find_by_form(self, entity: str, find: _Find, score: float, text: str) -> list[Finding]:
+        """What a function finds, and what it finds in the rest when that is gone."""
+        found: list[Finding] = []
+        for _ in range(_PASSES if entity in self._patterns else 0):
+            more = [Finding(entity, start, end, score) for start, end in find(text)]
+            more = [one for one in _apart(more) if not self._is_allowed(text[one.start : one.end])]
+            if not more:
+                break
+            found += more
+            text = _without(text, more, "\n")
+        return found
 
     def _find_within(self, text: str) -> list[Finding]:
         """Telephone numbers are sought last, in what is left: they cost the most to find, and much looks like one."""
-        if "DOMAIN_NAME" not in self._patterns and _SIGN.search(text) is None:
-            return []  # most words of a stream end here
         taken: list[Finding] = []
-        others = self._worth_looking_for(text)
-        if others:
-            self._find_again(text, others, taken)
+        if may_hold_identifiers(text):
+            self._find_again(text, self._short, taken)
         if "PHONE_NUMBER" in self._patterns and may_hold_telephone(_without(text, taken, "\n")):
             self._find_again(text, ["PHONE_NUMBER"], taken)
         return taken
 
-    def _find_again(self, text: str, entities: list[str], taken: list[Finding]) -> None:
+    def _find_again(self, text: str, entities: Sequence[str], taken: list[Finding]) -> None:
         """Adds what is found to `taken`, and looks at the rest until nothing more is."""
         for _ in range(_PASSES):
-            found = self._pass(_without(text, taken, "\n"), entities)
+            rest = _without(text, taken, "\n")
+            found = self._pass(View(rest), entities)
+            numbers = [e for e in entities if e in _CONTEXT or e == "US_SSN"]
+            if numbers and _WIDE_GAP.search(rest):
+                found = _apart([*found, *self._pass(_narrow(rest), numbers)])
             taken += found
             if not found:
                 break
 
-    def _worth_looking_for(self, text: str) -> list[str]:
-        """The types, less telephone numbers, of which a text may hold one."""
-        if may_hold_identifiers(text):
-            return [e for e in self._patterns if e != "PHONE_NUMBER"]
-        has_domain = "DOMAIN_NAME" in self._patterns and _DOMAIN.search(text) is not None
-        return ["DOMAIN_NAME"] if has_domain else []
-
-    def _pass(self, text: str, entities: list[str]) -> list[Finding]:
+    def _pass(self, view: View, entities: Sequence[str]) -> list[Finding]:
+        """Findings of one look, in offsets of the text that was written."""
+        if not entities:
+            return []
         results = self._analyzer.analyze(
-            text, language=LANGUAGE, entities=entities, score_threshold=_MIN_SCORE_IN_CONTEXT
+            view.text, language=LANGUAGE, entities=list(entities), score_threshold=_MIN_SCORE_IN_CONTEXT
         )
         taken: list[Finding] = []
         for result in sorted(results, key=_priority):
-            if self._is_exempt(text, result):
+            if self._is_exempt(view.text, result):
                 continue
             if all(result.end <= f.start or result.start >= f.end for f in taken):
                 taken.append(Finding(result.entity_type, result.start, result.end, float(result.score)))
-        return taken
+        spans = [view.span(f.start, f.end) for f in taken]
+        return [replace(f, start=start, end=end) for f, (start, end) in zip(taken, spans, strict=True)]
 
     def scrub(self, text: str) -> ScrubbedText:
         """Apply the policy to what `find` finds. Scrubbing a scrubbed text changes nothing."""
@@ -318,46 +326,12 @@ class Scrubber:
                 return True
         elif result.score < _MIN_SCORE:
             return True
-        if result.entity_type == "PHONE_NUMBER" and (_DATE.match(value) or not _DIGITS.search(value)):
+        if result.entity_type == "PHONE_NUMBER" and (_DATE.match(value) or not SEVEN_DIGITS.search(value)):
             return True  # dates look like phone numbers, and short codes are nobody's
         return self._is_allowed(value)
 
     def _is_allowed(self, value: str) -> bool:
         return any(fnmatchcase(value.lower(), pattern) for pattern in self._allow)
-
-
-def _around_marks(text: str) -> list[tuple[int, int]]:
-    """Spans of whole words around each mark of a text, wide enough for the context words that decide about it."""
-    spans: list[tuple[int, int]] = []
-    for mark in _marks(text):
-        start = max(0, mark.start() - _WINDOW_CHARS)
-        end = min(len(text), mark.end() + _WINDOW_CHARS)
-        while start > 0 and not text[start - 1].isspace():
-            start -= 1
-        while end < len(text) and not text[end].isspace():
-            end += 1
-        if spans and start <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
-        else:
-            spans.append((start, end))
-    return spans
-
-
-def _marks(text: str) -> Iterator[re.Match[str]]:
-    """Matches of `_MARKS`, which is searched only around matches of `_SIGN`: every mark holds one."""
-    position = 0
-    while (sign := _SIGN.search(text, position)) is not None:
-        start, last = max(position, sign.start() - _AROUND_SIGN), sign.end()
-        # Signs that are close belong to one part.
-        while (other := _SIGN.search(text, last, last + _AROUND_SIGN)) is not None:
-            last = other.end()
-        end = min(len(text), last + _AROUND_SIGN)
-        while start > position and not text[start - 1].isspace():
-            start -= 1
-        while end < len(text) and not text[end].isspace():
-            end += 1
-        yield from _MARKS.finditer(text, start, end)
-        position = end
 
 
 def _follows_business_word(text: str, start: int) -> bool:
@@ -366,23 +340,40 @@ def _follows_business_word(text: str, start: int) -> bool:
 
 def _without(text: str, findings: Sequence[Finding], filler: str) -> str:
     """The text with a filler where the findings were: same offsets, nothing to find there."""
-    for finding in findings:
-        text = text[: finding.start] + filler * (finding.end - finding.start) + text[finding.end :]
-    return text
+    return without(text, [(f.start, f.end) for f in findings], filler) if findings else text
+
+
+def _apart(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings from left to right without those that overlap an earlier one."""
+    kept: list[Finding] = []
+    for finding in sorted(findings, key=lambda f: (f.start, -f.end)):
+        if not kept or finding.start >= kept[-1].end:
+            kept.append(finding)
+    return kept
+
+
+def _written(findings: Sequence[Finding], view: View) -> list[Finding]:
+    """The findings in a view, in offsets of the text as written."""
+    if view.origin is None:
+        return list(findings)
+    spans = [view.span(f.start, f.end) for f in findings]
+    return [replace(f, start=start, end=end) for f, (start, end) in zip(findings, spans, strict=True)]
+
+
+def _narrow(text: str) -> View:
+    """The text with one blank or hyphen between digits that more part."""
+    parts: list[str] = []
+    origin: list[int] = []
+    position = 0
+    for gap in _WIDE_GAP.finditer(text):
+        parts += [text[position : gap.start()], "-" if "-" in gap[0] else " "]
+        origin += range(position, gap.start() + 1)
+        position = gap.end()
+    return View("".join([*parts, text[position:]]), [*origin, *range(position, len(text))])
 
 
 def _blank(found: re.Match[str]) -> str:
     return " " * len(found[0])
-
-
-def may_hold_identifiers(text: str) -> bool:
-    """A cheap necessary condition for any finding of a pattern."""
-    return next(_marks(text), None) is not None
-
-
-def may_hold_telephone(text: str) -> bool:
-    """The same for telephone numbers: seven digits that no letter precedes, and that are no date, years or DOI."""
-    return any(not _NO_TELEPHONE.fullmatch(found[0]) for found in _DIGITS.finditer(text))
 
 
 def _priority(result: "RecognizerResult") -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ingestion.config import DEFAULT_PII, CollectionConfig, PiiPolicy
 from ingestion.errors import ScopeError, VaultError
-from ingestion.scrub import Scrubber
+from ingestion.scrub import Scrubber, marks
 from ingestion.scrub import scrubber as module
 from ingestion.scrub.pseudonyms import Pseudonyms
 from ingestion.scrub.vault import Vault, new_key
@@ -171,7 +171,7 @@ def test_the_shortcut_never_hides_a_finding(text: str) -> None:
     full = scrubber._analyzer.analyze(text, language="en", score_threshold=module._MIN_SCORE)
     relevant = [r for r in full if not scrubber._is_exempt(text, r)]
     if relevant:
-        assert module.may_hold_identifiers(text), [text[r.start : r.end] for r in relevant]
+        assert marks.may_hold_identifiers(text), [text[r.start : r.end] for r in relevant]
 
 
 _made: list[Scrubber] = []
@@ -200,10 +200,10 @@ def test_no_planted_value_reaches_the_release_or_the_report(demo: Demo) -> None:
 @given(st.text(alphabet="0127 -.:/()+@ aAbfFXZxo\n", max_size=300))
 @settings(deadline=None)
 def test_no_mark_is_missed_by_looking_around_signs_alone(text: str) -> None:
-    marks = [found.span() for found in module._MARKS.finditer(text)]
-    assert bool(marks) == module.may_hold_identifiers(text)
-    parts = module._around_marks(text)
-    assert all(any(start <= a and b <= end for start, end in parts) for a, b in marks)
+    found = [mark.span() for mark in marks.MARKS.finditer(text)]
+    assert bool(found) == marks.may_hold_identifiers(text)
+    parts = list(marks.windows(text))
+    assert all(any(part.start <= a and b <= part.end for part in parts) for a, b in found)
 
 
 @pytest.mark.parametrize(
@@ -219,4 +219,4 @@ def test_no_mark_is_missed_by_looking_around_signs_alone(text: str) -> None:
     ],
 )
 def test_telephones_are_sought_where_there_may_be_one(text: str, may: bool) -> None:
-    assert module.may_hold_telephone(text) is may
+    assert marks.may_hold_telephone(text) is may
