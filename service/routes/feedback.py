@@ -20,7 +20,7 @@ from service.schemas import FeedbackReply, FeedbackRequest
 router = APIRouter(prefix="/v1")
 T = TypeVar("T")
 # An answer is recorded a moment after it was sent, with the others of that moment.
-_RECORDED_WITHIN_S = 0.5
+_RECORDED_WITHIN_S = 0.25
 
 
 @router.post("/feedback", status_code=201)
