@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 Scalar = str | int | float | bool
+NAMED_FACTS = ("title", "language", "updated", "url")
 BlockKind = Literal["heading", "paragraph", "item", "row", "code"]
 
 
@@ -24,7 +25,8 @@ class SourceFacts:
     """What a source says of a document; an empty text says nothing.
 
     `groups` is the word of whoever may restrict the document: None leaves it to the scope file, an empty tuple is for
-    everybody. `metadata` is free, and no key of it means anything here. `validator` is a page's ETag or date.
+    everybody. `metadata` is free, and no key of it means anything here. `validator` is a page's ETag or date. `named` are the
+    fields that an upload names, empty ones too, of which an update keeps the others; None is for all that have a value.
     """
 
     title: str = ""
@@ -34,6 +36,7 @@ class SourceFacts:
     validator: str = ""
     groups: tuple[str, ...] | None = None
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    named: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Scalar], groups: tuple[str, ...] | None = None) -> Self:
@@ -44,8 +47,14 @@ class SourceFacts:
             updated=str(values.get("updated") or ""),
             url=str(values.get("url") or ""),
             groups=groups,
-            metadata={k: v for k, v in values.items() if k not in ("title", "language", "updated", "url")},
+            metadata={k: v for k, v in values.items() if k not in NAMED_FACTS},
         )
+
+    def told(self) -> tuple[str, ...]:
+        """The fields that have a value: `title`, `groups`, and `metadata.KEY` for each key."""
+        plain = [name for name in NAMED_FACTS if getattr(self, name)]
+        groups = [] if self.groups is None else ["groups"]
+        return (*plain, *groups, *(f"metadata.{key}" for key in self.metadata))
 
 
 NO_FACTS = SourceFacts()
@@ -58,6 +67,8 @@ class Source:
     `digest` is of the bytes where they are at hand, else of what their source says of them (size, time, ETag).
     `source_name` names the declared source that it belongs to. `inner` leads through containers: the members of an archive.
     `data` are the bytes where getting them was part of finding it; `facts` are what its source says of it.
+    `declared_by` names the source whose clearance, policy, groups and metadata hold where that is another one: that of the
+    document which it replaces.
     """
 
     id: str
@@ -68,6 +79,12 @@ class Source:
     inner: tuple[str, ...] = ()
     data: bytes | None = None
     facts: SourceFacts = NO_FACTS
+    declared_by: str = ""
+
+    @property
+    def rules_of(self) -> str:
+        """The source whose declaration holds for it."""
+        return self.declared_by or self.source_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +128,8 @@ class Span:
 class Document:
     """A source as ingested: cleaned, scrubbed text and the spans of its blocks.
 
-    `groups` may see it; without any, everybody may. `pii_policy` is the digest of the policy it was scrubbed under.
+    `groups` may see it; without any, everybody may. `pii_policy` is the digest of the policy it was scrubbed under. `named` are
+    the facts that its source named (`SourceFacts.told`); `declared_by` is that of its source.
     """
 
     id: str
@@ -132,6 +150,8 @@ class Document:
     recipe: str = ""
     groups: tuple[str, ...] = ()
     pii_policy: str = ""
+    named: tuple[str, ...] = ()
+    declared_by: str = ""
 
     @property
     def content(self) -> str:

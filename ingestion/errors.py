@@ -10,6 +10,7 @@ IngestionError
 ├── StateError           what the collection remembers can't be read or written
 ├── VaultError           the vault's key is missing or wrong
 ├── QuarantineError      there is nothing to decide about a document
+├── AudienceError        a document is given to groups that its caller can't give it to
 └── CollectionBusyError  another writer holds the collection
 """
 
@@ -52,6 +53,10 @@ class VaultError(IngestionError):
 
 class QuarantineError(IngestionError):
     """No such document waits in quarantine."""
+
+
+class AudienceError(IngestionError):
+    """A document would be for groups that whoever brings it is not of."""
 
 
 class CollectionBusyError(IngestionError):

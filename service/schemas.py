@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from ingestion.audience import shown_id
 from ingestion.runs.state import QuarantinedDocument
 from ingestion.search.fusion import Mode
 
@@ -238,11 +239,11 @@ class HeldDocument(BaseModel):
     flags: list[HeldFlag]
 
     @classmethod
-    def of(cls, held: QuarantinedDocument) -> Self:
-        """From what waits in quarantine."""
+    def of(cls, held: QuarantinedDocument, groups: frozenset[str] | None) -> Self:
+        """From what waits in quarantine, as callers of these groups (None: all) are shown it."""
         flags = [HeldFlag(rule=f.rule, reason=f.reason, start=f.start, end=f.end) for f in held.flags]
         return cls(
-            document_id=held.document_id,
+            document_id=shown_id(held.document_id, groups),
             title=held.title,
             place=held.source_name,
             run_id=held.run_id,

@@ -164,6 +164,10 @@ class Segment:
         return starts, [groups for _, groups, _ in found], [facts for _, _, facts in found]
 
     @cached_property
+    def _ids(self) -> list[str]:
+        return self.texts.ids()
+
+    @cached_property
     def _groups(self) -> Column:
         starts, groups, _ = self._facts
         return column_of([{"groups": one} for one in groups], "groups")
@@ -193,9 +197,9 @@ class Segment:
     def document_ids(self, view: View) -> list[tuple[int, str]]:
         """First row and id of each document that a view shows."""
         mask = self.mask(view)
-        starts, _, facts = self._facts
+        starts = self._facts[0]
         chosen = range(len(starts)) if mask is None else np.flatnonzero(mask[starts]).tolist()
-        return [(int(self.rows[starts[i]]), str(facts[i]["id"])) for i in chosen]
+        return [(int(self.rows[starts[i]]), self._ids[i]) for i in chosen]
 
     def has(self, row: int) -> bool:
         """Whether a row lies in this segment."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.atomic import sync
+from ingestion.audience import plain_id
 from ingestion.cache import LruCache
 from ingestion.corpus import Chunk, Document, Flag, Span
 from ingestion.errors import ReleaseError
@@ -135,6 +136,10 @@ class SegmentTexts:
         query = "select first_row, groups, facts from documents order by first_row"
         return [(row, json.loads(groups), json.loads(facts)) for row, groups, facts in self.query(query)]
 
+    def ids(self) -> list[str]:
+        """The id of every document, in row order."""
+        return [i for (i,) in self.query("select id from documents order by first_row")]
+
     def documents(self) -> Iterator[tuple[int, Document]]:
         """First row and document, in row order."""
         for row, body in self.query("select first_row, body from documents order by first_row"):
@@ -145,7 +150,7 @@ def facts_of(document: Document) -> dict[str, object]:
     """What a filter can see of a document: its metadata, and what ingestion knows of it."""
     return {
         **document.metadata,
-        "id": document.id,
+        "id": plain_id(document.id),
         "title": document.title,
         "source": document.source,
         "language": document.language,
@@ -173,5 +178,5 @@ def load_document(body: str) -> Document:
         raw["source_name"] = raw.pop("place")
     spans = tuple(Span(**span) for span in raw.pop("spans"))
     flags = tuple(Flag(**flag) for flag in raw.pop("flags"))
-    groups = tuple(raw.pop("groups", ()))
-    return Document(spans=spans, flags=flags, groups=groups, **raw)
+    groups, named = tuple(raw.pop("groups", ())), tuple(raw.pop("named", ()))
+    return Document(spans=spans, flags=flags, groups=groups, named=named, **raw)

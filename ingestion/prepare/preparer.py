@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
+from ingestion.audience import plain_id
 from ingestion.config import CollectionConfig
 from ingestion.corpus import Block, Chunk, Document, Flag, Reading, Scalar, Source, Span
 from ingestion.detect.heads import head_artifact
@@ -150,11 +151,11 @@ class Preparer:
 
     def _scrub(self, source: Source, reading: Reading, cleaned: CleanText) -> ScrubbedReading:
         """All that will be shown, without personal data. Names are not looked for in program code."""
-        scrubber = self._scrubber(source.source_name)
+        scrubber = self._scrubber(source.rules_of)
         metadata = {
             **reading.metadata,
             **source.facts.metadata,
-            **self._plan.config.source_of(source.source_name).metadata,
+            **self._plan.config.source_of(source.rules_of).metadata,
         }
         title = clean_text(source.facts.title or reading.title).replace("\n", " ")
         words = {key: value for key, value in metadata.items() if isinstance(value, str)}
@@ -180,13 +181,14 @@ class Preparer:
         counts: Counter[str] = Counter()
         for one in scrubbed.parts:
             counts.update(one.counts)
-        clearance = config.clearance_of(source.source_name)
-        if source.source_name not in self._recipes:
-            self._recipes[source.source_name] = recipe_of(config, source.source_name, self._embedder.digest)
+        rules = source.rules_of
+        clearance = config.clearance_of(rules)
+        if rules not in self._recipes:
+            self._recipes[rules] = recipe_of(config, rules, self._embedder.digest)
         return Document(
             id=source.id,
             title=scrubbed.title,
-            source=scrubbed.url or source.id,
+            source=scrubbed.url or plain_id(source.id),
             digest=source.digest,
             language=source.facts.language or reading.language or guess_language(text, config.languages),
             text=text,
@@ -198,9 +200,11 @@ class Preparer:
             run_id=self._plan.run_id,
             clearance=clearance.model_dump(mode="json") if clearance else {},
             metadata=scrubbed.metadata,
-            recipe=self._recipes[source.source_name],
+            recipe=self._recipes[rules],
             groups=self._groups(source),
-            pii_policy=config.pii_of(source.source_name).digest,
+            pii_policy=config.pii_of(rules).digest,
+            named=source.facts.told() if source.facts.named is None else source.facts.named,
+            declared_by=source.declared_by,
         )
 
     def _groups(self, source: Source) -> tuple[str, ...]:
@@ -209,7 +213,7 @@ class Preparer:
         What a document says of itself doesn't count: who writes a document must not open it to others.
         """
         said = source.facts.groups
-        groups = self._plan.config.groups_of(source.source_name) if said is None else said
+        groups = self._plan.config.groups_of(source.rules_of) if said is None else said
         return tuple(sorted({group.strip() for group in groups if group.strip()}))
 
     def _planted(self, document: Document) -> list[Finding]:

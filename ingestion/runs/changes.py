@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ingestion.audience import shown_id
 from ingestion.corpus import Source
 from ingestion.embed import Embedder
 from ingestion.errors import (
@@ -28,6 +29,7 @@ from ingestion.releases.prune import lasting
 from ingestion.releases.release import Release, active_id, open_active
 from ingestion.runs.admission import entry_of
 from ingestion.runs.collection import Collection
+from ingestion.runs.holders import Holders, Holding, updated
 from ingestion.runs.publish import Retention, publish
 from ingestion.runs.ruling import rule_on
 from ingestion.runs.state import Decision, Outcome, RunState
@@ -63,10 +65,14 @@ def _writing(folder: Path, name: str) -> Iterator[None]:
         ) from exc
 
 
+def _opened(collection: Collection, like: Release | None) -> Release | None:
+    return open_active(collection.folder, like) if active_id(collection.folder) else None
+
+
 def _base(collection: Collection, like: Release | None) -> Release | None:
-    if active_id(collection.folder) is None:
+    release = _opened(collection, like)
+    if release is None:
         return None
-    release = open_active(collection.folder, like)
     if release.manifest.embedder_digest != collection.embedder.digest:
         raise EmbedderError(
             "The index was built with another embedder. Run `python -m ingestion run` before changing documents."
@@ -85,26 +91,44 @@ def upload(
 ) -> list[ChangeResult | Failure]:
     """Add or replace documents; they can be searched when this returns. One result for each source.
 
-    What `groups` (None: all) may not see is not replaced. Raises `CollectionBusyError` when another change takes too
-    long, `SourceError` without clearance or for an id that is somebody else's.
+    What `groups` (None: all) may not see is not replaced: under its id they get a document of their own. An update keeps
+    what its source doesn't name. Raises `CollectionBusyError` when another change takes too long or was faster,
+    `SourceError` without clearance, `AudienceError` for groups that aren't the caller's.
     """
-    for source_name in {source.source_name for source in sources}:
-        _check_clearance(collection, source_name)
-    # Before the work, which is refused early, and again under the lock, since another change may be faster.
-    _check_owned(like, [source.id for source in sources], groups)
     collection.folder.mkdir(parents=True, exist_ok=True)
+    state = RunState(collection.folder)
+    try:
+        return _uploaded(collection, state, sources, workers, run_id, like, groups)
+    finally:
+        state.close()
+
+
+def _uploaded(
+    collection: Collection,
+    state: RunState,
+    asked: Sequence[Source],
+    workers: Workers,
+    run_id: str,
+    like: Release | None,
+    groups: frozenset[str] | None,
+) -> list[ChangeResult | Failure]:
+    holders = Holders(_opened(collection, like), state.quarantine, groups)
+    held = [holders.holding(source.id) for source in asked]
+    sources = [
+        updated(source, one, collection.config, groups) for source, one in zip(asked, held, strict=True)
+    ]
+    for source_name in {source.rules_of for source in sources}:
+        _check_clearance(collection, source_name)
     plan = Plan(collection.config, collection.folder, run_id, collection.vault is not None)
     results: list[ChangeResult | Failure] = []
     entries: list[Entry] = []
-    state = RunState(collection.folder)
-    try:
-        for _, prepared in workers.prepare(plan, sources):
-            results.append(_admit(collection, state, prepared, entries, run_id))
-    finally:
-        state.close()
+    for _, prepared in workers.prepare(plan, sources):
+        results.append(_admit(collection, state, prepared, entries, run_id))
     with _writing(collection.folder, collection.name):
         base = _base(collection, like)
-        _check_owned(base, [entry.document.id for entry in entries], groups)
+        _check_unchanged(
+            Holders(base, state.quarantine, groups), asked, held, {one.document.id for one in entries}
+        )
         fresh, known = [], set()
         for entry in entries:
             facts = base.documents.facts(entry.document.id) if base else None
@@ -120,13 +144,13 @@ def upload(
     return [_finished(one, waiting, release, known, changed) for one in results]
 
 
-def _check_owned(release: Release | None, ids: Iterable[str], groups: frozenset[str] | None) -> None:
-    """Raise `SourceError` for the id of a document that `groups` may not see: it would be replaced."""
-    if release is None:
-        return
-    for document_id in ids:
-        if _is_hidden(release, document_id, groups):
-            raise SourceError(f"The id {document_id!r} can't be used with this key. Choose another.")
+def _check_unchanged(
+    holders: Holders, asked: Sequence[Source], held: Sequence[Holding], entering: set[str]
+) -> None:
+    """Raise `CollectionBusyError` when an id that enters belongs to others now, or its document to other groups."""
+    for source, before in zip(asked, held, strict=True):
+        if before.id in entering and not before.is_like(holders.holding(source.id)):
+            raise CollectionBusyError(f"{source.id!r} was changed while this was prepared. Send it again.")
 
 
 def _is_hidden(release: Release, document_id: str, groups: frozenset[str] | None) -> bool:
@@ -226,16 +250,13 @@ def decide(
 ) -> ChangeResult:
     """Approve a document in quarantine, which publishes it, or reject it, which takes it out if it is in.
 
-    For `groups` (None: all) only what they may see is there. Raises `QuarantineError` when it does not wait,
-    `SourceError` when its id has become somebody else's.
+    For `groups` (None: all) only what they may see is there, and nothing under an id that has become somebody else's.
+    Raises `QuarantineError` when it does not wait.
     """
     state = RunState(collection.folder)
     try:
-        entry = state.quarantine.entry(document_id)
-        if entry is None or not may_see(groups, entry.document.groups):
-            waiting = [one.document_id for one in state.quarantine.held() if may_see(groups, one.groups)][:5]
-            raise QuarantineError(f"{document_id!r} does not wait in quarantine. These do: {waiting}.")
-        document = entry.document
+        entry = _waiting(document_id, state, Holders(_opened(collection, like), state.quarantine, groups))
+        document, document_id = entry.document, entry.document.id
         ruling = rule_on(PreparedDocument(document, entry.chunks, entry.bands), decision)
         if ruling.kind != "enters":
             with state.batch():
@@ -246,7 +267,7 @@ def decide(
         entry = embedded_entry(entry_of(ruling.prepared), collection.embedder)
         with _writing(collection.folder, collection.name):
             base = _base(collection, like)
-            _check_owned(base, [document_id], groups)
+            _waiting(document_id, state, Holders(base, state.quarantine, groups))
             release = publish(collection, base, Change([entry], (), "upload"))
         with state.batch():
             state.outcomes.settle(document_id)
@@ -254,6 +275,16 @@ def decide(
     finally:
         state.close()
     return ChangeResult(release.manifest.id, decision, 1, len(entry.chunks))
+
+
+def _waiting(document_id: str, state: RunState, holders: Holders) -> Entry:
+    """What waits under an id, for those who may see it. Raises `QuarantineError`."""
+    stored = holders.waiting(document_id)
+    entry = state.quarantine.entry(stored) if stored is not None else None
+    if entry is None:
+        known = [shown_id(one.document_id, holders.groups) for one in holders.held()][:5]
+        raise QuarantineError(f"{document_id!r} does not wait in quarantine. These do: {known}.")
+    return entry
 
 
 def embedded_entry(entry: Entry, embedder: Embedder) -> Entry:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from ingestion.audience import plain_id
 from ingestion.corpus import Hit
 from ingestion.text.sentences import sentence_spans
 from service.guard.chain import Verdict
@@ -115,7 +116,7 @@ def _citation(number: int, hit: Hit, span: tuple[int, int]) -> Citation:
     return Citation(
         id=number,
         chunk_id=chunk.id,
-        document_id=chunk.document_id,
+        document_id=plain_id(chunk.document_id),
         title=chunk.title,
         source=chunk.source,
         page=chunk.page,

@@ -5,6 +5,7 @@ Work happens in one thread, because one change after the other is written to a c
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -18,15 +19,17 @@ from ingestion.corpus import Document, Source, SourceFacts
 from ingestion.embed import Embedder
 from ingestion.runs.changes import ChangeResult, decide, upload, withdraw
 from ingestion.runs.collection import Collection
+from ingestion.runs.holders import Holders, live_id
 from ingestion.runs.state import Decision, QuarantinedDocument, RunState
 from ingestion.runs.workers import Failure, LocalWorkers
 from ingestion.scrub.vault import Vault
-from ingestion.view import View, may_see
+from ingestion.view import View
 from service.corpus.live import LiveReleases
 from service.scope import Scope
 from service.settings import Settings
 
 _KEPT_UPLOADS = 1_000
+_RUN_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Library:
     ) -> tuple[str, list[ChangeResult | Failure]]:
         """Add or replace documents; the run's id and one result each. They can be searched when it returns.
 
-        What the caller may not see can't be replaced either. Raises `SourceError`.
+        What the caller may not see is not replaced. Raises `SourceError`, `AudienceError`.
         """
         opened = self._opened(collection)
         started = datetime.now(UTC)
@@ -87,12 +90,13 @@ class Library:
         results = upload(opened, sources, self._workers, run_id=run_id, like=like, groups=view.groups)
         self._live.refresh()
         by_id = dict(zip((f.id for f in files), results, strict=True))
-        write_report(opened.folder, run_id, {"collection": collection, **_report(run_id, started, by_id)})
+        report = {"collection": collection, "caller": caller, **_report(run_id, started, by_id)}
+        write_report(opened.folder, run_id, report)
         return run_id, results
 
     @staticmethod
     def _source(file: UploadedFile, source_name: str) -> Source:
-        sha = hashlib.sha256(json.dumps([file.suffix, asdict(file.facts)], sort_keys=True).encode())
+        sha = hashlib.sha256(file.suffix.encode() + b"\0")
         sha.update(file.data)
         return Source(
             file.id,
@@ -118,16 +122,18 @@ class Library:
     def document(self, collection: str, document_id: str, view: View) -> tuple[Document, int] | None:
         """A document and how many chunks it has; None when there is none that the caller may see."""
         texts = self._live.current(collection).documents
-        found = texts.document(document_id)
-        if found is None or not may_see(view.groups, found.groups):
+        stored = live_id(texts, document_id, view.groups)
+        found = texts.document(stored) if stored is not None else None
+        if found is None:
             return None
-        return found, len(texts.document_chunks(document_id))
+        newer = live_id(texts, found.superseded_by, view.groups) if found.superseded_by else None
+        return replace(found, superseded_by=newer), len(texts.document_chunks(found.id))
 
     def held(self, collection: str, view: View) -> list[QuarantinedDocument]:
         """Documents that wait in quarantine and that the caller may see."""
         state = RunState(self._opened(collection).folder)
         try:
-            return [one for one in state.quarantine.held() if may_see(view.groups, one.groups)]
+            return Holders(self._live.peek(collection), state.quarantine, view.groups).held()
         finally:
             state.close()
 
@@ -138,20 +144,26 @@ class Library:
         self._live.refresh()
         return done
 
-    def run(self, run_id: str) -> dict[str, Any] | None:
-        """What is known of a run, of whichever collection."""
+    def run(self, run_id: str, caller: str, view: View) -> dict[str, Any] | None:
+        """What is known of a run, of whichever collection: an upload of the caller's own, or any for who sees everything.
+
+        A run of a collection counts documents and names some whoever may see them.
+        """
         for collection in self._scope.collections:
-            folder = self._opened(collection).folder
-            path = folder / "runs" / f"{Path(run_id).name}.json"
-            if path.is_file():
-                report: dict[str, Any] = json.loads(path.read_text("utf-8"))
-                return {"state": "finished", **report}
-            current = folder / "current-run.json"
-            if current.is_file():
-                raw: dict[str, Any] = json.loads(current.read_text("utf-8"))
-                if raw.get("run_id") == run_id:
-                    return {"state": "running", **raw}
+            found = _run_of(self._opened(collection).folder, run_id)
+            if found is not None:
+                by = found.pop("caller", None)
+                return found if view.groups is None or by == caller else None
         return None
+
+
+def _run_of(folder: Path, run_id: str) -> dict[str, Any] | None:
+    path = folder / "runs" / f"{run_id}.json"
+    if _RUN_ID.fullmatch(run_id) and path.is_file():
+        return {"state": "finished", **json.loads(path.read_text("utf-8"))}
+    current = folder / "current-run.json"
+    raw: dict[str, Any] = json.loads(current.read_text("utf-8")) if current.is_file() else {}
+    return {"state": "running", **raw} if raw.get("run_id") == run_id else None
 
 
 def upload_id(at: datetime) -> str:

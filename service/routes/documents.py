@@ -3,18 +3,26 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 
+from ingestion.audience import plain_id, shown_id
 from ingestion.corpus import Document, SourceFacts
-from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
+from ingestion.errors import AudienceError, CollectionBusyError, IngestionError, QuarantineError, SourceError
 from ingestion.runs.changes import ChangeResult
 from ingestion.runs.workers import Failure
 from ingestion.view import View
 from service.corpus.documents import UploadedFile
 from service.deps import Call, IngestCall, SearchCall
-from service.errors import BusyError, ConflictError, DocumentRefusedError, InvalidRequestError, NotFoundError
+from service.errors import (
+    BusyError,
+    ConflictError,
+    DocumentRefusedError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+)
 from service.metrics import DOCUMENTS
 from service.routes.once import IdempotencyKey, once
 from service.routes.search import collection_of
@@ -120,7 +128,8 @@ async def list_documents(
     """Ids of documents in order, a page at a time."""
     name = collection_of(call.state, collection)
     view = call.view(json_object(filter) if filter else None)
-    ids = await _aside(call, partial(call.state.library.matching, name, view))
+    stored = await _aside(call, partial(call.state.library.matching, name, view))
+    ids = sorted({shown_id(one, view.groups) for one in stored})
     page = [i for i in ids if i > after][: limit + 1]
     return DocumentList(collection=name, documents=page[:limit], has_more=len(page) > limit, total=len(ids))
 
@@ -134,7 +143,8 @@ async def get_document(document_id: str, call: SearchCall, collection: Collectio
         raise NotFoundError(f"There is no document {document_id!r} in {name!r}.")
     # The document's own too: another release may have been activated since it was read.
     policies = {*call.state.live.current(name).manifest.pii_policies, found[0].pii_policy}
-    return await _aside(call, partial(_document_reply, name, found, call.reader(name, policies)))
+    work = partial(_document_reply, name, found, call.reader(name, policies), call.view().groups)
+    return await _aside(call, work)
 
 
 @router.delete("/documents/{document_id:path}", response_model=RemovedReply)
@@ -153,9 +163,8 @@ async def delete_document(
 async def _delete(call: Call, collection: str, document_id: str) -> tuple[int, RemovedReply]:
     library = call.state.library
     found = await _aside(call, partial(library.document, collection, document_id, call.view()))
-    done = (
-        await _work(call, partial(library.remove, collection, [document_id], call.view())) if found else None
-    )
+    work = partial(library.remove, collection, [found[0].id], call.view()) if found else None
+    done = await _work(call, work) if work else None
     if done is None or not done.documents:
         raise NotFoundError(f"There is no document {document_id!r} in {collection!r}.")
     DOCUMENTS.labels(collection, "removed").inc()
@@ -186,8 +195,9 @@ async def _delete_all(call: Call, collection: str, view: View) -> tuple[int, Rem
     ids = await _aside(call, partial(call.state.library.matching, collection, view))
     done = await _work(call, partial(call.state.library.remove, collection, ids, view))
     DOCUMENTS.labels(collection, "removed").inc(done.documents)
+    shown = [shown_id(one, view.groups) for one in ids[:_PAGE]]
     removed = RemovedReply(
-        collection=collection, removed=done.documents, documents=ids[:_PAGE], release=done.release_id
+        collection=collection, removed=done.documents, documents=shown, release=done.release_id
     )
     return 200, removed
 
@@ -195,7 +205,7 @@ async def _delete_all(call: Call, collection: str, view: View) -> tuple[int, Rem
 @router.get("/ingestions/{run_id}")
 async def get_ingestion(run_id: str, call: IngestCall) -> dict[str, Any]:
     """What a run did or is doing."""
-    found = await _aside(call, partial(call.state.library.run, run_id))
+    found = await _aside(call, partial(call.state.library.run, run_id, call.caller.id, call.view()))
     if found is None:
         raise NotFoundError(f"There is no run {run_id!r}.")
     return found
@@ -206,26 +216,44 @@ async def list_quarantine(call: IngestCall, collection: Collection = None) -> He
     """Documents that wait for a person, and why."""
     name = collection_of(call.state, collection)
     held = await _aside(call, partial(call.state.library.held, name, call.view()))
-    return HeldList(collection=name, documents=[HeldDocument.of(one) for one in held])
+    return HeldList(collection=name, documents=[HeldDocument.of(one, call.view().groups) for one in held])
 
 
-@router.post("/quarantine/{document_id:path}:approve")
-async def approve(document_id: str, call: IngestCall, collection: Collection = None) -> DecisionReply:
+@router.post("/quarantine/{document_id:path}:approve", response_model=DecisionReply)
+async def approve(
+    document_id: str,
+    request: Request,
+    call: IngestCall,
+    collection: Collection = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Publish a document that waits."""
-    return await _decide(call, document_id, collection, "approved")
+    work = partial(_decide, call, document_id, collection_of(call.state, collection), "approved")
+    return await once(call, work, key=idempotency_key, request=request)
 
 
-@router.post("/quarantine/{document_id:path}:reject")
-async def reject(document_id: str, call: IngestCall, collection: Collection = None) -> DecisionReply:
+@router.post("/quarantine/{document_id:path}:reject", response_model=DecisionReply)
+async def reject(
+    document_id: str,
+    request: Request,
+    call: IngestCall,
+    collection: Collection = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Keep a document out for good; the same text is not asked about again."""
-    return await _decide(call, document_id, collection, "rejected")
+    work = partial(_decide, call, document_id, collection_of(call.state, collection), "rejected")
+    return await once(call, work, key=idempotency_key, request=request)
 
 
-async def _decide(call: Call, document_id: str, collection: str | None, state: Any) -> DecisionReply:
-    name = collection_of(call.state, collection)
-    work = partial(call.state.library.decide, name, document_id, state, call.caller.id, call.view())
+async def _decide(
+    call: Call, document_id: str, collection: str, state: Literal["approved", "rejected"]
+) -> tuple[int, DecisionReply]:
+    work = partial(call.state.library.decide, collection, document_id, state, call.caller.id, call.view())
     done = await _work(call, work)
-    return DecisionReply(document_id=document_id, collection=name, state=state, release=done.release_id)
+    decided = DecisionReply(
+        document_id=document_id, collection=collection, state=state, release=done.release_id
+    )
+    return 200, decided
 
 
 async def _work(call: Call, work: Callable[[], T]) -> T:
@@ -235,6 +263,8 @@ async def _work(call: Call, work: Callable[[], T]) -> T:
     done = loop.run_in_executor(call.state.library.thread, work)
     try:
         return await asyncio.shield(done)
+    except AudienceError as exc:
+        raise ForbiddenError(str(exc), param="groups") from exc
     except QuarantineError as exc:
         raise NotFoundError(str(exc)) from exc
     except CollectionBusyError as exc:
@@ -251,12 +281,15 @@ async def _aside(call: Call, work: Callable[[], T]) -> T:
 
 
 def _document_reply(
-    collection: str, found: tuple[Document, int], read: Callable[[str], str]
+    collection: str,
+    found: tuple[Document, int],
+    read: Callable[[str], str],
+    groups: frozenset[str] | None,
 ) -> DocumentReply:
     """A document as a caller may read it. Masks its texts, which takes time for a long one."""
     document, chunks = found
     return DocumentReply(
-        document_id=document.id,
+        document_id=shown_id(document.id, groups),
         collection=collection,
         title=read(document.title),
         source=document.source,
@@ -264,7 +297,7 @@ def _document_reply(
         run_id=document.run_id,
         language=document.language,
         updated=document.updated,
-        superseded_by=document.superseded_by,
+        superseded_by=plain_id(document.superseded_by) if document.superseded_by else None,
         digest=document.digest,
         chunks=chunks,
         clearance=dict(document.clearance),

@@ -1,6 +1,7 @@
 """Requests that are done once for each `Idempotency-Key`."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, TypeVar
@@ -30,16 +31,22 @@ async def once(
 ) -> Response:
     """The reply of `work`, or with a key that the caller used before, the first reply again.
 
-    `parts` are what is asked beside method, path and query. Refusals are kept too, failures of ours (5xx) are not.
-    Raises `ConflictError` when the key is of another request or of one that is under way.
+    A key is its caller's and its route's. `parts` are what is asked beside method, path and query. Refusals are kept too,
+    failures of ours (5xx) are not. Raises `ConflictError` when the key is of another request or of one that is under way.
     """
     if not key:
         return _sent(_reply(await work()))
     asked = [request.method.encode(), request.url.path.encode(), request.url.query.encode(), *parts]
     # A large upload takes tens of milliseconds to digest.
-    keyed = KeyedRequest(call.caller.id, key, await asyncio.to_thread(digest_of, asked))
+    keyed = KeyedRequest(_owner(call, request), key, await asyncio.to_thread(digest_of, asked))
     first = await _aside(call, partial(claim, call.state.engine, keyed))
     return _sent(first or await _done(call, keyed, work))
+
+
+def _owner(call: Call, request: Request) -> str:
+    """Whose the key is: the caller's, on this route. Fits into the 16 characters of the column."""
+    route = f"{request.method} {request.scope['route'].path}"
+    return f"{call.caller.id:.8}:{hashlib.sha256(route.encode()).hexdigest()[:7]}"
 
 
 async def _done(call: Call, keyed: KeyedRequest, work: Callable[[], Awaitable[Answered]]) -> StoredReply:

@@ -7,6 +7,7 @@ from functools import partial
 
 from fastapi import APIRouter
 
+from ingestion.audience import plain_id
 from ingestion.releases.documents import ReleaseDocuments
 from ingestion.search.retrieve import RetrievalSettings
 from ingestion.view import may_see
@@ -66,7 +67,7 @@ def _chunk_reply(
         return None
     return ChunkReply(
         chunk_id=found.id,
-        document_id=found.document_id,
+        document_id=plain_id(found.document_id),
         title=read(found.title),
         source=found.source,
         page=found.page,
@@ -107,7 +108,7 @@ def _reply(collection: str, found: SearchHits, read: Callable[[str], str]) -> Se
     results = [
         SearchResult(
             chunk_id=hit.chunk.id,
-            document_id=hit.chunk.document_id,
+            document_id=plain_id(hit.chunk.document_id),
             title=read(hit.chunk.title),
             source=hit.chunk.source,
             text=read(hit.chunk.text),

@@ -8,7 +8,8 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from ingestion.corpus import NO_FACTS, Scalar, SourceFacts
+from ingestion.audience import SEPARATOR
+from ingestion.corpus import Scalar, SourceFacts
 from ingestion.load import READERS
 from service.corpus.documents import UploadedFile
 from service.errors import InvalidRequestError
@@ -26,14 +27,16 @@ _TYPES = {
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }
-_ID = re.compile(r"[^\x00-\x1f\x7f]{1,300}")
+_ID = re.compile(rf"[^\x00-\x1f\x7f\ud800-\udfff{SEPARATOR}]{{1,300}}")
+_NOTHING_NAMED = SourceFacts(named=())
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
 def checked_id(document_id: str) -> str:
     if not _ID.fullmatch(document_id):
         raise InvalidRequestError(
-            f"The id {document_id[:80]!r} can't be used: give it 1 to 300 characters that can be printed.",
+            f"The id {document_id[:80]!r} can't be used: give it 1 to 300 characters that can be printed, without"
+            f" {SEPARATOR!r}.",
             param="document_id",
         )
     return document_id
@@ -41,7 +44,9 @@ def checked_id(document_id: str) -> str:
 
 def uploaded_file(document_id: str, body: bytes, content_type: str, filename: str | None) -> UploadedFile:
     if content_type.split(";")[0].strip().lower() != "application/json" or filename:
-        return UploadedFile(document_id, suffix_of(filename or document_id, content_type), body, NO_FACTS)
+        return UploadedFile(
+            document_id, suffix_of(filename or document_id, content_type), body, _NOTHING_NAMED
+        )
     try:
         given = DocumentText.model_validate_json(body)
     except ValidationError as exc:
@@ -54,6 +59,7 @@ def uploaded_file(document_id: str, body: bytes, content_type: str, filename: st
         url=given.url or "",
         groups=None if given.groups is None else tuple(given.groups),
         metadata=_without_groups(given.metadata),
+        named=tuple(sorted(given.model_fields_set - {"text", "format"})),
     )
     return UploadedFile(document_id, f".{given.format}", given.text.encode(), facts)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ingestion.corpus import Flag
+from ingestion.corpus import Document, Flag
 from ingestion.index.segment import Entry
 from ingestion.index.texts import dump, load_chunk, load_document
 from ingestion.runs.state.database import Database
@@ -41,8 +41,9 @@ class Quarantine:
         self._db = database
 
     def hold(self, entry: Entry, flags: Iterable[Flag], run_id: str) -> None:
-        """Put a document into quarantine. Call it within a batch."""
+        """Put a document into quarantine in place of what waits under its id. Call it within a batch."""
         document = entry.document
+        self._db.execute("delete from quarantine where document_id = ? and state = 'waiting'", (document.id,))
         body = json.dumps(
             {"document": dump(document), "chunks": [dump(c) for c in entry.chunks], "bands": entry.bands}
         )
@@ -57,6 +58,16 @@ class Quarantine:
                 run_id,
             ),
         )
+
+    def waiting(self, document_id: str) -> Document | None:
+        """The latest text of a document that waits."""
+        found = self.entry(document_id)
+        return found.document if found else None
+
+    def ids_between(self, first: str, last: str) -> list[str]:
+        """Ids of documents that wait, from the first text up to the last."""
+        query = "select distinct document_id from quarantine where document_id >= ? and document_id < ? and state = 'waiting'"
+        return [i for (i,) in self._db.rows(query, (first, last))]
 
     def decision(self, document_id: str, content: str) -> Decision | None:
         """What was decided of this very text; None when it was never held."""

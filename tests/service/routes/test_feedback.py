@@ -1,11 +1,15 @@
 """Feedback needs its answer's token, is kept once, and says when it could not be kept."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import httpx
+from sqlalchemy import Engine
 
-from tests.conftest import StartGateway
+from service.auth import KeyScope, create_key
+from service.database import open_database
+from tests.conftest import Gateway, StartGateway, wait_until
 from tests.service.conftest import open_file
 
 QUESTION, FEEDBACK = "How many recovery codes do I get?", "/v1/feedback"
@@ -41,3 +45,51 @@ def test_feedback_that_the_database_cannot_take_is_to_be_sent_again(start_gatewa
         assert (reply.status_code, reply.json()["error"]["code"]) == (503, "not_ready")
         assert int(reply.headers["retry-after"]) > 0
         assert "Idempotency-Key" in reply.json()["error"]["message"]
+
+
+def test_a_key_rates_its_own_answers_and_no_others(start_gateway: StartGateway) -> None:
+    with start_gateway() as gateway, closing_engine(gateway) as engine:
+        scopes: dict[str, list[KeyScope]] = {
+            "asker": ["answer", "feedback"],
+            "other": ["answer", "feedback"],
+            "boss": ["admin"],
+        }
+        keys = {name: create_key(engine, name, own) for name, own in scopes.items()}
+        with gateway.client() as client:
+            wait_until(lambda: client.get("/v1/models").status_code == 401)
+
+            def post(path: str, name: str, body: object, key: str | None = None) -> httpx.Response:
+                headers = {"authorization": f"Bearer {keys[name]}"} | (
+                    {"idempotency-key": key} if key else {}
+                )
+                return client.post(path, json=body, headers=headers)
+
+            ask = {"model": "support", "messages": [{"role": "user", "content": QUESTION}]}
+            answer_id = post("/v1/chat/completions", "asker", ask).json()["rag"]["answer_id"]
+            thumb = {"answer_id": answer_id, "kind": "thumb", "value": "up"}
+            assert post(FEEDBACK, "asker", thumb, "k1").status_code == 201
+            denied = post(FEEDBACK, "other", thumb)
+            absent = post(FEEDBACK, "other", {**thumb, "answer_id": "0" * 36})
+            assert (denied.status_code, absent.status_code) == (404, 404)
+            texts = [one.json()["error"]["message"] for one in (denied, absent)]
+            assert texts[0].replace(answer_id, "0" * 36) == texts[1]
+            own = post("/v1/chat/completions", "other", ask).json()["rag"]["answer_id"]
+            theirs = post(FEEDBACK, "other", {**thumb, "answer_id": own}, "k1")
+            assert theirs.status_code == 201, "the same key of another caller is another key"
+            assert post(FEEDBACK, "boss", thumb).status_code == 201
+            assert post(FEEDBACK, "boss", {**thumb, "answer_id": "0" * 36}).status_code == 404
+
+
+def test_feedback_without_keys_needs_an_answer_too(start_gateway: StartGateway) -> None:
+    with start_gateway() as gateway, gateway.client() as client:
+        thumb = {"answer_id": "0" * 36, "kind": "thumb", "value": "up"}
+        assert client.post(FEEDBACK, json=thumb).status_code == 404
+        own = gateway.ask(QUESTION).json()["rag"]["answer_id"]
+        assert client.post(FEEDBACK, json={**thumb, "answer_id": own}).status_code == 201
+
+
+@contextmanager
+def closing_engine(gateway: Gateway) -> Iterator[Engine]:
+    engine = open_database(gateway.settings.database())
+    yield engine
+    engine.dispose()
