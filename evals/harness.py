@@ -17,7 +17,7 @@ from service.answer.calibrations import load_calibrations
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
-from service.answer.pipeline import AnswerPipeline, Dependencies
+from service.answer.pipeline import AnswerPipeline, Dependencies, done
 from service.answer.request import AnswerRequest, RawMessage, Reply
 from service.answer.sentences import SentenceScorer
 from service.corpus.embedders import Embedders
@@ -129,7 +129,7 @@ async def _answer_all(
             finder=finder,
             generators={"extractive": generator or ExtractiveGenerator(embedder)},
             guards={assistant: guards or off(scope, assistant)},
-            record=lambda row: None,
+            record=lambda row: done(),
             sign=lambda answer_id: "",
             max_question_chars=8_000,
         )

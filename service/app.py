@@ -344,7 +344,12 @@ async def _open_answers(
     if server:
         generators[SERVER] = server
     spill = Spill(settings.data_dir / "answer-log-spill")
-    answers = AnswerLog(partial(insert_answers, storage.engine), storage.threads, spill)
+    answers = AnswerLog(
+        partial(insert_answers, storage.engine),
+        database=_threads(1, "answer-log", stack),
+        disk=_threads(1, "journal", stack),
+        spill=spill,
+    )
     answers.start()
     stack.push_async_callback(answers.close)
     parts = Dependencies(

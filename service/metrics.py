@@ -52,6 +52,10 @@ LOG_QUEUE = Gauge(
     "touchstone_answer_log_queue", "Answers waiting to be written.", multiprocess_mode="livesum"
 )
 LOG_LOST = Counter("touchstone_answer_log_lost_total", "Answers that could not be written.")
+LOG_REFUSED = Counter(
+    "touchstone_answer_log_refused_total",
+    "Answers that the database refuses, kept in answer-log-refused.jsonl.",
+)
 RELEASE = Gauge(
     "touchstone_release_number",
     "Number of the release being served; it grows with every change of the collection.",

@@ -1,7 +1,8 @@
 """The way of an answer: route, understand, find, write, finish. The only file that knows the order."""
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,7 +43,8 @@ class Releases(Protocol):
 class Dependencies:
     """What the pipeline is made of. `generators` by name: `extractive`, and `openai` where a server is configured.
 
-    `search_text` by assistant; one without searches for the masked question.
+    `search_text` by assistant; one without searches for the masked question. `record` takes a row at once; awaited, it
+    returns when the row is durable.
     """
 
     scope: Scope
@@ -50,7 +52,7 @@ class Dependencies:
     finder: EvidenceFinder
     generators: Mapping[str, Generator]
     guards: Mapping[str, AssistantGuards]
-    record: Callable[[dict[str, Any]], None]
+    record: Callable[[dict[str, Any]], Awaitable[None]]
     sign: Callable[[str], str]
     max_question_chars: int
     search_text: Mapping[str, ScrubQuery] = field(default_factory=dict)
@@ -83,8 +85,9 @@ class AnswerPipeline:
     async def stream(self, turn: Turn) -> AsyncGenerator[Piece, None]:
         """Text that is safe to send, piece by piece, notices of what was taken out, and at last the `Reply`.
 
-        Raises `GeneratorError` when text had been sent and can't be continued. Whatever the end, the answer
-        is counted and recorded, with everything that guards said of it until then.
+        Raises `GeneratorError` when text had been sent and can't be continued, `NotReadyError` when the answer can't be
+        recorded. Whatever the end, the answer is counted and recorded, with everything that guards said of it until
+        then, and its record is durable before the end is told.
         """
         writer, finding, outcome = Writer(turn), None, None
         try:
@@ -97,16 +100,22 @@ class AnswerPipeline:
                     async for piece in pieces:
                         yield piece
             outcome = self._finish(turn, finding, writer, is_whole=True)
+            await self._record(turn, outcome)
             token = None if turn.request.dry_run else self._parts.sign(turn.id)
             yield reply_of(outcome, token, finding.evidence if finding else None)
         except GeneratorError:
             writer.interrupt()
+            outcome = self._finish(turn, finding, writer, is_whole=False)
+            await self._record(turn, outcome)
             raise
         finally:
-            outcome = outcome or self._finish(turn, finding, writer, is_whole=False)
+            if outcome is None:
+                outcome = self._finish(turn, finding, writer, is_whole=False)
+                self._record(turn, outcome)  # nobody waits for it any more
             count(outcome)
-            if not turn.request.dry_run:
-                self._parts.record(record_of(outcome))
+
+    def _record(self, turn: Turn, outcome: Outcome) -> Awaitable[None]:
+        return done() if turn.request.dry_run else self._parts.record(record_of(outcome))
 
     async def _find(self, turn: Turn) -> Finding:
         rules = self._parts.guards[turn.request.assistant].policy.retrieved
@@ -188,6 +197,13 @@ class AnswerPipeline:
         read = partial(masks.read, groups=turn.request.groups, scrubbed_under=scrubbed_under)
         shown, masked = readable(citations, read)
         return tuple(shown), tuple(sentences), masked
+
+
+def done() -> Awaitable[None]:
+    """What `record` gives back where nothing is recorded."""
+    nothing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    nothing.set_result(None)
+    return nothing
 
 
 def _fixed_reply(turn: Turn, writer: Writer) -> str | None:

@@ -1,8 +1,7 @@
-"""Rows that can't go into the database now, kept in files of whole lines until they can.
+"""Files of rows that are not in the database yet: left by a process that died, or by one whose database was away.
 
-Every batch is a file of its own with a name that nobody else gives, written beside its place and moved there, so a
-crash leaves no half line. Who writes a file's rows into the database holds a lock on it, which dies with the process;
-so several gateways share one folder, and none loses or repeats another's rows.
+Who writes a file's rows into the database holds a lock on it, which dies with the process; so several gateways share
+one folder, and none loses or repeats another's rows.
 """
 
 import fcntl
@@ -11,43 +10,36 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import orjson
 
+from service.answer.rows import Row, storable
 from service.logs import get_logger
 
 log = get_logger()
-Row = dict[str, Any]
-_PARTIAL = ".partial"
+PARTIAL = ".partial"
+PRIVATE = 0o600
+REFUSED = "answer-log-refused.jsonl"
 
 
 class Spill:
     """The files of one folder whose names begin alike."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
-    def put(self, rows: Sequence[Row]) -> None:
-        """Keep rows. Raises `OSError` when the disk is full or the folder can't be written."""
-        final = self._path.with_name(f"{self._path.name}.{uuid4().hex}")
-        partial = final.with_name(f"{final.name}{_PARTIAL}")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                file.writelines(orjson.dumps(row) + b"\n" for row in rows)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(final)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+    def refuse(self, row: Row) -> None:
+        """Keep a row that the database refuses for a person; it is never read again here. Raises `OSError`."""
+        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
+        with os.fdopen(os.open(self.path.with_name(REFUSED), flags, PRIVATE), "wb") as file:
+            file.write(orjson.dumps(row, default=str) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def files(self) -> list[Path]:
         """The files that wait, the oldest name first."""
-        found = self._path.parent.glob(f"{self._path.name}*")
-        return sorted(path for path in found if path.suffix != _PARTIAL)
+        found = self.path.parent.glob(f"{self.path.name}*")
+        return sorted(path for path in found if path.suffix != PARTIAL)
 
     def drain(self, write: Callable[[Sequence[Row]], None]) -> int:
         """Give each file's rows to `write` and remove it; how many rows. What `write` raises leaves the file there."""
@@ -76,7 +68,7 @@ def read_rows(data: bytes) -> list[Row]:
     for line in data.splitlines():
         try:
             row: Row = orjson.loads(line)
-            rows.append({**row, "created_at": datetime.fromisoformat(row["created_at"])})
-        except (ValueError, KeyError):
+            rows.append(storable({**row, "created_at": datetime.fromisoformat(row["created_at"])}))
+        except (ValueError, KeyError, TypeError):
             log.warning("spill_line_unreadable")
     return rows

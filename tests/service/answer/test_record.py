@@ -1,25 +1,33 @@
 """An acknowledged answer ends in the database exactly once, whatever fails on the way."""
 
 import asyncio
+import os
 import random
 import shutil
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from service.answer.journal import Journal
 from service.answer.record import AnswerLog, insert_answers
-from service.answer.spill import Row, Spill, read_rows
+from service.answer.rows import Row, storable
+from service.answer.spill import REFUSED, Spill, read_rows
 from service.database import migrate, open_database
+from service.errors import NotReadyError
+from service.metrics import LOG_REFUSED
 from tests.conftest import Demo, StartGateway, wait_until
 from tests.service.conftest import open_file
 
@@ -54,48 +62,61 @@ def row(number: int) -> Row:
 async def settled(log: AnswerLog, database: Database) -> None:
     """The database is there: everything is written, as the log does it by itself."""
     database.is_away = False
-    while log._waiting:
-        assert await log._batch()
-    assert await log._recover()
+    await log.keep()
+    assert await log.store()
+    assert await log.recover()
 
 
 class Walk:
-    """A log that is used at random: steps by name."""
+    """A log that is used at random: steps by name. `acknowledged` are the answers whose end was told."""
 
-    def __init__(self, seed: int, folder: Path, executor: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, seed: int, folder: Path, threads: tuple[ThreadPoolExecutor, ThreadPoolExecutor]
+    ) -> None:
         self.chance = random.Random(seed)
-        self.folder, self.executor = folder, executor
+        self.folder, self.threads = folder, threads
         self.database = Database()
-        self.added = 0
+        self.added: list[asyncio.Future[None]] = []
         self.log = self.start()
 
     def start(self) -> AnswerLog:
-        spill = Spill(self.folder / "spill")
-        return AnswerLog(self.database.write, self.executor, spill, most=self.chance.choice((3, 7, 20)))
+        database, disk = self.threads
+        return AnswerLog(
+            self.database.write, database=database, disk=disk, spill=Spill(self.folder / "spill")
+        )
 
     async def add(self, most: int = 6) -> None:
         for _ in range(self.chance.randint(1, most)):
-            self.log.add(row(self.added))
-            self.added += 1
+            self.added.append(self.log.add(row(len(self.added))))
+
+    async def keep(self) -> None:
+        await self.log.keep()
 
     async def write(self) -> None:
-        await self.log._batch()
+        await self.log.keep()
+        await self.log.store()
 
     async def write_while_adding(self) -> None:
         self.database.gate.clear()
-        writing = asyncio.create_task(self.log._batch())
+        writing = asyncio.create_task(self.log.store())
         await asyncio.sleep(0)
         await self.add(30)
-        if self.chance.random() < 0.3:
-            writing.cancel()
+        await self.log.keep()
         self.database.gate.set()
-        await asyncio.gather(writing, return_exceptions=True)
+        await writing
 
     async def recover(self) -> None:
-        await self.log._recover()
+        await self.log.recover()
 
     async def restart(self) -> None:
         await self.log.close()
+        self.log = self.start()
+
+    async def killed(self) -> None:
+        """The process dies: what it had in memory is gone, and so are its locks."""
+        sealed = await self.log._in(self.threads[1], self.log._journal.seal)
+        if sealed:
+            sealed.release()
         self.log = self.start()
 
     async def away(self) -> None:
@@ -104,69 +125,169 @@ class Walk:
     async def back(self) -> None:
         self.database.is_away = False
 
+    def acknowledged(self) -> list[str]:
+        return [
+            row(n)["id"]
+            for n, kept in enumerate(self.added)
+            if kept.done() and not kept.cancelled() and not kept.exception()
+        ]
+
 
 STEPS = (
     Walk.add,
     Walk.add,
+    Walk.keep,
     Walk.write,
     Walk.write_while_adding,
     Walk.recover,
     Walk.restart,
+    Walk.killed,
     Walk.away,
     Walk.back,
 )
 
 
+@pytest.fixture
+def threads() -> Iterator[tuple[ThreadPoolExecutor, ThreadPoolExecutor]]:
+    with ThreadPoolExecutor(1) as database, ThreadPoolExecutor(1) as disk:
+        yield database, disk
+
+
+Threads = tuple[ThreadPoolExecutor, ThreadPoolExecutor]
+
+
 @pytest.mark.parametrize("seed", range(40))
-async def test_every_answer_ends_in_the_database(seed: int, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(1) as executor:
-        walk = Walk(seed, tmp_path, executor)
-        for _ in range(60):
-            await walk.chance.choice(STEPS)(walk)
-        await settled(walk.log, walk.database)
-    assert sorted(walk.database.rows) == sorted(row(n)["id"] for n in range(walk.added))
+async def test_every_acknowledged_answer_ends_in_the_database(
+    seed: int, tmp_path: Path, threads: Threads
+) -> None:
+    walk = Walk(seed, tmp_path, threads)
+    for _ in range(60):
+        await walk.chance.choice(STEPS)(walk)
+    walk.log._has_spilled = True
+    await settled(walk.log, walk.database)
+    assert len(walk.acknowledged()) > 20
+    assert set(walk.acknowledged()) <= set(walk.database.rows)
+    await walk.log.close()
     assert Spill(tmp_path / "spill").files() == []
 
 
-async def test_rows_in_flight_are_not_dropped_when_waiting_ones_are_spilled(tmp_path: Path) -> None:
+def log_of(database: Database, folder: Path, threads: Threads) -> AnswerLog:
+    return AnswerLog(database.write, database=threads[0], disk=threads[1], spill=Spill(folder / "spill"))
+
+
+async def test_an_answer_is_on_the_disk_when_it_is_acknowledged(tmp_path: Path, threads: Threads) -> None:
     database = Database()
     database.gate.clear()
-    with ThreadPoolExecutor(1) as executor:
-        log = AnswerLog(database.write, executor, Spill(tmp_path / "spill"), most=4)
-        for number in range(4):
-            log.add(row(number))
-        writing = asyncio.create_task(log._batch())
-        await asyncio.to_thread(database.is_writing.wait, 60)
-        for number in range(4, 10):
-            log.add(row(number))
-        database.gate.set()
-        assert await writing
-        await settled(log, database)
-    assert len(database.rows) == 10
+    log = log_of(database, tmp_path, threads)
+    log.start()
+    await asyncio.gather(*(log.add(row(number)) for number in range(9)))
+    lines = b"".join(path.read_bytes() for path in Spill(tmp_path / "spill").files())
+    assert [one["id"] for one in read_rows(lines)] == [row(number)["id"] for number in range(9)]
+    database.gate.set()
+    await log.close()
+    assert len(database.rows) == 9
 
 
-async def test_rows_that_are_spilled_while_others_are_recovered_are_written_too(tmp_path: Path) -> None:
+async def test_rows_that_are_kept_while_others_are_recovered_are_written_too(
+    tmp_path: Path, threads: Threads
+) -> None:
     database, spill = Database(), Spill(tmp_path / "spill")
-    spill.put([row(0)])
+    (tmp_path / "spill.1").write_bytes(orjson.dumps(row(0)) + b"\n")
     database.gate.clear()
-    with ThreadPoolExecutor(1) as executor:
-        log = AnswerLog(database.write, executor, spill, most=4)
-        log.start()
-        await asyncio.to_thread(database.is_writing.wait, 60)
-        for number in range(1, 6):
-            log.add(row(number))
-        database.gate.set()
-        async with asyncio.timeout(60):
-            while len(database.rows) < 6:
-                await asyncio.sleep(0.01)
-        await log.close()
+    log = log_of(database, tmp_path, threads)
+    log.start()
+    await asyncio.to_thread(database.is_writing.wait, 60)
+    kept = [log.add(row(number)) for number in range(1, 6)]
+    await asyncio.gather(*kept)
+    database.gate.set()
+    async with asyncio.timeout(60):
+        while len(database.rows) < 6:
+            await asyncio.sleep(0.01)
+    await log.close()
     assert spill.files() == []
+
+
+async def test_a_disk_that_is_full_leaves_the_answer_to_the_database(
+    tmp_path: Path, threads: Threads
+) -> None:
+    database, folder = Database(), tmp_path / "file"
+    folder.write_text("in the way")  # no folder can be made here
+    log = log_of(database, folder, threads)
+    kept = log.add(row(1))
+    await log.keep()
+    assert not kept.done()
+    assert await log.store()
+    await kept
+    assert list(database.rows) == [row(1)["id"]]
+
+
+async def test_an_answer_that_nobody_can_keep_is_not_acknowledged(tmp_path: Path, threads: Threads) -> None:
+    database, folder = Database(), tmp_path / "file"
+    folder.write_text("in the way")
+    database.is_away = True
+    log = log_of(database, folder, threads)
+    kept = log.add(row(1))
+    await log.keep()
+    assert not await log.store()
+    with pytest.raises(NotReadyError, match="Try again"):
+        await kept
+
+
+def a_row(**changes: object) -> Row:
+    names = "id request_id conversation_id caller assistant variant outcome finish_reason question answer"
+    values: Row = {name: name for name in names.split()}
+    values |= {name: "x" for name in ("collection", "release_id", "release_digest", "prompt_digest")}
+    values |= {"generator": "x", "scope_digest": "x", "created_at": NOW, "degraded": False}
+    values |= {"citations": [], "verdicts": [], "timings": {}, "prompt_tokens": 1, "completion_tokens": 1}
+    return {**values, **dict.fromkeys(("subject", "experiment", "reason", "adapter")), **changes}
+
+
+ANY_TEXT = st.text("a\x00\ud800\udfff\N{SNOWMAN}", max_size=80)
+
+
+@given(
+    ANY_TEXT,
+    st.integers(),
+    st.lists(st.dictionaries(ANY_TEXT, st.integers() | ANY_TEXT, max_size=3), max_size=3),
+)
+@example("\x00\ud800", 10**30, [{"\x00": 10**30}])
+def test_a_storable_row_fits_its_table_and_staying_storable_changes_nothing(
+    words: str, count: int, nested: list[dict[str, object]]
+) -> None:
+    texts = dict.fromkeys(("conversation_id", "finish_reason", "reason", "question", "answer"), words)
+    found = storable(a_row(**texts, prompt_tokens=count, citations=nested))
+    assert storable(found) == found
+    assert b"\\u0000" not in orjson.dumps(found)
+    assert len(found["finish_reason"]) <= 32
+    assert 0 <= found["prompt_tokens"] < 2**31
+
+
+async def test_a_row_that_the_database_refuses_is_kept_aside_and_its_neighbours_are_written(
+    tmp_path: Path, threads: Threads
+) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/db")
+    migrate(engine)
+    spill = Spill(tmp_path / "spill")
+    log = AnswerLog(partial(insert_answers, engine), database=threads[0], disk=threads[1], spill=spill)
+    naive = a_row(id="wrong", created_at=datetime(2026, 1, 1))
+    refused = LOG_REFUSED._value.get()
+    for one in (a_row(id="first"), naive, a_row(id="last")):
+        log.add(one)
+    await log.keep()
+    assert await log.store()
+    assert LOG_REFUSED._value.get() == refused + 1
+    with engine.connect() as connection:
+        ids = connection.execute(text("select id from answers order by id")).scalars().all()
+    assert ids == ["first", "last"]
+    assert orjson.loads((tmp_path / REFUSED).read_bytes())["id"] == "wrong"
+    assert spill.files() == []
+    engine.dispose()
 
 
 def test_two_processes_share_a_folder_and_neither_takes_what_the_other_writes(tmp_path: Path) -> None:
     one, other = Spill(tmp_path / "spill"), Spill(tmp_path / "spill")
-    one.put([row(1)])
-    other.put([row(2)])
+    for number in (1, 2):
+        (tmp_path / f"spill.{number}").write_bytes(orjson.dumps(row(number)) + b"\n")
     assert len(one.files()) == 2
     taken: list[str] = []
 
@@ -182,7 +303,7 @@ def test_two_processes_share_a_folder_and_neither_takes_what_the_other_writes(tm
 
 def test_rows_that_the_database_did_not_take_stay(tmp_path: Path) -> None:
     spill = Spill(tmp_path / "spill")
-    spill.put([row(1)])
+    (tmp_path / "spill.1").write_bytes(orjson.dumps(row(1)) + b"\n")
 
     def refuse(rows: Sequence[Row]) -> None:
         raise OperationalError("insert", {}, Exception("away"))
@@ -192,21 +313,33 @@ def test_rows_that_the_database_did_not_take_stay(tmp_path: Path) -> None:
     assert len(spill.files()) == 1
 
 
-def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path) -> None:
-    spill = Spill(tmp_path / "spill")
-    with pytest.raises(TypeError):
-        spill.put([row(1), {"id": object()}])
-    assert list(tmp_path.iterdir()) == []
+def test_a_failed_append_leaves_no_line_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path / "spill")
+    journal.append([row(1)])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+        with pytest.raises(OSError, match="No space"):
+            journal.append([row(2)])
+    journal.append([row(3)])
+    sealed = journal.seal()
+    assert sealed is not None
+    assert [one["id"] for one in read_rows(sealed.path.read_bytes())] == ["answer-1", "answer-3"]
+    assert [one["id"] for one in sealed.rows] == ["answer-1", "answer-3"]
+    sealed.release()
+
+
+def test_a_journal_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
+    journal, taken = Journal(tmp_path / "spill"), []
+    journal.append([row(1)])
+    assert Spill(tmp_path / "spill").drain(taken.append) == 0
+    sealed = journal.seal()
+    assert sealed is not None
+    sealed.release()
+    assert Spill(tmp_path / "spill").drain(taken.append) == 1
 
 
 def test_a_spill_file_of_a_crashed_process_is_read_and_half_lines_are_passed_over(tmp_path: Path) -> None:
-    names = "id request_id conversation_id caller assistant variant outcome finish_reason question answer"
-    row = {name: name for name in names.split()}
-    row |= {name: "x" for name in ("collection", "release_id", "release_digest", "prompt_digest")}
-    row |= {"generator": "x", "scope_digest": "x", "created_at": "2026-01-01T00:00:00+00:00"}
-    more = {"citations": [], "verdicts": [], "timings": {}, "prompt_tokens": 1, "completion_tokens": 1}
-    nothing = dict.fromkeys(("subject", "experiment", "reason", "adapter"))
-    line = orjson.dumps({**row, **more, **nothing, "degraded": False})
+    line = orjson.dumps(a_row())
     spill = tmp_path / "spill"
     spill.write_bytes(line + b"\n" + line[:40])
     rows = read_rows(spill.read_bytes())
