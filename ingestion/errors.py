@@ -10,6 +10,8 @@ IngestionError
 ├── StateError           what the collection remembers can't be read or written
 ├── VaultError           the vault's key is missing or wrong
 ├── QuarantineError      there is nothing to decide about a document
+├── WorkersError         no process can be started that reads documents
+├── StoppedError         the work was stopped before its end
 └── CollectionBusyError  another writer holds the collection
 """
 
@@ -52,6 +54,14 @@ class VaultError(IngestionError):
 
 class QuarantineError(IngestionError):
     """No such document waits in quarantine."""
+
+
+class WorkersError(IngestionError):
+    """No process can be started that reads documents."""
+
+
+class StoppedError(IngestionError):
+    """The work was stopped before its end, because the process ends."""
 
 
 class CollectionBusyError(IngestionError):

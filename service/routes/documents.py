@@ -8,7 +8,14 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 
 from ingestion.corpus import Document, SourceFacts
-from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
+from ingestion.errors import (
+    CollectionBusyError,
+    IngestionError,
+    QuarantineError,
+    SourceError,
+    StoppedError,
+    WorkersError,
+)
 from ingestion.runs.changes import ChangeResult
 from ingestion.runs.workers import Failure
 from ingestion.view import View
@@ -237,7 +244,7 @@ async def _work(call: Call, work: Callable[[], T]) -> T:
         return await asyncio.shield(done)
     except QuarantineError as exc:
         raise NotFoundError(str(exc)) from exc
-    except CollectionBusyError as exc:
+    except (CollectionBusyError, StoppedError, WorkersError) as exc:
         raise BusyError(str(exc)) from exc
     except SourceError as exc:
         raise DocumentRefusedError(str(exc)) from exc
