@@ -11,6 +11,8 @@ IngestionError
 ├── VaultError           the vault's key is missing or wrong
 ├── QuarantineError      there is nothing to decide about a document
 ├── AudienceError        a document is given to groups that its caller can't give it to
+├── WorkersError         no process can be started that reads documents
+├── StoppedError         the work was stopped before its end
 └── CollectionBusyError  another writer holds the collection
 """
 
@@ -57,6 +59,14 @@ class QuarantineError(IngestionError):
 
 class AudienceError(IngestionError):
     """A document would be for groups that whoever brings it is not of."""
+
+
+class WorkersError(IngestionError):
+    """No process can be started that reads documents."""
+
+
+class StoppedError(IngestionError):
+    """The work was stopped before its end, because the process ends."""
 
 
 class CollectionBusyError(IngestionError):

@@ -4,17 +4,12 @@ Children are for safety as much as for speed: a file that makes a reader hang or
 child, which is replaced, and one line in the report.
 """
 
-import multiprocessing
 import os
-import resource
-import sys
-import time
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -22,14 +17,15 @@ import numpy as np
 from ingestion.corpus import Source
 from ingestion.embed import Embedder, Embeddings
 from ingestion.embed.values import without_tokens
-from ingestion.errors import IngestionError, SourceError
+from ingestion.errors import IngestionError, SourceError, StoppedError, WorkersError
 from ingestion.prepare.preparer import Plan, PreparedDocument, Preparer
+from ingestion.runs.child import MEMORY_BYTES, Child, ChildError, ChildStartError, ChildStuckError
 
 # A document gets a minute, and a second more for every 100 kB.
 _BASE_S, _BYTES_PER_S = 60.0, 100_000
-_MEMORY_BYTES = 3 * 1024**3
+_STARTS = 3  # tries before a pool says that it can't work
 _CRASHED = "The reader crashed on it or ran out of memory."
-_AHEAD = 16  # sources waiting for each child
+_AHEAD = 16  # sources that wait or are done, for each child
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,183 +95,173 @@ def _attempt(preparer: Preparer, source: Source) -> PreparedDocument | Failure:
     except SourceError as exc:
         return Failure(str(exc))
     except MemoryError:
-        return Failure(f"Reading it takes more than {_MEMORY_BYTES // 1024**3} GB of memory. Split it.")
-
-
-@dataclass(slots=True)
-class _Child:
-    """A process that prepares, and what it has been given."""
-
-    process: SpawnProcess
-    pipe: Connection
-    given: deque[tuple[int, Source]] = field(default_factory=deque)
-    begun: float = 0.0
-
-    @property
-    def deadline(self) -> float:
-        """When the source in hand has taken too long."""
-        return self.begun + allowance_s(self.given[0][1]) if self.given else float("inf")
+        return Failure(f"Reading it takes more than {MEMORY_BYTES // 1024**3} GB of memory. Split it.")
 
 
 def allowance_s(source: Source) -> float:
-    """Seconds that preparing a source may take."""
+    """Seconds of a processor that preparing a source may take."""
     return _BASE_S + source.size_bytes / _BYTES_PER_S
 
 
+class _Preparing:
+    """What a child does: it prepares, and keeps the preparer of the last plan."""
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._preparer: Preparer | None = None
+
+    def __call__(self, job: tuple[Plan, Source]) -> PreparedDocument | Failure | IngestionError:
+        plan, source = job
+        try:
+            if self._preparer is None or self._key != repr(plan):
+                self._preparer, self._key = Preparer(plan), repr(plan)
+            return _attempt(self._preparer, source)
+        except IngestionError as exc:
+            return exc
+
+
 class LocalWorkers:
-    """Child processes of this machine prepare, this process embeds."""
+    """Child processes of this machine prepare, this process embeds. A thread waits for each child."""
 
     def __init__(self, workers: int = 0, *, time_factor: float = 1.0) -> None:
         self._count = workers or max(1, (os.cpu_count() or 2) // 2)
         self._time_factor = time_factor
-        self._children: list[_Child] = []
-        self._plan: Plan | None = None
-        self._lost: list[tuple[int, Result]] = []
+        self._threads = ThreadPoolExecutor(self._count, "reader")
+        self._lock = threading.Lock()
+        self._idle: list[Child] = []
+        self._busy: list[Child] = []
+        self._is_closed = False
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why no source can be prepared just now; empty when they can, as far as is known."""
+        return self._trouble
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes."""
+        with self._lock:
+            return [child.pid for child in (*self._idle, *self._busy)]
 
     def prepare(self, plan: Plan, sources: Iterable[Source]) -> Iterator[Result]:
-        """In as many children as the engine has; at most a few sources are in the air."""
-        self._plan = plan
-        waiting = enumerate(sources)
-        done: dict[int, Result] = {}
-        next_out, taken, exhausted = 0, 0, False
-        while True:
-            while not exhausted and taken - next_out < self._count * _AHEAD * 2:
-                child = self._free()
-                if child is None:
-                    break
-                item = next(waiting, None)
-                if item is None:
-                    exhausted = True
-                    break
-                taken += 1
-                self._give(child, *item)
-            while next_out in done:
-                yield done.pop(next_out)
-                next_out += 1
-            if exhausted and next_out == taken:
-                return
-            if next_out not in done:
-                for number, result in self._collect():
-                    done[number] = result
+        """In as many children as the engine has; at most a few sources are in the air.
+
+        Raises `StoppedError` when it is closed meanwhile, `WorkersError` when no child can be started.
+        """
+        waiting: deque[tuple[Source, Future[PreparedDocument | Failure]]] = deque()
+        try:
+            for source in sources:
+                waiting.append((source, self._submit(plan, source)))
+                while waiting and (waiting[0][1].done() or len(waiting) >= self._count * _AHEAD):
+                    yield _first(waiting)
+            while waiting:
+                yield _first(waiting)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _submit(self, plan: Plan, source: Source) -> "Future[PreparedDocument | Failure]":
+        with self._lock:
+            self._check_open()
+            return self._threads.submit(self._attend, plan, source)
 
     def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
         """In this process; the embedder uses every core by itself."""
         yield from embed_here(embedder, batches)
 
-    def _free(self) -> _Child | None:
-        while len(self._children) < self._count:
-            self._children.append(self._start())
-        child = min(self._children, key=lambda one: len(one.given))
-        return child if len(child.given) < _AHEAD else None
-
-    def _start(self) -> _Child:
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=_child_main, args=(there,), daemon=True)
-        with _importable_main():
-            process.start()
-        there.close()
-        return _Child(process, here)
-
-    def _give(self, child: _Child, number: int, source: Source) -> None:
+    def _attend(self, plan: Plan, source: Source) -> PreparedDocument | Failure:
+        """Have a child prepare a source. One that does not answer is replaced."""
+        child = self._take()
+        limit_s = allowance_s(source) * self._time_factor
         try:
-            child.pipe.send((number, self._plan, source))
-        except OSError:
-            # It has died. What it had in hand is to blame; this one goes to its successor.
-            if child.given:
-                self._lost.append(self._lose(child, _CRASHED))
-            else:
-                self._replace(child)
-            self._give(self._children[-1], number, source)
-            return
-        if not child.given:
-            child.begun = time.monotonic()
-        child.given.append((number, source))
-
-    def _collect(self) -> Iterator[tuple[int, Result]]:
-        while self._lost:
-            yield self._lost.pop()
-        busy = [child for child in self._children if child.given]
-        ready = wait([child.pipe for child in busy], timeout=0.25)
-        for child in busy:
-            if child.pipe in ready:
-                yield self._receive(child)
-            elif time.monotonic() > child.begun + (child.deadline - child.begun) * self._time_factor:
-                limit = allowance_s(child.given[0][1]) * self._time_factor
-                yield self._lose(child, f"Reading it took more than {limit:.0f} s, so it was given up.")
-
-    def _receive(self, child: _Child) -> tuple[int, Result]:
-        try:
-            number, result = child.pipe.recv()
-        except (EOFError, OSError):
-            return self._lose(child, _CRASHED)
+            result = child.ask((plan, source), limit_s)
+        except ChildError as exc:
+            self._drop(child)
+            if isinstance(exc, ChildStuckError):
+                return Failure(f"Reading it took more than {limit_s:.0f} s, so it was given up.")
+            return Failure(_CRASHED)
+        except BaseException:
+            self._drop(child)
+            raise
+        self._give_back(child)
         if isinstance(result, IngestionError):
             raise result
-        _, source = child.given.popleft()
-        child.begun = time.monotonic()
-        return number, (source, result)
+        prepared: PreparedDocument | Failure = result
+        return prepared
 
-    def _lose(self, child: _Child, reason: str) -> tuple[int, Result]:
-        """Replace a child; what it had not begun goes to its successor."""
-        number, source = child.given.popleft()
-        successor = self._replace(child)
-        for later in child.given:
-            self._give(successor, *later)
-        return number, (source, Failure(reason))
+    def _take(self) -> Child:
+        """A child that lives, for one source."""
+        while True:
+            with self._lock:
+                self._check_open()
+                child = self._idle.pop() if self._idle else None
+                if child is not None and child.is_alive:
+                    self._busy.append(child)
+                    return child
+            if child is None:
+                break
+            child.stop()
+        child = self._started()
+        with self._lock:
+            if not self._is_closed:
+                self._busy.append(child)
+                return child
+        child.stop()
+        raise _stopped()
 
-    def _replace(self, child: _Child) -> _Child:
-        _stop(child)
-        self._children.remove(child)
-        successor = self._start()
-        self._children.append(successor)
-        return successor
+    def _started(self) -> Child:
+        for _ in range(_STARTS):
+            try:
+                child = Child(_Preparing())
+            except ChildStartError as exc:
+                self._trouble = str(exc)
+            else:
+                self._trouble = ""
+                return child
+        raise WorkersError(
+            f"Documents can't be read just now: {self._trouble}. Look at the limits on memory and processes."
+        )
+
+    def _give_back(self, child: Child) -> None:
+        with self._lock:
+            self._busy.remove(child)
+            if not self._is_closed:
+                self._idle.append(child)
+                return
+        child.stop()
+
+    def _drop(self, child: Child) -> None:
+        with self._lock:
+            self._busy.remove(child)
+            is_closed = self._is_closed
+        child.stop()
+        if is_closed:
+            raise _stopped()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise _stopped()
 
     def close(self) -> None:
-        """Stop the children."""
-        for child in self._children:
-            _stop(child)
-        self._children = []
+        """Stop the children, also those at work; what they had in hand raises `StoppedError`."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+            for child in self._busy:
+                child.kill()
+        for child in idle:
+            child.stop()
+        self._threads.shutdown(cancel_futures=True)
 
 
-def _stop(child: _Child) -> None:
-    child.pipe.close()
-    if child.process.is_alive():
-        child.process.kill()
-    child.process.join(10)
+def _first(waiting: "deque[tuple[Source, Future[PreparedDocument | Failure]]]") -> Result:
+    source, future = waiting.popleft()
+    try:
+        return source, future.result()
+    except CancelledError:
+        raise _stopped() from None
 
 
-class _importable_main:
-    """Children import the main module again, which can't be done for one that was read from standard input."""
-
-    def __enter__(self) -> None:
-        main = sys.modules["__main__"]
-        self._file = getattr(main, "__file__", None)
-        self._spec = getattr(main, "__spec__", None)
-        if self._spec is not None:
-            main.__spec__ = None
-        if self._file is not None:
-            del main.__file__
-
-    def __exit__(self, *_: object) -> None:
-        main = sys.modules["__main__"]
-        if self._spec is not None:
-            main.__spec__ = self._spec
-        if self._file is not None:
-            main.__file__ = self._file
-
-
-def _child_main(pipe: Connection) -> None:
-    """Prepare whatever comes until the pipe closes."""
-    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    preparers: dict[str, Preparer] = {}
-    with suppress(EOFError, OSError, KeyboardInterrupt):
-        while True:
-            number, plan, source = pipe.recv()
-            try:
-                key = repr(plan)
-                if key not in preparers:
-                    preparers = {key: Preparer(plan)}
-                pipe.send((number, _attempt(preparers[key], source)))
-            except IngestionError as exc:
-                pipe.send((number, exc))
+def _stopped() -> StoppedError:
+    return StoppedError("The service is stopping, so it was not read. Send it again.")

@@ -56,9 +56,14 @@ class Library:
         self.thread = ThreadPoolExecutor(1, "ingest")
 
     def close(self) -> None:
-        """Stop the thread and the process that reads files."""
-        self.thread.shutdown()
+        """Stop the process that reads files, whatever it has in hand, and the thread."""
         self._workers.close()
+        self.thread.shutdown(cancel_futures=True)
+
+    @property
+    def trouble(self) -> str:
+        """Why no document can be read just now; empty when they can, as far as is known."""
+        return self._workers.trouble
 
     def _opened(self, collection: str) -> Collection:
         key = self._settings.vault_key

@@ -9,7 +9,15 @@ from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 
 from ingestion.audience import plain_id, shown_id
 from ingestion.corpus import Document, SourceFacts
-from ingestion.errors import AudienceError, CollectionBusyError, IngestionError, QuarantineError, SourceError
+from ingestion.errors import (
+    AudienceError,
+    CollectionBusyError,
+    IngestionError,
+    QuarantineError,
+    SourceError,
+    StoppedError,
+    WorkersError,
+)
 from ingestion.runs.changes import ChangeResult
 from ingestion.runs.workers import Failure
 from ingestion.view import View
@@ -267,7 +275,7 @@ async def _work(call: Call, work: Callable[[], T]) -> T:
         raise ForbiddenError(str(exc), param="groups") from exc
     except QuarantineError as exc:
         raise NotFoundError(str(exc)) from exc
-    except CollectionBusyError as exc:
+    except (CollectionBusyError, StoppedError, WorkersError) as exc:
         raise BusyError(str(exc)) from exc
     except SourceError as exc:
         raise DocumentRefusedError(str(exc)) from exc

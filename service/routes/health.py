@@ -38,8 +38,10 @@ async def readyz(state: AppState) -> JSONResponse:
     checks = {
         "database": database,
         "guards": "ok" if leaks == [] else "self-test has not ended" if leaks is None else "; ".join(leaks),
+        "documents": state.library.trouble or "ok",
         "index": "ok" if not missing else f"no active release: {', '.join(missing)}",
     }
+    # Questions are answered whether or not documents can be read.
     # The answer log waits for the database, so answers go on without it; without an index none do, and none may
     # with guards that let a canary through.
     status = 200 if not missing and leaks == [] else 503

@@ -119,9 +119,7 @@ def nearest(release: Release, text: str, view: View, limit: int = 10) -> list[st
     return [chunk.id for chunk in release.chunks(positions)]
 
 
-def test_an_ivf_index_finds_what_exact_search_finds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_ivf_index_finds_what_exact_search_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.releases.candidates._EXACT_BELOW", 0)
     release = release_of(tmp_path, clustered(1_500), kind="ivf")
     assert release.manifest.kind == "ivf"
