@@ -4,14 +4,16 @@
 """
 
 import ast
+import re
 from collections.abc import Iterable
 
 import pytest
 
+from tests.linear import clock
 from tests.linear.patterns import patterns_in
 from tests.linear.readers import OUR_OWN, Reader, readers
 from tests.linear.sweep import forms_for, superlinear
-from tests.linear.texts import Form, generic
+from tests.linear.texts import Form, forms_of, generic
 from tests.test_architecture import modules
 
 READERS = tuple(readers())
@@ -52,6 +54,23 @@ def test_a_reader_that_grows_with_the_square_is_found() -> None:
 
     assert [found.form for found in superlinear(Reader("worse", worse), [Form("", "ab")])] == ["'ab'"]
     assert not list(superlinear(Reader("better", str.casefold), [Form("", "ab")]))
+
+
+def test_a_pattern_that_would_never_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "MOST_S", 0.5)
+    endless = Reader("endless", re.compile(r"(?:a+b?)+c").search)
+    assert [found.large_s for found in superlinear(endless, [Form("", "a")])] == [None]
+
+
+def test_the_forms_of_a_pattern_repeat_what_it_repeats_without_its_end() -> None:
+    forms = set(forms_of(re.compile(r"\bx(?:[ _]+\w){2,}z")))
+    assert {
+        Form("x", " "),
+        Form("x", "_", "ab"),
+        Form("x", " a"),
+        Form("", "x a a"),
+        Form("", "x a az"),
+    } <= forms
 
 
 def test_every_pattern_belongs_to_a_reader_of_the_sweep() -> None:
