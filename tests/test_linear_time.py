@@ -6,6 +6,7 @@
 import ast
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 import pytest
 
@@ -17,12 +18,13 @@ from tests.linear.texts import Form, forms_of, generic
 from tests.test_architecture import modules
 
 READERS = tuple(readers())
+_MOST_SHOWN = 5
 # Readers whose patterns still grow; `python -m tests.linear NAME` lists with which texts.
 NOT_YET = frozenset({"Scrubber.scrub", "PiiGuard", "SecretGuard", "SecretGuard in a key", "EgressGuard"})
 each_reader = pytest.mark.parametrize(
     "reader",
     [
-        pytest.param(one, marks=pytest.mark.xfail(reason="grows") if one.name in NOT_YET else ())
+        pytest.param(one, marks=pytest.mark.xfail(reason="grows", run=False) if one.name in NOT_YET else ())
         for one in READERS
     ],
     ids=lambda reader: reader.name,
@@ -30,8 +32,8 @@ each_reader = pytest.mark.parametrize(
 
 
 def law(reader: Reader, forms: Iterable[Form]) -> None:
-    """A busy machine slows one measurement down, and not all of several."""
-    found = list(superlinear(reader, forms))
+    """A busy machine slows one measurement down, and not all of several; a few pairs are enough to see why."""
+    found = list(islice(superlinear(reader, forms), _MOST_SHOWN))
     assert not found, "grows faster than the text, at 5,000 and 20,000 characters:\n" + "\n".join(
         map(str, found)
     )
