@@ -132,9 +132,10 @@ def _lexicon() -> Lexicon:
 _WORDS = "\n" + " ".join(sorted({word for rule in RULES for word in rule.words}))
 
 
-def _rules(text: str, *zones: str) -> list[object]:
+def _rules(text: str) -> list[object]:
     text += _WORDS
-    return list(matches_in([Decoding("written", text, 0, len(text))], frozenset(zones)))
+    zones = frozenset({"input", "pasted", "retrieved"})
+    return list(matches_in([Decoding("written", text, 0, len(text))], zones))
 
 
 def _document(text: str) -> Document:
@@ -217,8 +218,7 @@ def _sentence_stream_of_a_generator(text: str) -> object:
 def readers() -> Iterator[Reader]:
     """All of them."""
     output = policy_of().output
-    yield Reader("matches_in input", lambda t: _rules(t, "input", "pasted"), ("ingestion.detect.rules",))
-    yield Reader("matches_in retrieved", lambda t: _rules(t, "retrieved"), ("ingestion.detect.rules",))
+    yield Reader("matches_in", _rules, ("ingestion.detect.rules",))
     yield Reader("decodings_of", decodings_of, ("ingestion.detect.decodings", "ingestion.text.clean"))
     yield Reader("fold", fold, ("ingestion.detect.decodings", "ingestion.text.clean"))
     yield Reader(
