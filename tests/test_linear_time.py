@@ -4,25 +4,27 @@
 """
 
 import ast
+import re
 from collections.abc import Iterable
+from itertools import islice
 
 import pytest
 
+from tests.linear import clock
 from tests.linear.patterns import patterns_in
 from tests.linear.readers import OUR_OWN, Reader, readers
 from tests.linear.sweep import forms_for, superlinear
-from tests.linear.texts import Form, generic
+from tests.linear.texts import Form, forms_of, generic
 from tests.test_architecture import modules
 
 READERS = tuple(readers())
+_MOST_SHOWN = 5
 # Readers whose patterns still grow; `python -m tests.linear NAME` lists with which texts.
-NOT_YET = frozenset(
-    {"Scrubber.scrub", "PiiGuard", "SecretGuard", "SecretGuard in a key", "EgressGuard", "hosts_in"}
-)
+NOT_YET = frozenset({"Scrubber.scrub", "PiiGuard", "SecretGuard", "SecretGuard in a key", "EgressGuard"})
 each_reader = pytest.mark.parametrize(
     "reader",
     [
-        pytest.param(one, marks=pytest.mark.xfail(reason="grows") if one.name in NOT_YET else ())
+        pytest.param(one, marks=pytest.mark.xfail(reason="grows", run=False) if one.name in NOT_YET else ())
         for one in READERS
     ],
     ids=lambda reader: reader.name,
@@ -30,9 +32,9 @@ each_reader = pytest.mark.parametrize(
 
 
 def law(reader: Reader, forms: Iterable[Form]) -> None:
-    """A busy machine slows one measurement down, and not all of several."""
-    found = list(superlinear(reader, forms))
-    assert not found, "grows faster than the text, at 4,000 and 16,000 characters:\n" + "\n".join(
+    """A busy machine slows one measurement down, and not all of several; a few pairs are enough to see why."""
+    found = list(islice(superlinear(reader, forms), _MOST_SHOWN))
+    assert not found, "grows faster than the text, at 5,000 and 20,000 characters:\n" + "\n".join(
         map(str, found)
     )
 
@@ -54,6 +56,23 @@ def test_a_reader_that_grows_with_the_square_is_found() -> None:
 
     assert [found.form for found in superlinear(Reader("worse", worse), [Form("", "ab")])] == ["'ab'"]
     assert not list(superlinear(Reader("better", str.casefold), [Form("", "ab")]))
+
+
+def test_a_pattern_that_would_never_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "MOST_S", 0.5)
+    endless = Reader("endless", re.compile(r"(?:a+b?)+c").search)
+    assert [found.large_s for found in superlinear(endless, [Form("", "a")])] == [None]
+
+
+def test_the_forms_of_a_pattern_repeat_what_it_repeats_without_its_end() -> None:
+    forms = set(forms_of(re.compile(r"\bx(?:[ _]+\w){2,}z")))
+    assert {
+        Form("x", " "),
+        Form("x", "_", "ab"),
+        Form("x", " a"),
+        Form("", "x a a"),
+        Form("", "x a az"),
+    } <= forms
 
 
 def test_every_pattern_belongs_to_a_reader_of_the_sweep() -> None:

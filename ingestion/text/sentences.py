@@ -6,7 +6,7 @@ from sentencex import get_sentence_boundaries
 
 _CONTINUES = frozenset(":;,)]")
 # The splitter looks for the end of every quotation and bracket: its time grows with the square of a line's length.
-_WINDOW_CHARS = 2_000
+_WINDOW_CHARS = 4_000
 
 
 def sentence_spans(text: str, language: str = "en") -> Iterator[tuple[int, int]]:

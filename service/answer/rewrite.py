@@ -23,6 +23,8 @@ _SHORT_WORDS = 4
 _MASK = re.compile(r"<[A-Z_]{3,}(?:_\d+)?>")
 _WORD = re.compile(r"\w[\w'’-]*")
 _LONGEST_CHARS = 400
+# What is carried into the next question is carried on from there, through a conversation of any length.
+_MOST_CARRIED_CHARS = 8_000
 _REWRITE_TOKENS = 80
 
 
@@ -64,7 +66,8 @@ def _entities(text: str) -> str:
     names = {w for i, w in enumerate(words) if i and (w[0].isupper() or w[0].isdigit())}
     longest = set(sorted(set(words), key=len, reverse=True)[:12])
     kept = names | longest
-    return " ".join(word for word in dict.fromkeys(words) if word in kept)
+    said = " ".join(word for word in dict.fromkeys(words) if word in kept)
+    return said if len(said) <= _MOST_CARRIED_CHARS else said[:_MOST_CARRIED_CHARS].rpartition(" ")[0]
 
 
 async def by_generator(

@@ -57,7 +57,8 @@ class OutputGuards:
         self._in_thread = in_thread
         self._sent_chars = 0
         self._waiting = ""
-        self._noticed: set[int] = set()
+        # How many verdicts of words, of sentences and of the rest were told of.
+        self._told = [0, 0, 0]
         # From what sentences released to what advisory guards read, and from there to what is sent.
         self._kept, self._leaving = Offsets(), Offsets()
         self._extra: list[Verdict] = []
@@ -149,11 +150,12 @@ class OutputGuards:
         return text
 
     def _notices(self) -> list[Notice]:
-        """What was taken out since the last piece. By identity: findings come in turns, and each is told once."""
-        found = [*self._words.verdicts, *self._sentences.verdicts, *self._advisory.verdicts, *self._extra]
-        fresh = [v for v in found if v.verdict not in ("pass", "flag") and id(v) not in self._noticed]
-        self._noticed.update(map(id, fresh))
-        return [Notice(v.guard, v.verdict, v.rule) for v in fresh]
+        """What was taken out since the last piece: findings come in turns, and each is told once."""
+        sources = (self._words.verdicts, self._sentences.verdicts, self._extra)
+        words, sentences, extra = (found[told:] for found, told in zip(sources, self._told, strict=True))
+        self._told = [len(found) for found in sources]
+        fresh = [*words, *sentences, *self._advisory.take(), *extra]
+        return [Notice(v.guard, v.verdict, v.rule) for v in fresh if v.verdict not in ("pass", "flag")]
 
 
 def _moved(verdict: Verdict, *steps: Offsets) -> Verdict:

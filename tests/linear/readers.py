@@ -1,5 +1,6 @@
 """Every function that reads what strangers write, by name, with the modules whose patterns it runs."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -52,7 +53,9 @@ from service.guard.checks.sentences import GroundingGuard, RepetitionGuard
 from service.guard.models.attribution import Attributor
 from service.guard.models.cross_encoder import chosen_evidence
 from service.guard.models.toxicity import mask_groups, may_attack, mend, texts_and_cues
+from service.guard.output import OutputGuards
 from service.guard.rouge import alike
+from service.guard.stream.background import AdvisoryGuards
 from service.guard.stream.sentences import SentenceStream, sentences_in
 from service.guard.stream.words import StreamGuard
 from service.routes.uploads import checked_id, facts_of, suffix_of
@@ -129,9 +132,10 @@ def _lexicon() -> Lexicon:
 _WORDS = "\n" + " ".join(sorted({word for rule in RULES for word in rule.words}))
 
 
-def _rules(text: str, *zones: str) -> list[object]:
+def _rules(text: str) -> list[object]:
     text += _WORDS
-    return list(matches_in([Decoding("written", text, 0, len(text))], frozenset(zones)))
+    zones = frozenset({"input", "pasted", "retrieved"})
+    return list(matches_in([Decoding("written", text, 0, len(text))], zones))
 
 
 def _document(text: str) -> Document:
@@ -164,6 +168,19 @@ def _stream_of_words(text: str) -> object:
 def _stream_of_sentences(text: str) -> object:
     stream = SentenceStream([RepetitionGuard(policy_of().output["repetition"])])
     return [stream.feed(text[i : i + _PIECE]) for i in range(0, len(text), _PIECE)], stream.close()
+
+
+def _whole_answer(text: str) -> object:
+    policy = policy_of()
+    words, sentences = [CitationGuard(0)], [RepetitionGuard(policy.output["repetition"])]
+    output = OutputGuards(words, sentences, AdvisoryGuards([], None, 0), [], policy, in_thread=False)
+
+    async def answer() -> object:
+        return [
+            await output.feed(text[i : i + _PIECE]) for i in range(0, len(text), _PIECE)
+        ], await output.close()
+
+    return asyncio.run(answer()), output.verdicts
 
 
 def _reading(suffix: str, template: str = "{}") -> Callable[[str], object]:
@@ -201,8 +218,7 @@ def _sentence_stream_of_a_generator(text: str) -> object:
 def readers() -> Iterator[Reader]:
     """All of them."""
     output = policy_of().output
-    yield Reader("matches_in input", lambda t: _rules(t, "input", "pasted"), ("ingestion.detect.rules",))
-    yield Reader("matches_in retrieved", lambda t: _rules(t, "retrieved"), ("ingestion.detect.rules",))
+    yield Reader("matches_in", _rules, ("ingestion.detect.rules",))
     yield Reader("decodings_of", decodings_of, ("ingestion.detect.decodings", "ingestion.text.clean"))
     yield Reader("fold", fold, ("ingestion.detect.decodings", "ingestion.text.clean"))
     yield Reader(
@@ -306,6 +322,7 @@ def _of_answers() -> Iterator[Reader]:
     )
     yield Reader("stream of words", _stream_of_words, ("service.guard.stream.words",))
     yield Reader("stream of sentences", _stream_of_sentences, ("service.guard.stream.sentences",))
+    yield Reader("OutputGuards", _whole_answer)
     yield Reader("sentences_in", sentences_in, ("service.guard.stream.sentences",))
 
 

@@ -76,7 +76,7 @@ _CATEGORIES = {
     code.CATEGORY_WORD: lambda c: c.isalnum() or c == "_",
     code.CATEGORY_NOT_WORD: lambda c: not (c.isalnum() or c == "_"),
 }
-_MEMBERS, _BRANCHES, _LEAST_REPEAT = 3, 4, 5
+_MEMBERS, _BRANCHES, _LEAST_REPEAT = 5, 4, 5
 
 
 def _is_in(character: str, items: Sequence[tuple[Any, Any]]) -> bool:

@@ -52,7 +52,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 _TOKEN = re.compile(r"(?<![A-Za-z0-9@$!*#'-])[0-9'-]*+[A-Za-z@$!*#][A-Za-z0-9@$!*#'-]*")
 _SPACED = re.compile(r"\b\w(?:[ .\-_*]++\w){2,}\b(?![a-z])")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
-_QUOTE = re.compile(r"[\"“”«»]([^\"“”«»]{2,})[\"“”«»]|(?<!\w)['‘]([^'’]{4,400})['’](?!\w)")
+_QUOTE = re.compile(r"[\"“”«»]([^\"“”«»]{2,})[\"“”«»]|(?<!\w)['‘]([^'’]{4,1500})['’](?!\w)")
 _CUES = (
     r"\b(?:not|n't|never|no|none|nobody|without|isn't|aren't|don't|doesn't|cannot|can't|nor)\b",
     r"\b(?:say(?:s|ing)?|said|call(?:s|ed|ing)?|claim\w*|think(?:s|ing)?|tweet\w*|wrote|writ(?:e|es|ing)|shout\w*|statements? like|words like|phrases? like|comments? like|stuff like|things like|joke)\b",

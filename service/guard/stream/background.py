@@ -110,11 +110,19 @@ class AdvisoryGuards:
         self._lock = threading.Lock()
         self._pending: Future[None] | None = None
         self._late: list[Verdict] = []
+        self._taken = self._taken_late = 0
 
     @property
     def verdicts(self) -> list[Verdict]:
         """What was found so far; offsets are characters of what was fed."""
         return [*self._stream.verdicts, *self._late]
+
+    def take(self) -> list[Verdict]:
+        """What was found since this was asked last."""
+        found, late = self._stream.verdicts[self._taken :], self._late[self._taken_late :]
+        self._taken += len(found)
+        self._taken_late += len(late)
+        return [*found, *late]
 
     def feed(self, text: str) -> None:
         """Judge this too, in its turn."""

@@ -49,6 +49,11 @@ def test_small_talk_gets_the_fixed_reply_and_searches_nothing(gateway: Gateway) 
     assert "retrieve_s" not in body["rag"]["timings"]
 
 
+def test_what_a_conversation_carries_on_does_not_grow_with_it() -> None:
+    earlier = [" ".join(f"Lamp{turn}x{i}" for i in range(200)) + " and it?" for turn in range(50)]
+    assert len(standalone("And it?", earlier)) <= 8_000 + len(" And it?")
+
+
 def test_a_follow_up_of_a_follow_up_reaches_back_to_the_topic() -> None:
     earlier = ["How long is the warranty of a Chime?", "And for businesses?"]
     assert (
