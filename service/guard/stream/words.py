@@ -1,13 +1,15 @@
 """Guarding a stream with a bounded hold-back: nothing leaves before it was seen whole.
 
 Words are released when the next one begins, so a guard never sees half a word. Words with digits, and
-what may continue them, are held together: phone and card numbers have spaces inside.
+what may continue them, are held together: phone and card numbers have spaces inside. So is what may yet be a secret.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ingestion.scrub.secrets import unfinished_secret
+from ingestion.scrub.views import bare
 from service.guard.chain import Guard, Verdict, apply_all
 
 # Longest spaced number that a recogniser knows (an IBAN with its spaces has 42 characters), doubled.
@@ -15,6 +17,8 @@ MAX_HELD_CHARS = 96
 # A word that holds one of these, or a country code (two capitals, as of an IBAN), may belong together
 # with the next one.
 _JOINS = re.compile(r"[\d(+<\[]|^[A-Z]{2}$|-----(?:BEGIN|END)|^(?:RSA|EC|DSA|OPENSSH|PGP|ENCRYPTED|PRIVATE)$")
+# Between groups of a number.
+_SIGN = re.compile(r"[./_|*·•\\\u2010-\u2015-]")
 
 
 class StreamGuard:
@@ -43,12 +47,9 @@ class StreamGuard:
     def _cut(self) -> int:
         """Where the tail that may still grow begins: the last word, and the words that join it."""
         held = self._held
-        cut = _word_start(held, len(held))
-        while cut > 0:
-            before = _word_start(held, len(held[:cut].rstrip()))
-            if not _JOINS.search(held[before:cut].strip()):
-                break
-            cut = before
+        cut = _run_start(held, _word_start(held, len(held)))
+        begun = _secret_start(held, cut)
+        cut = cut if begun is None else _run_start(held, begun)
         if len(held) - cut <= MAX_HELD_CHARS:
             return cut
         # A run this long is no identifier; let its older half go at a space, or as it is.
@@ -75,3 +76,26 @@ def placed(verdict: Verdict, start: int) -> Verdict:
 def _word_start(text: str, end: int) -> int:
     """Where the word that ends at `end` begins."""
     return max(text.rfind(space, 0, end) for space in (" ", "\n", "\t")) + 1
+
+
+def _run_start(text: str, cut: int) -> int:
+    """Where the run of joined words begins that ends at `cut`."""
+    while cut > 0:
+        before = _word_start(text, len(text[:cut].rstrip()))
+        word = text[before:cut].strip()
+        if not _JOINS.search(word) and not (
+            _SIGN.fullmatch(word) and text[:before].rstrip()[-1:].isdecimal()
+        ):
+            break
+        cut = before
+    return cut
+
+
+def _secret_start(text: str, cut: int) -> int | None:
+    """Where the word begins in which a secret begins that goes on behind `cut`, so that nothing of it leaves yet."""
+    begin = max(0, cut - MAX_HELD_CHARS)
+    view = bare(text[begin:cut])
+    start = unfinished_secret(view.text)
+    if start is None or start == len(view.text):
+        return None
+    return _word_start(text, begin + view.span(start, start + 1)[0])
