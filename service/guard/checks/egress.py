@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from ingestion.scrub.views import View, alike, plain
 from service.guard.chain import Digests, Verdict
+from service.guard.checks.coded import coded
 from service.scope.policy import Zone
 
 REMOVED = "[link removed]"
@@ -76,11 +77,16 @@ class EgressGuard:
 
     def apply(self, text: str, zone: Zone) -> tuple[str, list[Verdict]]:
         """Text without foreign addresses, and a verdict for each."""
-        if zone != "output" or (text.isascii() and not any(mark in text for mark in (".", "](", ":"))):
+        if zone != "output":
             return text, []
+        verdicts: list[Verdict] = []
+        if not text.isascii() or any(mark in text for mark in (".", "](", ":")):
+            text = self._without_links(text, zone, verdicts)
+        return self._without_coded(text, zone, verdicts), verdicts
+
+    def _without_links(self, text: str, zone: Zone, verdicts: list[Verdict]) -> str:
         view = _readable(text)
         parts: list[str] = []
-        verdicts: list[Verdict] = []
         position = 0
         for found in _LINK.finditer(view.text):
             value = _value(found)
@@ -93,7 +99,20 @@ class EgressGuard:
             verdicts.append(
                 Verdict(self.name, zone, "redact", rule, 1.0, start, end, self._digests.of(value))
             )
-        return "".join([*parts, text[position:]]), verdicts
+        return "".join([*parts, text[position:]])
+
+    def _without_coded(self, text: str, zone: Zone, verdicts: list[Verdict]) -> str:
+        """The text without coded pieces that hold a foreign address."""
+        for piece in reversed(coded(text)):
+            addresses = (_value(found) for found in _LINK.finditer(piece.text))
+            foreign = next((a for a in addresses if a is not None and not self._is_allowed(a)), None)
+            if foreign is not None:
+                digest = self._digests.of(foreign)
+                verdicts.append(
+                    Verdict(self.name, zone, "redact", "CODED", 1.0, piece.start, piece.end, digest)
+                )
+                text = text[: piece.start] + REMOVED + text[piece.end :]
+        return text
 
     def _is_allowed(self, value: str) -> bool:
         value = value.replace("\\", "/")

@@ -3,14 +3,24 @@
 import re
 from fnmatch import fnmatchcase
 
-from ingestion.scrub.secrets import KEY_BEGIN, KEY_END, Secret, secrets_in
+from ingestion.scrub.secrets import KEY_BEGIN, KEY_END, Secret, apart, secrets_in
 from service.guard.chain import Digests, Verdict
+from service.guard.checks.coded import coded
 from service.scope.policy import Zone
 
 MASK = "<SECRET>"
 # Several plain words in a row show that a key's block has ended without saying so.
 _PLAIN_WORD = re.compile(r"\s*[A-Za-z'’]{1,12}[.,;:]?\s*$")
 _PROSE_WORDS = 4
+
+
+def _all_secrets(text: str) -> list[Secret]:
+    """Secrets as they are written, and coded pieces that hold one."""
+    found = secrets_in(text)
+    for piece in coded(text):
+        if secrets_in(piece.text) or KEY_BEGIN.search(piece.text):
+            found.append(Secret("CODED", piece.start, piece.end))
+    return apart(found)
 
 
 class SecretGuard:
@@ -31,7 +41,7 @@ class SecretGuard:
             text = self._blocks(text, zone, verdicts)
         parts: list[str] = []
         position = 0
-        for secret in secrets_in(text):
+        for secret in _all_secrets(text):
             value = text[secret.start : secret.end]
             if any(fnmatchcase(value.casefold(), pattern) for pattern in self._allow):
                 continue

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ingestion.scrub.secrets import unfinished_secret
-from ingestion.scrub.views import bare
+from ingestion.scrub.views import bare, plain
 from service.guard.chain import Guard, Verdict, apply_all
 
 # Longest spaced number that a recogniser knows (an IBAN with its spaces has 42 characters), doubled.
 MAX_HELD_CHARS = 96
+# Longest run in which each visible character stands among invisible ones, and longest word of a key or a code.
+MAX_WORD_CHARS = 1_000
+_LONG_WORD = re.compile(rf"[!-~]{{{MAX_HELD_CHARS // 2}}}")
 # A word that holds one of these, or a country code (two capitals, as of an IBAN), may belong together
 # with the next one.
 _JOINS = re.compile(r"[\d(+<\[]|^[A-Z]{2}$|-----(?:BEGIN|END)|^(?:RSA|EC|DSA|OPENSSH|PGP|ENCRYPTED|PRIVATE)$")
@@ -24,7 +27,7 @@ _SIGN = re.compile(r"[./_|*·•\\\u2010-\u2015-]")
 class StreamGuard:
     """Feed it pieces, get back text that may be sent. Offsets of verdicts are characters of all text that was
     released; what was taken out has none. The joined output does not depend on the pieces'
-    borders as long as no held run is longer than `MAX_HELD_CHARS`."""
+    borders as long as no held run is longer than `MAX_HELD_CHARS`, not counting invisible characters."""
 
     def __init__(self, guards: Sequence[Guard]) -> None:
         self._guards = guards
@@ -50,12 +53,27 @@ class StreamGuard:
         cut = _run_start(held, _word_start(held, len(held)))
         begun = _secret_start(held, cut)
         cut = cut if begun is None else _run_start(held, begun)
-        if len(held) - cut <= MAX_HELD_CHARS:
+        if len(held) - cut <= MAX_HELD_CHARS or self._may_be_disguised(cut):
             return cut
         # A run this long is no identifier; let its older half go at a space, or as it is.
-        limit = len(held) - MAX_HELD_CHARS // 2
+        held = self._held
+        limit = max(cut, len(held) - MAX_HELD_CHARS // 2)
         space = held.rfind(" ", cut, limit)
         return space + 1 if space > cut else limit
+
+    def _may_be_disguised(self, cut: int) -> bool:
+        """Whether a long run is a long key or code, or few characters among many invisible ones.
+
+        Those go when even that is too long.
+        """
+        run = self._held[cut:]
+        seen = plain(run).text
+        if len(run) <= MAX_WORD_CHARS:
+            return len(seen) <= MAX_HELD_CHARS or _LONG_WORD.search(seen) is not None
+        if len(seen) <= MAX_HELD_CHARS:
+            self._held = self._held[:cut] + seen
+            return True
+        return False
 
     def _pass(self, text: str) -> str:
         if not text:
