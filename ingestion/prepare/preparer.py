@@ -19,6 +19,16 @@ from ingestion.embed import Embedder, load_embedder
 from ingestion.errors import SourceError
 from ingestion.load import read
 from ingestion.load.fetch import fetch
+from ingestion.prepare.beside import (
+    CERTAIN,
+    date_of,
+    is_web_address,
+    language_of,
+    runnable_refused,
+    screen_beside,
+    screen_id,
+    scrub_numbers,
+)
 from ingestion.prepare.chunk import chunk_document
 from ingestion.prepare.near_duplicates import bands_of
 from ingestion.prepare.screen import model_flags, screen_text
@@ -29,7 +39,7 @@ from ingestion.text.clean import CleanText, clean, clean_text
 from ingestion.text.language import guess_language
 
 # Raise it when a stage changes what it makes of the same bytes: all documents are then made anew.
-PIPELINE_VERSION = 5
+PIPELINE_VERSION = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,8 @@ class ScrubbedReading:
     """What a reader made of a source, without personal data; `parts` say what was found in each text."""
 
     title: str
-    url: str
+    source: str
+    superseded_by: str | None
     blocks: tuple[Block, ...]
     metadata: Mapping[str, Scalar]
     parts: tuple[ScrubbedText, ...]
@@ -107,6 +118,7 @@ class Preparer:
         self._embedder = embedder or load_embedder(plan.config.embedder)
         self._pseudonyms = pseudonyms_of(plan.folder)
         self._scrubbers: dict[str, Scrubber] = {}
+        self._id_scrubbers: dict[str, Scrubber] = {}
         self._recipes: dict[str, str] = {}
         self._timings: dict[str, float] = {}
         self._injection: InjectionModel | None = None
@@ -149,6 +161,14 @@ class Preparer:
             )
         return self._scrubbers[source_name]
 
+    def _id_scrubber(self, source_name: str) -> Scrubber:
+        """For ids, whose numbers are seldom telephones or cards: only what has a form of its own is sought in them."""
+        if source_name not in self._id_scrubbers:
+            policy = self._plan.config.pii_of(source_name)
+            certain = [entity for entity in policy.entities if entity in CERTAIN]
+            self._id_scrubbers[source_name] = Scrubber(policy.model_copy(update={"entities": certain}))
+        return self._id_scrubbers[source_name]
+
     def _scrub(self, source: Source, reading: Reading, cleaned: CleanText) -> ScrubbedReading:
         """All that will be shown, without personal data. Names are not looked for in program code."""
         scrubber = self._scrubber(source.rules_of)
@@ -158,22 +178,38 @@ class Preparer:
             **self._plan.config.source_of(source.rules_of).metadata,
         }
         title = clean_text(source.facts.title or reading.title).replace("\n", " ")
+        metadata, numbers = scrub_numbers(scrubber, metadata)
         words = {key: value for key, value in metadata.items() if isinstance(value, str)}
         prose = [i for i, block in enumerate(cleaned.blocks) if block.kind != "code"]
-        texts = [title, source.facts.url, *words.values(), *(cleaned.blocks[i].text for i in prose)]
-        keep = self._plan.keep_originals
-        done = scrubber.scrub_all(texts, keep_originals=keep)
         code = [i for i, block in enumerate(cleaned.blocks) if block.kind == "code"]
-        done_code = scrubber.scrub_all(
-            [cleaned.blocks[i].text for i in code], keep_originals=keep, with_names=False
-        )
+        keep = self._plan.keep_originals
+        texts = [title, *words.values(), *(cleaned.blocks[i].text for i in prose)]
+        done = scrubber.scrub_all(texts, keep_originals=keep)
+        # In what programs read, and in names of files, names of people aren't looked for.
+        plain = [
+            source.facts.url if is_web_address(source.facts.url) else "",
+            reading.superseded_by or "",
+            *metadata,
+            *(cleaned.blocks[i].text for i in code),
+        ]
+        done_plain = scrubber.scrub_all(plain, keep_originals=keep, with_names=False)
+        first = 1 + len(words)
         blocks = list(cleaned.blocks)
-        first = 2 + len(words)
-        for i, one in [*zip(prose, done[first:], strict=True), *zip(code, done_code, strict=True)]:
+        for i, one in [
+            *zip(prose, done[first:], strict=True),
+            *zip(code, done_plain[2 + len(metadata) :], strict=True),
+        ]:
             blocks[i] = replace(blocks[i], text=one.text)
-        metadata |= {key: one.text for key, one in zip(words, done[2:first], strict=True)}
-        parts = (*done, *done_code)
-        return ScrubbedReading(done[0].text, done[1].text, tuple(blocks), metadata, parts)
+        metadata |= {key: one.text for key, one in zip(words, done[1:first], strict=True)}
+        metadata = dict(zip((one.text for one in done_plain[2:]), metadata.values(), strict=False))
+        parts = (*done, *done_plain, *numbers)
+        shown = (
+            done_plain[0].text
+            or self._id_scrubber(source.rules_of).scrub(runnable_refused(plain_id(source.id))).text
+        )
+        return ScrubbedReading(
+            done[0].text, shown, done_plain[1].text or None, tuple(blocks), metadata, parts
+        )
 
     def _document(self, source: Source, reading: Reading, scrubbed: ScrubbedReading) -> Document:
         config = self._plan.config
@@ -188,13 +224,15 @@ class Preparer:
         return Document(
             id=source.id,
             title=scrubbed.title,
-            source=scrubbed.url or plain_id(source.id),
+            source=scrubbed.source,
             digest=source.digest,
-            language=source.facts.language or reading.language or guess_language(text, config.languages),
+            language=language_of(source.facts.language)
+            or language_of(reading.language)
+            or guess_language(text, config.languages),
             text=text,
             spans=spans,
-            updated=source.facts.updated or reading.updated or None,
-            superseded_by=reading.superseded_by,
+            updated=date_of(source.facts.updated) or date_of(reading.updated),
+            superseded_by=scrubbed.superseded_by,
             pii=dict(counts),
             source_name=source.source_name,
             run_id=self._plan.run_id,
@@ -233,6 +271,7 @@ class Preparer:
         if not policy.enabled:
             return ()
         found = list(screen_text(document.text, [*reading.hidden, *cleaned.hidden], cleaned.invisible))
+        found += [*screen_beside(document), *screen_id(document, self._id_scrubber(document.source_name))]
         return (*found, *model_flags([one for one in planted if one.score >= policy.quarantine_above]))
 
     def _chunks(self, document: Document) -> list[Chunk]:

@@ -66,6 +66,10 @@ _BUSINESS_ID = re.compile(
     r"(?:number|num|no|nr|id|code|nummer|número|numéro|numero)?[ \t.:#°-]*(?:is|was|ist|es)?[ \t:#]*$",
     re.IGNORECASE,
 )
+# Four numbers with dots after one of these words are a version, and no address.
+_VERSION = re.compile(
+    r"\b(?:version|firmware|release|build|update|software|driver|revision|v)\W{0,3}$", re.IGNORECASE
+)
 _NUMERIC = frozenset(
     {"CREDIT_CARD", "PHONE_NUMBER", "NL_BSN", "US_SSN", "AU_TFN", "FR_NIR", "IN_AADHAAR", "UK_NHS"}
 )
@@ -318,6 +322,10 @@ class Scrubber:
     def _is_exempt(self, text: str, result: "RecognizerResult") -> bool:
         value = text[result.start : result.end]
         if result.entity_type in _NUMERIC and _follows_business_word(text, result.start):
+            return True
+        if result.entity_type == "IP_ADDRESS" and _VERSION.search(
+            text[max(0, result.start - _CONTEXT_CHARS) : result.start]
+        ):
             return True
         words = _CONTEXT_WORDS.get(result.entity_type)
         if words is not None:

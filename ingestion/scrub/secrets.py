@@ -52,7 +52,11 @@ PRIVATE_KEY = re.compile(
 )
 
 # What people write: a blank before the value, the name in their language, `is`. The value alone is the secret.
-_SPOKEN_NAMES = rf"(?:{_NAMES}|pass[ _-]?phrase|passwort|kennwort|contraseña|mot de passe|senha|parola)"
+_SPOKEN_NAMES = (
+    rf"(?:{_NAMES}|(?:api|access) key|client secret|pass[ _-]?phrase|passwort|kennwort|contrase[nñ]a|passe|senha"
+    r"|parola)"
+)
+_SPOKEN_TWO = re.compile(r"(?i:\b(?:api|access|client|pass) ?)\Z")
 # One of these is in each of the names.
 _SPOKEN_PARTS = ("pass", "key", "secret", "token", "pwd", "kennwort", "contrase", "senha", "parola")
 _SPOKEN = re.compile(
@@ -71,7 +75,7 @@ _BEGINNINGS = {
     **dict.fromkeys(("xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-"), "SLACK_TOKEN"),
     "hf_": "HUGGINGFACE_TOKEN", "SG.": "SENDGRID_KEY", "ts-": "TOUCHSTONE_KEY", "eyJ": "JWT",
 }  # fmt: skip
-_CUT = r"[\s*|,+\"'`·•]{1,2}"
+_CUT = r"[\s*|,+\"'`·•]{1,3}"
 
 
 def _partial(begin: str) -> str:
@@ -95,6 +99,7 @@ _PARTIAL_CHARS = 36
 _LETTERS_APART = re.compile(rf"(?<!\S)\S(?:{_CUT}\S)*+(?:{_CUT})?\Z")
 _FULL = {name: re.compile(begin + rest) for name, (begin, rest) in _CREDENTIALS.items()}
 _SHORTEST = 14
+_LEAST_DIGITS = 6
 _LAST_GAP = re.compile(rf"(?:{_CUT})?")
 _WORDLIKE = re.compile(r"[A-Z]?[a-z]+[.,]?")
 
@@ -121,11 +126,12 @@ def url_passwords_in(text: str) -> Iterator[tuple[int, int]]:
 
 
 def credentials_in(text: str) -> Iterator[tuple[int, int]]:
-    """What is a credential by its form alone, also where blanks part it."""
-    for found in _CREDENTIAL.finditer(text):
-        yield found.span()
-    for secret in _parted(text):
-        yield secret.start, secret.end
+    """What is a credential by its form alone; accents, invisible characters and blanks hide none."""
+    view = bare(text)
+    for found in _CREDENTIAL.finditer(view.text):
+        yield view.span(*found.span())
+    for secret in _parted(view.text):
+        yield view.span(secret.start, secret.end)
 
 
 def secrets_in(text: str) -> list[Secret]:
@@ -186,7 +192,7 @@ def _read_key(text: str, begin: re.Match[str]) -> tuple[int, bool, bool]:
     pieces: list[str] = []
     while len(pieces) < _MOST_PIECES and len(key) < _MOST_CHARS:
         found = _PIECE.match(text, position)
-        if found is None or (end and not _goes_on(found)):
+        if found is None or (end and not _goes_on(found, pieces[-1])):
             break
         position, key = found.end(), key + found["piece"]
         has_gaps = has_gaps or found["gap"] is not None
@@ -200,10 +206,13 @@ def _read_key(text: str, begin: re.Match[str]) -> tuple[int, bool, bool]:
     return end, has_gaps, _LAST_GAP.fullmatch(text, position) is not None
 
 
-def _goes_on(found: re.Match[str]) -> bool:
-    """Whether a piece behind a whole key belongs to it: it looks like no word and no number."""
+def _goes_on(found: re.Match[str], last: str) -> bool:
+    """Whether a piece behind a whole key belongs to it: it looks like no word and no year."""
     piece = found["piece"]
-    return found["gap"] is None or (any(map(str.isdigit, piece)) and any(map(str.isalpha, piece)))
+    if found["gap"] is None or len(piece) == len(last) == 1:
+        return True
+    digits = sum(map(str.isdigit, piece))
+    return digits >= _LEAST_DIGITS or (digits > 0 and any(map(str.isalpha, piece)))
 
 
 def _is_key(key: str, pieces: list[str]) -> bool:
@@ -219,8 +228,8 @@ def unfinished_secret(text: str) -> int | None:
     starts = [begin.start() for begin in _PARTED_BEGIN.finditer(text) if _read_key(text, begin)[2]]
     if begin := _PARTIAL_BEGIN.search(text, max(0, len(text) - _PARTIAL_CHARS)):
         starts.append(begin.start())
-    if _may_be_spoken(text) and (begin := _SPOKEN_BEGIN.search(text)):
-        starts.append(begin.start())
+    spoken = _SPOKEN_TWO.search(text) or (_SPOKEN_BEGIN.search(text) if _may_be_spoken(text) else None)
+    starts += [spoken.start()] if spoken else []
     if not text[-2:].isalnum() and (begin := _LETTERS_APART.search(text)):
         starts.append(begin.start())
     return min(starts, default=None)

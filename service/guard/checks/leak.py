@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 
 from ingestion.detect.decodings import decodings_of
 from service.guard.chain import Verdict, outcome_of
@@ -11,6 +12,8 @@ from service.scope.policy import Rule
 _WORD = re.compile(r"\w+")
 # Six words in a row that also stand in the rules are no accident; a shorter run may be.
 _RUN = 6
+# What is kept of the sentences before: a canary of twenty letters with as much between them, and five words.
+_END_CHARS = 100
 
 
 def canary_of(key: bytes) -> str:
@@ -28,18 +31,23 @@ class LeakGuard:
     def __init__(self, rules: str, canary: str, rule: Rule, sources: str = "") -> None:
         self._canary = canary
         self._outcome = outcome_of(rule)
+        self._end = ""
         self._runs = _runs(rules) - _runs(sources)
 
     def judge(self, sentence: str) -> list[Verdict]:
-        """A verdict when the sentence gives something away."""
+        """A verdict when the sentence, or it and the end of those before it, gives something away."""
+        text = self._end + sentence
+        readings = [decoding.text.casefold() for decoding in decodings_of(text)]
+        rule = self._rule_in(readings)
+        # What was told of once is not told of the next sentence.
+        self._end = "" if rule else text[-_END_CHARS:]
+        return [self._verdict(rule, sentence)] if rule else []
+
+    def _rule_in(self, readings: Sequence[str]) -> str:
         bare = self._canary.removeprefix("ref-")
-        if bare and any(
-            bare in re.sub(r"\W", "", decoding.text.casefold()) for decoding in decodings_of(sentence)
-        ):
-            return [self._verdict("CANARY", sentence)]
-        if not self._runs.isdisjoint(_runs(sentence)):
-            return [self._verdict("PROMPT", sentence)]
-        return []
+        if bare and any(bare in re.sub(r"[\W_]", "", reading) for reading in readings):
+            return "CANARY"
+        return "" if all(self._runs.isdisjoint(_runs(reading)) for reading in readings) else "PROMPT"
 
     def _verdict(self, rule: str, sentence: str) -> Verdict:
         return Verdict(self.name, "output", self._outcome, rule, 1.0, 0, len(sentence))

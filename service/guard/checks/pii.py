@@ -2,9 +2,11 @@
 answers before they are sent. What the question or the documents hold in clear was allowed there."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from ingestion.scrub import Scrubber
+from ingestion.scrub import Finding, Scrubber
 from service.guard.chain import Digests, Verdict
+from service.guard.checks.coded import coded
 from service.guard.texts import RawText, SearchableText
 from service.scope.policy import Zone
 
@@ -45,7 +47,7 @@ class PiiGuard:
 
     def apply(self, text: str, zone: Zone) -> tuple[str, list[Verdict]]:
         """Text with masks, and a verdict for each finding."""
-        findings = self._scrubber.find(text)
+        findings = self._found(text)
         if not findings:
             return text, []
         parts: list[str] = []
@@ -74,6 +76,16 @@ class PiiGuard:
             )
         parts.append(text[position:])
         return "".join(parts), verdicts
+
+    def _found(self, text: str) -> list[Finding]:
+        """Findings in the text as it is written, and coded pieces that hold one; what the policy keeps is none."""
+        found = self._scrubber.find(text)
+        for piece in coded(text):
+            within = self._scrubber.find_all([piece.text], with_names=False)[0]
+            masked = [f for f in within if self._scrubber.stand_in(f.entity, "") is not None]
+            if masked and all(f.end <= piece.start or f.start >= piece.end for f in found):
+                found.append(replace(masked[0], start=piece.start, end=piece.end))
+        return sorted(found, key=lambda f: f.start)
 
 
 class RestoreGuard:

@@ -3,17 +3,24 @@
 import re
 from fnmatch import fnmatchcase
 
-from ingestion.scrub.secrets import FORMS, KEY_BEGIN, KEY_END
+from ingestion.scrub.secrets import KEY_BEGIN, KEY_END, Secret, apart, secrets_in
 from service.guard.chain import Digests, Verdict
+from service.guard.checks.coded import coded
 from service.scope.policy import Zone
 
 MASK = "<SECRET>"
-_PATTERN = re.compile("|".join(f"(?P<{name}>{form})" for name, form in FORMS.items()))
-# No form has a space or fewer than ten characters.
-_LONG = re.compile(r"(?<!\S)\S{10,}")
 # Several plain words in a row show that a key's block has ended without saying so.
 _PLAIN_WORD = re.compile(r"\s*[A-Za-z'’]{1,12}[.,;:]?\s*$")
 _PROSE_WORDS = 4
+
+
+def _all_secrets(text: str) -> list[Secret]:
+    """Secrets as they are written, and coded pieces that hold one."""
+    found = secrets_in(text)
+    for piece in coded(text):
+        if secrets_in(piece.text) or KEY_BEGIN.search(piece.text):
+            found.append(Secret("CODED", piece.start, piece.end))
+    return apart(found)
 
 
 class SecretGuard:
@@ -32,32 +39,20 @@ class SecretGuard:
         verdicts: list[Verdict] = []
         if self._is_inside or "-----BEGIN" in text:
             text = self._blocks(text, zone, verdicts)
-        offset = 0
-
-        def mask(found: re.Match[str]) -> str:
-            value = found[0]
+        parts: list[str] = []
+        position = 0
+        for secret in _all_secrets(text):
+            value = text[secret.start : secret.end]
             if any(fnmatchcase(value.casefold(), pattern) for pattern in self._allow):
-                return value
-            verdicts.append(
-                Verdict(
-                    self.name,
-                    zone,
-                    "redact",
-                    str(found.lastgroup),
-                    1.0,
-                    offset + found.start(),
-                    offset + found.end(),
-                    self._digests.of(value),
-                )
-            )
-            return MASK
+                continue
+            parts += [text[position : secret.start], MASK]
+            position = secret.end
+            verdicts.append(self._verdict(zone, secret, value))
+        return "".join([*parts, text[position:]]), verdicts
 
-        def within(word: re.Match[str]) -> str:
-            nonlocal offset
-            offset = word.start()
-            return _PATTERN.sub(mask, word[0])
-
-        return _LONG.sub(within, text), verdicts
+    def _verdict(self, zone: Zone, secret: Secret, value: str) -> Verdict:
+        digest = self._digests.of(value)
+        return Verdict(self.name, zone, "redact", secret.form, 1.0, secret.start, secret.end, digest)
 
     def _blocks(self, text: str, zone: Zone, verdicts: list[Verdict]) -> str:
         """The text without private keys, the last of which may go on in what comes next."""
@@ -86,7 +81,7 @@ class SecretGuard:
 
     def _prose_in(self, body: str) -> str:
         """Nothing of a key's body; several plain words in a row show that the block has ended without saying so."""
-        for word in re.finditer(r"\s*\S+\s*", body):
+        for word in re.finditer(r"\S+\s*", body):
             if not self._is_inside:
                 return body[word.start() :]
             self._prose = [*self._prose, word[0]] if _PLAIN_WORD.match(word[0]) else []
