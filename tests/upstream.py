@@ -11,11 +11,15 @@ Message = MutableMapping[str, Any]
 
 
 class ScriptedUpstream:
-    """Pure ASGI. Set `tokens`, `statuses`, `gate` and `break_after`; look at `bodies`, `sent` and `cancelled`."""
+    """Pure ASGI. Set `tokens`, `payloads`, `raw`, `statuses`, `gate` and `break_after`; look at `bodies`, `sent` and `cancelled`."""
 
     def __init__(self) -> None:
         self.url = ""
         self.tokens = ["Express ", "costs ", "€9.90", ". [1]"]
+        self.payloads: list[bytes] | None = (
+            None  # what a stream says instead of `tokens`, as it goes over the wire
+        )
+        self.raw: bytes | None = None  # a whole reply as it goes over the wire
         self.whole = "What does Larkmoor Plus cost?"
         self.pause_s = 0.0
         self.gate = threading.Event()  # cleared: nothing is sent until it is set
@@ -71,6 +75,9 @@ class ScriptedUpstream:
 
     async def _whole(self, send: Callable[[Message], Awaitable[None]]) -> None:
         await asyncio.sleep(self.whole_pause_s)
+        if self.raw is not None:
+            await _json(send, 200, self.raw)
+            return
         reply = {
             "text": self.forwarded,
             "logprobs": {"tokens": [self.forwarded]},
@@ -84,6 +91,13 @@ class ScriptedUpstream:
         await asyncio.sleep(self.first_pause_s)
         while not self.gate.is_set():
             await asyncio.sleep(0.01)
+        for payload in self.payloads or []:
+            body = b"data: " + payload + b"\n\n"
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await asyncio.sleep(self.pause_s)
+        if self.payloads is not None:
+            await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+            return
         for index, token in enumerate(self.tokens):
             if index == self.break_after:
                 raise ConnectionResetError("told to break")

@@ -28,6 +28,7 @@ from service.guard.output import Notice, OutputGuards
 from service.scope import Sampling, Scope, Variant
 
 Piece = str | KeepAlive | Notice | Reply
+_INLINE_CHARS = 2_000
 EXTRACTIVE, SERVER = "extractive", "openai"
 
 
@@ -99,7 +100,7 @@ class AnswerPipeline:
                 async with aclosing(self._pieces(turn, finding.evidence, writer)) as pieces:
                     async for piece in pieces:
                         yield piece
-            outcome = self._finish(turn, finding, writer, is_whole=True)
+            outcome = await self._whole(turn, finding, writer)
             await self._record(turn, outcome)
             token = None if turn.request.dry_run else self._parts.sign(turn.id)
             yield reply_of(outcome, token, finding.evidence if finding else None)
@@ -165,6 +166,11 @@ class AnswerPipeline:
             evidence.hits, turn.conversation, turn.request.groups, turn.originals or None, rules
         )
         return self._parts.guards[turn.request.assistant].output(context)
+
+    async def _whole(self, turn: Turn, finding: Finding | None, writer: Writer) -> Outcome:
+        """The outcome of an answer that came to its end; a long one is cited in a thread, so that the loop stays free."""
+        work = partial(self._finish, turn, finding, writer, is_whole=True)
+        return await asyncio.to_thread(work) if len(writer.written.text) > _INLINE_CHARS else work()
 
     def _finish(self, turn: Turn, finding: Finding | None, writer: Writer, *, is_whole: bool) -> Outcome:
         """The outcome of a turn, cited where it was answered and came to its end."""

@@ -15,8 +15,10 @@ from service.guard.input import Disposition, InputGuards, unblocked
 from service.guard.texts import MaskedText, RawText, SearchableText
 from service.ids import uuid7
 
-# Longer conversations are guarded in a thread, so that the loop stays free.
-_INLINE_CHARS = 4_000
+# Longer conversations are guarded in a thread, so that the loop stays free: a character costs up to 1 µs.
+_INLINE_CHARS = 1_000
+# The conversation before a question: so many of its latest messages, and so many times the longest question.
+HISTORY_MESSAGES, _HISTORY_QUESTIONS = 50, 4
 Originals = dict[str, set[str]]
 
 
@@ -28,6 +30,7 @@ class SearchText:
     hints: str = ""
 
 
+_LEFT_OUT = Verdict("length", "input", "flag", "HISTORY_TOO_LONG", 1.0)
 ScrubQuery = Callable[[RawText], SearchText]
 
 
@@ -79,26 +82,25 @@ async def understand(
 ) -> Turn:
     """Screen and mask the question and its conversation by rules, then ask the models of the input zone.
 
-    Raises `InvalidRequestError` for a question that is missing, empty or too long.
+    A conversation beyond the bound loses its oldest messages, as chat clients expect. Raises `InvalidRequestError` for
+    a question that is missing, empty or too long.
     """
     question = question_of(request.messages, max_question_chars)
     spoken = [message for message in request.messages[:-1] if message.role in ("user", "assistant")]
-    size = sum(len(message.content) for message in request.messages)
-    if size > _INLINE_CHARS:
-        screened = await asyncio.to_thread(_screen, guards, question, spoken)
-    else:
-        screened = _screen(guards, question, spoken)
+    read = recent(spoken, _HISTORY_QUESTIONS * max_question_chars)
+    screening = await screened(guards, scrub_query, question, read)
+    left_out = [] if len(read) == len(spoken) else [_LEFT_OUT]
     turn = Turn(
         id=uuid7(),
         request=request,
         route=route,
         release=release,
         started=started,
-        question=screened.question,
-        search=scrub_query(question) if scrub_query else SearchText(SearchableText(screened.question)),
-        history=screened.history,
-        verdicts=screened.verdicts,
-        originals=screened.originals,
+        question=screening.question,
+        search=screening.search,
+        history=screening.history,
+        verdicts=(*left_out, *screening.verdicts),
+        originals=screening.originals,
     )
     turn = await _judged(turn, question, guards)
     return replace(turn, guard_input_s=turn.since())
@@ -121,22 +123,69 @@ def question_of(messages: Sequence[RawMessage], most_chars: int) -> RawText:
     return question
 
 
+def recent(spoken: Sequence[RawMessage], most_chars: int) -> list[RawMessage]:
+    """The latest messages of a conversation that fit, without a gap: what stands before one that doesn't is left out."""
+    kept: list[RawMessage] = []
+    left = most_chars
+    for message in reversed(spoken[-HISTORY_MESSAGES:]):
+        left -= len(message.content)
+        if left < 0:
+            break
+        kept.append(message)
+    return kept[::-1]
+
+
 @dataclass(frozen=True, slots=True)
-class _Screening:
+class Screening:
+    """What the rules left of a question and its conversation, and what they found."""
+
     question: MaskedText
+    search: SearchText
     history: tuple[Message, ...]
     verdicts: tuple[Verdict, ...]
     originals: Originals
 
 
-def _screen(guards: InputGuards | None, question: RawText, spoken: Sequence[RawMessage]) -> _Screening:
-    """By rules. An attack in an earlier turn blocks nothing now, but the turn itself is left out."""
+async def screened(
+    guards: InputGuards | None,
+    scrub_query: ScrubQuery | None,
+    question: RawText,
+    spoken: Sequence[RawMessage],
+) -> Screening:
+    """A question and its conversation by rules; in a thread where they are long."""
+    size = len(question) + sum(len(message.content) for message in spoken)
+    if size > _INLINE_CHARS:
+        return await asyncio.to_thread(_screen, guards, scrub_query, question, spoken)
+    return _screen(guards, scrub_query, question, spoken)
+
+
+def _screen(
+    guards: InputGuards | None,
+    scrub_query: ScrubQuery | None,
+    question: RawText,
+    spoken: Sequence[RawMessage],
+) -> Screening:
+    """An attack in an earlier turn blocks nothing now, but the turn itself is left out."""
     originals: Originals = {}
     if guards is None:
         unguarded = tuple(Message(one.role, MaskedText(one.content)) for one in spoken)
-        return _Screening(MaskedText(question), unguarded, (), originals)
-    screened = guards.screen(question, originals)
-    verdicts = list(screened.verdicts)
+        search = _search_text(scrub_query, question, MaskedText(question))
+        return Screening(MaskedText(question), search, unguarded, (), originals)
+    result = guards.screen(question, originals)
+    history, found = _screen_history(guards, spoken, originals)
+    # Nothing is searched for where the question is refused.
+    search = _search_text(None if result.is_blocked else scrub_query, question, result.text)
+    return Screening(result.text, search, history, (*result.verdicts, *found), originals)
+
+
+def _search_text(scrub_query: ScrubQuery | None, question: RawText, masked: MaskedText) -> SearchText:
+    return scrub_query(question) if scrub_query else SearchText(SearchableText(masked))
+
+
+def _screen_history(
+    guards: InputGuards, spoken: Sequence[RawMessage], originals: Originals
+) -> tuple[tuple[Message, ...], list[Verdict]]:
+    verdicts: list[Verdict] = []
     history: list[Message] = []
     for message in spoken:
         one = guards.screen(message.content, originals)
@@ -144,7 +193,7 @@ def _screen(guards: InputGuards | None, question: RawText, spoken: Sequence[RawM
             verdicts += unblocked(one.verdicts)
         else:
             history.append(Message(message.role, one.text))
-    return _Screening(screened.text, tuple(history), tuple(verdicts), originals)
+    return tuple(history), verdicts
 
 
 async def _judged(turn: Turn, question: RawText, guards: InputGuards | None) -> Turn:

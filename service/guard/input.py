@@ -58,11 +58,15 @@ class InputGuards:
         self._ready = ready
 
     def screen(self, text: RawText, originals: dict[str, set[str]] | None = None) -> ScreenResult:
-        """The deterministic tier: length, injection, secrets, personal data. Pure CPU work."""
+        """The deterministic tier: length, injection, secrets, personal data. Pure CPU work.
+
+        No pattern reads a text that is refused for its length, and nothing of it is kept.
+        """
         begun = time.perf_counter()
-        verdicts: list[Verdict] = []
+        verdicts = self._by_length(text)
+        if any(verdict.verdict == "block" for verdict in verdicts):
+            return ScreenResult(MaskedText(""), tuple(verdicts))
         try:
-            verdicts += self._by_length(text)
             verdicts += self._by_rules(text)
         except Exception as exc:  # noqa: BLE001 - a guard that fails must not fail open
             verdicts.append(failed("injection", "input", self._policy.input["injection"], exc))

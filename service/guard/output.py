@@ -13,6 +13,9 @@ from service.guard.stream.words import StreamGuard
 from service.metrics import GUARD_SECONDS
 from service.scope.policy import GuardPolicy
 
+# Longer pieces are masked in a thread, so that the loop stays free.
+_INLINE_CHARS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -88,7 +91,7 @@ class OutputGuards:
     async def feed(self, text: str) -> OutputPiece:
         """What can be sent now."""
         begun = time.perf_counter()
-        released = self._words.feed(text)
+        released = await self._masked(text)
         out = await self._judge(released, is_last=False) if self._holds_sentences else released
         return self._release(out, begun)
 
@@ -106,6 +109,12 @@ class OutputGuards:
         await self._advisory.close()
         GUARD_SECONDS.labels("output", "all").observe(self._seconds)
         return result
+
+    async def _masked(self, text: str) -> str:
+        """Words that may go on; generators send few at a time, and what is long is masked in a thread."""
+        if self._in_thread and len(text) > _INLINE_CHARS:
+            return await asyncio.to_thread(self._words.feed, text)
+        return self._words.feed(text)
 
     async def _judge(self, text: str, *, is_last: bool) -> str:
         """Sentences are judged in a thread, since models may be asked; text without an end waits here."""

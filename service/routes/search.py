@@ -4,8 +4,9 @@ import asyncio
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from ingestion.audience import plain_id
 from ingestion.releases.documents import ReleaseDocuments
@@ -14,11 +15,14 @@ from ingestion.view import may_see
 from service.answer.evidence import EvidenceRequest, SearchHits
 from service.deps import SearchCall, State
 from service.errors import InvalidRequestError, NotFoundError
-from service.guard.texts import RawText
+from service.guard.texts import RawText, SearchableText
 from service.schemas import ChunkReply, SearchReply, SearchRequest, SearchResult
 
 router = APIRouter(prefix="/v1")
 _CONTEXT_CHARS = 600
+# Longer queries are masked in a thread, so that the loop stays free.
+_INLINE_CHARS = 1_000
+ChunkId = Annotated[str, Path(max_length=200)]
 _BREAK = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -29,7 +33,7 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     collection = collection_of(state, ask.collection)
     settings = _settings_of(state, collection, ask)
     view = call.view(ask.filter)
-    query, hints = state.query_scrubbers[collection].scrub_query(RawText(ask.query))
+    query, hints = await _scrubbed(state, collection, ask.query)
     rules = state.scope.policy_of_collection(collection).retrieved
     release = await state.live.serving(collection)
     found = await state.finder.search(EvidenceRequest(release, query, settings, hints, view, rules))
@@ -38,7 +42,7 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
 
 
 @router.get("/chunks/{chunk_id}")
-async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) -> ChunkReply:
+async def chunk(chunk_id: ChunkId, call: SearchCall, collection: str | None = None) -> ChunkReply:
     """A passage with what stands before and after it in its document."""
     name = collection_of(call.state, collection)
     release = await call.state.live.serving(name)
@@ -48,6 +52,19 @@ async def chunk(chunk_id: str, call: SearchCall, collection: str | None = None) 
     if found is None:
         raise NotFoundError(f"There is no passage {chunk_id!r} in the index that is served now.")
     return found
+
+
+async def _scrubbed(state: State, collection: str, query: str) -> tuple[SearchableText, str]:
+    """What is searched for, and hints for the lexical index. Raises `InvalidRequestError` for a query that is too long."""
+    most = state.settings.max_question_chars
+    if len(query) > most:
+        raise InvalidRequestError(
+            f"The query has {len(query)} characters; at most {most} are allowed. Shorten it.", param="query"
+        )
+    scrubber = state.query_scrubbers[collection]
+    if len(query) > _INLINE_CHARS:
+        return await asyncio.to_thread(scrubber.scrub_query, RawText(query))
+    return scrubber.scrub_query(RawText(query))
 
 
 def _settings_of(state: State, collection: str, ask: SearchRequest) -> RetrievalSettings:
@@ -99,7 +116,7 @@ def collection_of(state: State, name: str | None) -> str:
         return known[0]
     if name not in known:
         raise InvalidRequestError(
-            f"There is no collection {name!r}. Choose one of {known}.", param="collection"
+            f"There is no collection {name!r:.100}. Choose one of {known}.", param="collection"
         )
     return str(name)
 

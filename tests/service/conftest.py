@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,7 +13,7 @@ import pytest
 from ingestion.config import PiiPolicy
 from ingestion.corpus import Chunk, Hit
 from ingestion.embed import Embedder
-from ingestion.scrub import Scrubber
+from ingestion.scrub import Finding, Scrubber
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.models.cross_encoder import CrossEncoder
@@ -55,6 +56,20 @@ def build(embedder: Embedder) -> Iterator[Callable[..., AssistantGuards]]:
             return AssistantGuards(policy or patient(), **chosen)  # type: ignore[arg-type]
 
         yield make
+
+
+class WatchedScrubber(Scrubber):
+    """The real one, which remembers what it read and in which thread."""
+
+    def __init__(self) -> None:
+        super().__init__(PiiPolicy(), with_names=False)
+        self.texts: list[str] = []
+        self.threads: set[int] = set()
+
+    def find(self, text: str) -> list[Finding]:
+        self.texts.append(text)
+        self.threads.add(threading.get_ident())
+        return super().find(text)
 
 
 def stream_of(response: httpx.Response) -> list[dict[str, object]]:

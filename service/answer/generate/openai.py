@@ -12,11 +12,21 @@ import orjson
 
 from ingestion.corpus import Hit
 from service.answer.generate import Event, Finished, KeepAlive, Task, Text
+from service.answer.generate.chunks import (
+    MOST_LINE_BYTES,
+    ChatStream,
+    MalformedError,
+    message_of,
+    models_of,
+)
 from service.answer.prompts import Message, Wire, render
 from service.errors import ContextOverflowError, GeneratorError, GeneratorInterruptedError
 from service.metrics import GENERATOR_ERRORS
 
 _BACKOFF_S = 0.2
+_MOST_REPLY_BYTES = 8_000_000
+# Of an error its beginning tells what it is, and nobody waits long for it.
+_ERROR_BYTES, _ERROR_S = 4_000, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +89,8 @@ class OpenAIGenerator:
             ) as reply:
                 if reply.status != 200:
                     raise GeneratorError(f"The generator answered {reply.status} to /models.")
-                listed = orjson.loads(await reply.read())
-                return [str(entry["id"]) for entry in listed["data"]]
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as exc:
+                return models_of(await read_whole(reply))
+        except (aiohttp.ClientError, TimeoutError, MalformedError) as exc:
             raise GeneratorError("The generator can't be reached.") from exc
 
     async def model(self) -> str:
@@ -143,9 +152,8 @@ class OpenAIGenerator:
         try:
             if reply.status != 200:
                 raise GeneratorError(f"The generator answered {reply.status}.")
-            raw = orjson.loads(await reply.read())
-            return str(raw["choices"][0]["message"]["content"] or "")
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, IndexError, TypeError) as exc:
+            return message_of(await read_whole(reply))
+        except (aiohttp.ClientError, TimeoutError, MalformedError) as exc:
             raise GeneratorError("The generator's reply can't be read.") from exc
         finally:
             reply.close()
@@ -198,8 +206,8 @@ class OpenAIGenerator:
                 async for event in self._events(reply, deadline):
                     begun = begun or isinstance(event, Text)
                     yield event
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as exc:
-            reason = "timeout" if isinstance(exc, TimeoutError) else "connection"
+        except (aiohttp.ClientError, TimeoutError, ValueError) as exc:
+            reason = _reason_of(exc)
             if not begun:
                 raise _Retriable(reason) from exc
             GENERATOR_ERRORS.labels(f"{reason} mid-stream").inc()
@@ -218,7 +226,7 @@ class OpenAIGenerator:
     async def _events(self, reply: aiohttp.ClientResponse, deadline: float) -> AsyncGenerator[Event, None]:
         """Events of a server-sent stream; what arrives together is handed on together."""
         rest = b""
-        text, state = "", _State()
+        state = ChatStream()
         patience = deadline - time.monotonic()
         while True:
             data = await _read(reply, min(self._upstream.keep_alive_s, patience))
@@ -231,49 +239,19 @@ class OpenAIGenerator:
             if not data:
                 break
             *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > MOST_LINE_BYTES:
+                raise MalformedError("a line without an end")
             text = state.take(lines)
             if text:
                 patience = self._upstream.idle_timeout_s
                 yield Text(text)
-            if state.done:
+            if state.broken is not None:
+                raise state.broken
+            if state.is_done:
                 break
         if state.finish_reason is None:
             raise aiohttp.ClientPayloadError("the stream ended without a finish reason")
         yield Finished(state.finish_reason, state.prompt_tokens, state.completion_tokens)
-
-
-class _State:
-    """What the lines of a stream have said so far."""
-
-    __slots__ = ("completion_tokens", "done", "finish_reason", "prompt_tokens")
-
-    def __init__(self) -> None:
-        self.done = False
-        self.finish_reason: str | None = None
-        self.prompt_tokens = 0
-        self.completion_tokens = 0
-
-    def take(self, lines: Sequence[bytes]) -> str:
-        """The text in these lines. Raises `ClientPayloadError` for an error that the server sent."""
-        parts: list[str] = []
-        for line in lines:
-            if not line.startswith(b"data:"):
-                continue
-            payload = line[5:].strip()
-            if payload == b"[DONE]":
-                self.done = True
-                break
-            event = orjson.loads(payload)
-            if "error" in event:
-                raise aiohttp.ClientPayloadError("the server sent an error")
-            for choice in event["choices"]:
-                parts.append(choice["delta"].get("content") or "")
-                self.finish_reason = choice.get("finish_reason") or self.finish_reason
-            usage = event.get("usage")
-            if usage:
-                self.prompt_tokens = int(usage["prompt_tokens"])
-                self.completion_tokens = int(usage.get("completion_tokens") or 0)
-        return "".join(parts)
 
 
 async def _settled(task: asyncio.Future[Any], keep_alive_s: float, deadline: float) -> bool:
@@ -294,11 +272,29 @@ async def _read(reply: aiohttp.ClientResponse, timeout_s: float) -> bytes | None
         return None
 
 
+async def read_whole(reply: aiohttp.ClientResponse, most_bytes: int = _MOST_REPLY_BYTES) -> bytes:
+    """A whole reply. Raises `MalformedError` for one that is too large, and what `aiohttp` does."""
+    data = bytearray()
+    async for piece in reply.content.iter_any():
+        data += piece
+        if len(data) > most_bytes:
+            raise MalformedError("a reply without an end")
+    return bytes(data)
+
+
+def _reason_of(exc: Exception) -> str:
+    """Why a stream broke, for the metric."""
+    if isinstance(exc, TimeoutError):
+        return "timeout"
+    return "malformed" if isinstance(exc, ValueError) else "connection"
+
+
 async def _check(reply: aiohttp.ClientResponse) -> None:
     """Translate a status other than 200."""
     if reply.status == 200:
         return
-    detail = (await reply.read())[:4_000].decode("utf-8", "replace").lower()
+    async with asyncio.timeout(_ERROR_S):
+        detail = (await reply.content.read(_ERROR_BYTES)).decode("utf-8", "replace").lower()
     if reply.status in (400, 413) and (
         "context length" in detail
         or "too long" in detail

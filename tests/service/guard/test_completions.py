@@ -12,11 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingestion.config import PiiPolicy
-from ingestion.scrub import Finding, Scrubber
+from ingestion.scrub import Scrubber
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.completions import guard_prompt, guard_reply, guard_stream
 from service.scope.policy import policy_of
+from tests.service.conftest import WatchedScrubber
 
 SCRUBBER = Scrubber(PiiPolicy(), with_names=False)
 GUARDS = AssistantGuards(
@@ -92,18 +93,6 @@ def test_an_error_ends_a_stream_after_what_was_held_back() -> None:
     events = asyncio.run(guarded([raw]))
     assert [event for event in events if "error" in event] == [{"error": {"code": "x"}}]
     assert "".join(c["text"] for e in events for c in e.get("choices", [])) == "Half a wor"
-
-
-class WatchedScrubber(Scrubber):
-    """The real one, which remembers the threads that it worked in."""
-
-    def __init__(self) -> None:
-        super().__init__(PiiPolicy(), with_names=False)
-        self.threads: set[int] = set()
-
-    def find(self, text: str) -> list[Finding]:
-        self.threads.add(threading.get_ident())
-        return super().find(text)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A stream says what the whole text would, with a bounded hold-back, and tells what it took out."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,7 @@ from service.guard.build import AnswerContext, AssistantGuards
 from service.guard.output import Notice
 from service.guard.stream.sentences import sentences_in
 from tests.ingestion.scrub.test_scrub import PLANTED
-from tests.service.conftest import hits, patient
+from tests.service.conftest import WatchedScrubber, hits, patient
 from tests.service.guard.test_zones import PASSAGES, PRIVATE_KEY, SECRETS, says, streamed
 
 
@@ -116,3 +117,14 @@ async def test_every_finding_is_told_once_in_whatever_turn(build: Callable[..., 
     for pieces in ([text], [text[i : i + 5] for i in range(0, len(text), 5)]):
         notices = (await streamed(build(), pieces))[2]
         assert sorted(notice.rule for notice in notices) == ["EMAIL_ADDRESS", "HATE"]
+
+
+@pytest.mark.parametrize(("piece", "is_inline"), [("Bananas are yellow. ", True), ("Bananas! " * 200, False)])
+def test_a_long_piece_is_masked_beside_the_event_loop(
+    build: Callable[..., AssistantGuards], piece: str, is_inline: bool
+) -> None:
+    scrubber = WatchedScrubber()
+    rules = {"leak": "off", "exact": "off", "repetition": "off", "toxicity": "off", "grounding": "off"}
+    guards = build(patient({"output": rules}), output_scrubber=scrubber)
+    asyncio.run(streamed(guards, [piece, "Bye."]))
+    assert (scrubber.threads == {threading.get_ident()}) is is_inline

@@ -1,0 +1,165 @@
+"""What a server says in OpenAI's protocol, read with distrust: a malformed event is an error, never a crash.
+
+Knows no connection: bytes in, values out.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+# A server that runs away: no line and no answer of ours is as long.
+MOST_LINE_BYTES = 1_000_000
+_MOST_TEXT_CHARS = 200_000
+_MOST_TOKENS = 2**31 - 1
+_FINISHES = frozenset({"stop", "length", "content_filter", "tool_calls", "function_call"})
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class MalformedError(ValueError):
+    """The server said what the protocol doesn't know. The message names the part, never the value."""
+
+
+def load(data: bytes) -> dict[str, Any]:
+    """A JSON object. Raises `MalformedError`."""
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as exc:
+        value = _load_halves(data, exc)
+    if not isinstance(value, dict):
+        raise MalformedError("an event that is no object")
+    return value
+
+
+def _load_halves(data: bytes, exc: Exception) -> object:
+    """JSON may escape half a character, which only the standard library reads; `clean` takes it out."""
+    if b"\\u" not in data:
+        raise MalformedError("an event that is no JSON") from exc
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as other:
+        raise MalformedError("an event that is no JSON") from other
+
+
+def clean(text: str) -> str:
+    """Text that every encoding and database can hold: without NUL, and `�` for each half of a character."""
+    if text.isascii():
+        return text.replace("\0", "")
+    # Halves of one character may have come apart on their way.
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
+    return _LONE_SURROGATE.sub("�", whole)
+
+
+def text_at(value: dict[str, Any], name: str) -> str:
+    """A string, empty where there is none. Raises `MalformedError`."""
+    found = value.get(name)
+    if found is not None and not isinstance(found, str):
+        raise MalformedError(f"{name!r} that is no string")
+    return found or ""
+
+
+def objects_at(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """A list of objects, which must be there. Raises `MalformedError`."""
+    found = value.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise MalformedError(f"{name!r} that is no list of objects")
+    return found
+
+
+def object_at(value: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object, which must be there. Raises `MalformedError`."""
+    found = value.get(name)
+    if not isinstance(found, dict):
+        raise MalformedError(f"{name!r} that is no object")
+    return found
+
+
+def count_at(value: dict[str, Any], name: str) -> int:
+    """A number of tokens, 0 where there is none. Raises `MalformedError`."""
+    found = value.get(name)
+    if found is None:
+        return 0
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= _MOST_TOKENS:
+        raise MalformedError(f"{name!r} that is no count")
+    return found
+
+
+def finish_at(choice: dict[str, Any]) -> str | None:
+    """Why a choice ended; reasons of the server's own are `stop`. Raises `MalformedError`."""
+    found = text_at(choice, "finish_reason")
+    if not found:
+        return None
+    return found if found in _FINISHES else "stop"
+
+
+def check_no_error(event: dict[str, Any]) -> None:
+    """Raises `MalformedError` for an error that the server sent."""
+    if event.get("error") is not None:
+        raise MalformedError("an error")
+
+
+def message_of(data: bytes) -> str:
+    """The text of a whole chat reply. Raises `MalformedError`."""
+    choices = objects_at(load(data), "choices")
+    if not choices:
+        raise MalformedError("a reply without a choice")
+    return clean(text_at(object_at(choices[0], "message"), "content"))
+
+
+def models_of(data: bytes) -> list[str]:
+    """The names that a server lists. Raises `MalformedError`."""
+    names = [text_at(entry, "id") for entry in objects_at(load(data), "data")]
+    if not all(names):
+        raise MalformedError("a model without a name")
+    return names
+
+
+@dataclass(slots=True)
+class ChatStream:
+    """What the lines of a chat stream have said so far; `broken` is why nothing more can be read."""
+
+    is_done: bool = False
+    finish_reason: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    broken: MalformedError | None = None
+    _chars: int = field(default=0, repr=False)
+
+    def take(self, lines: Sequence[bytes]) -> str:
+        """The text in these lines, up to the first malformed one: how they arrived together changes nothing."""
+        parts: list[str] = []
+        try:
+            for line in lines:
+                payload = line[5:].strip()
+                if not line.startswith(b"data:"):
+                    continue
+                if payload == b"[DONE]":
+                    self.is_done = True
+                    break
+                parts += self._texts(load(payload))
+        except MalformedError as exc:
+            self.broken = exc
+        return self._counted(clean("".join(parts)))
+
+    def _counted(self, text: str) -> str:
+        self._chars += len(text)
+        if self._chars <= _MOST_TEXT_CHARS:
+            return text
+        self.broken = MalformedError("an answer without an end")
+        return ""
+
+    def _texts(self, event: dict[str, Any]) -> list[str]:
+        """The texts of an event, whose other parts are noted."""
+        check_no_error(event)
+        texts = []
+        for choice in objects_at(event, "choices"):
+            texts.append(text_at(object_at(choice, "delta"), "content"))
+            self.finish_reason = finish_at(choice) or self.finish_reason
+        if event.get("usage") is not None:
+            usage = object_at(event, "usage")
+            self.prompt_tokens = count_at(usage, "prompt_tokens")
+            self.completion_tokens = count_at(usage, "completion_tokens")
+        return texts
