@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy import Engine
 
 from ingestion.embed import Embedder, load_embedder
@@ -48,7 +49,8 @@ from service.guard.selftest import SelfTest
 from service.guard.stream.background import BackgroundQueue
 from service.handlers import add_error_handlers
 from service.logs import configure_logs
-from service.middleware import KeepLocal, LimitBody, Observe
+from service.middleware import KeepLocal, LimitBody, Observe, cors
+from service.openapi import described
 from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
@@ -82,11 +84,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for module in (chat, forward, search, documents, feedback, health, page):
         app.include_router(module.router)
+    app.openapi = described(app)  # type: ignore[method-assign]  # as FastAPI's documentation does
     add_error_handlers(app)
     app.add_middleware(
         LimitBody, max_bytes=settings.max_body_bytes, max_upload_bytes=settings.max_upload_bytes
     )
     app.add_middleware(KeepLocal, is_open=lambda _: keys.has_keys)
+    if settings.origins:
+        app.add_middleware(CORSMiddleware, **cors(settings.origins))
     app.add_middleware(Observe)
     return app
 
