@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy import Engine
 
+from ingestion.atomic import keep_private
 from ingestion.embed import Embedder, load_embedder
 from ingestion.releases.release import collection_folder
 from ingestion.scrub import Scrubber
@@ -36,7 +37,7 @@ from service.corpus.embedders import Embedders
 from service.corpus.live import LiveReleases
 from service.database import migrate, open_database
 from service.deps import State
-from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_in
+from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_of
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.checks.leak import canary_of
@@ -100,6 +101,7 @@ def worker() -> FastAPI:
     """What each serving process runs: its own logs, and an interpreter that lets the loop in quickly."""
     settings = Settings()
     configure_logs(settings.log_level)
+    keep_private(settings.data_dir)
     # Threads that embed and search hold the interpreter for moments; the loop must not wait 5 ms for it.
     sys.setswitchinterval(_SWITCH_S)
     return create_app(settings)
@@ -169,9 +171,8 @@ async def _open_storage(settings: Settings, keys: KeyRing, stack: AsyncExitStack
 
 
 def _secret(settings: Settings) -> bytes:
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value().encode()
-    return secret_in(settings.data_dir)
+    given = settings.secret_key
+    return secret_of(given.get_secret_value() if given else None, settings.data_dir)
 
 
 @dataclass(frozen=True, slots=True)

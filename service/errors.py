@@ -15,6 +15,7 @@ TouchstoneError
 ├── NotReadyError            503 not_ready             (Retry-After)
 ├── GeneratorError           502 generator_failed
 │   └── GeneratorInterruptedError  502 generator_interrupted
+├── SecretError              500 secret_refused        (at start)
 └── InternalError            500 internal_error
 """
 
@@ -151,6 +152,12 @@ class GeneratorInterruptedError(GeneratorError):
     """The generator went away in the middle of an answer."""
 
     code = "generator_interrupted"
+
+
+class SecretError(TouchstoneError):
+    """The secret of the installation is missing, cut off or open to others: nothing starts."""
+
+    code = "secret_refused"
 
 
 class InternalError(TouchstoneError):
