@@ -81,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         summary="Answers from a company's own documents, with the source of every sentence.",
     )
     for module in (chat, forward, search, documents, feedback, health, page):

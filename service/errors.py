@@ -21,6 +21,8 @@ TouchstoneError
 
 from typing import Any
 
+_MOST_CHARS, _HEAD_CHARS, _TAIL_CHARS = 480, 240, 200
+
 
 class TouchstoneError(Exception):
     """An error that a client may see. The message names the value and the remedy."""
@@ -39,13 +41,21 @@ class TouchstoneError(Exception):
         """OpenAI's error object."""
         return {
             "error": {
-                "message": self.message,
+                "message": readable(self.message),
                 "type": self.type,
                 "code": self.code,
                 "param": self.param,
                 "request_id": request_id,
             }
         }
+
+
+def readable(message: str) -> str:
+    """A message of bounded length that can be encoded: it may quote what was sent. The remedy stands at its end."""
+    if len(message) > _MOST_CHARS:
+        left_out = len(message) - _HEAD_CHARS - _TAIL_CHARS
+        message = f"{message[:_HEAD_CHARS]}… ({left_out} characters) …{message[-_TAIL_CHARS:]}"
+    return message.encode("utf-8", "backslashreplace").decode()
 
 
 class InvalidRequestError(TouchstoneError):
