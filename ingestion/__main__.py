@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ingestion.atomic import write_atomically
+from ingestion.atomic import keep_private, write_atomically
 from ingestion.config import CollectionConfig, read_collections, read_pins
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError, ScopeError, SourceError, VaultError
@@ -112,6 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     settings = CorpusSettings()
     try:
+        keep_private(settings.data_dir)
         return _dispatch(args, settings)
     except IngestionError as exc:
         print(f"error: {exc}", file=sys.stderr)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from ingestion.atomic import keep_private
 from ingestion.errors import IngestionError
 from service.auth import SCOPES, create_key, list_keys, revoke_key
 from service.database import migrate, open_database
 from service.errors import TouchstoneError
+from service.feedback.tokens import secret_of
 from service.middleware import is_loopback
 from service.scope import load_scope
 from service.settings import Settings
@@ -44,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = {name: getattr(args, name, None) for name in ("host", "port", "workers")}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     try:
+        keep_private(settings.data_dir)
         if args.command == "serve":
             return _serve(settings)
         engine = open_database(settings.database())
@@ -57,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    load_scope(settings.scope_file)  # a wrong scope is reported here, not by every worker
+    # A wrong scope and a wrong secret are reported here, not by every worker.
+    load_scope(settings.scope_file)
+    given = settings.secret_key
+    secret_of(given.get_secret_value() if given else None, settings.data_dir)
     engine = open_database(settings.database())
     migrate(engine)
     if not is_loopback(settings.host) and not list_keys(engine):

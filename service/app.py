@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import aiohttp
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy import Engine
 
+from ingestion.atomic import keep_private
 from ingestion.embed import Embedder, load_embedder
 from ingestion.releases.release import collection_folder
 from ingestion.scrub import Scrubber
@@ -35,7 +37,7 @@ from service.corpus.embedders import Embedders
 from service.corpus.live import LiveReleases
 from service.database import migrate, open_database
 from service.deps import State
-from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_in
+from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_of
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.checks.leak import canary_of
@@ -48,7 +50,8 @@ from service.guard.selftest import SelfTest
 from service.guard.stream.background import BackgroundQueue
 from service.handlers import add_error_handlers
 from service.logs import configure_logs
-from service.middleware import KeepLocal, LimitBody, Observe
+from service.middleware import KeepLocal, LimitBody, Observe, cors
+from service.openapi import described
 from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
@@ -78,15 +81,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         summary="Answers from a company's own documents, with the source of every sentence.",
     )
     for module in (chat, forward, search, documents, feedback, health, page):
         app.include_router(module.router)
+    app.openapi = described(app)  # type: ignore[method-assign]  # as FastAPI's documentation does
     add_error_handlers(app)
     app.add_middleware(
         LimitBody, max_bytes=settings.max_body_bytes, max_upload_bytes=settings.max_upload_bytes
     )
     app.add_middleware(KeepLocal, is_open=lambda _: keys.has_keys)
+    if settings.origins:
+        app.add_middleware(CORSMiddleware, **cors(settings.origins))
     app.add_middleware(Observe)
     return app
 
@@ -95,6 +102,7 @@ def worker() -> FastAPI:
     """What each serving process runs: its own logs, and an interpreter that lets the loop in quickly."""
     settings = Settings()
     configure_logs(settings.log_level)
+    keep_private(settings.data_dir)
     # Threads that embed and search hold the interpreter for moments; the loop must not wait 5 ms for it.
     sys.setswitchinterval(_SWITCH_S)
     return create_app(settings)
@@ -164,9 +172,8 @@ async def _open_storage(settings: Settings, keys: KeyRing, stack: AsyncExitStack
 
 
 def _secret(settings: Settings) -> bytes:
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value().encode()
-    return secret_in(settings.data_dir)
+    given = settings.secret_key
+    return secret_of(given.get_secret_value() if given else None, settings.data_dir)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,13 @@ TouchstoneError
 ├── NotReadyError            503 not_ready             (Retry-After)
 ├── GeneratorError           502 generator_failed
 │   └── GeneratorInterruptedError  502 generator_interrupted
+├── SecretError              500 secret_refused        (at start)
 └── InternalError            500 internal_error
 """
 
 from typing import Any
+
+_MOST_CHARS, _HEAD_CHARS, _TAIL_CHARS = 480, 240, 200
 
 
 class TouchstoneError(Exception):
@@ -38,13 +41,21 @@ class TouchstoneError(Exception):
         """OpenAI's error object."""
         return {
             "error": {
-                "message": self.message,
+                "message": readable(self.message),
                 "type": self.type,
                 "code": self.code,
                 "param": self.param,
                 "request_id": request_id,
             }
         }
+
+
+def readable(message: str) -> str:
+    """A message of bounded length that can be encoded: it may quote what was sent. The remedy stands at its end."""
+    if len(message) > _MOST_CHARS:
+        left_out = len(message) - _HEAD_CHARS - _TAIL_CHARS
+        message = f"{message[:_HEAD_CHARS]}… ({left_out} characters) …{message[-_TAIL_CHARS:]}"
+    return message.encode("utf-8", "backslashreplace").decode()
 
 
 class InvalidRequestError(TouchstoneError):
@@ -151,6 +162,12 @@ class GeneratorInterruptedError(GeneratorError):
     """The generator went away in the middle of an answer."""
 
     code = "generator_interrupted"
+
+
+class SecretError(TouchstoneError):
+    """The secret of the installation is missing, cut off or open to others: nothing starts."""
+
+    code = "secret_refused"
 
 
 class InternalError(TouchstoneError):

@@ -1,6 +1,7 @@
 """Every error, wherever it was raised, in OpenAI's shape."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -19,6 +20,7 @@ from service.errors import (
 )
 
 _SHOWN_CHARS = 80
+_FORM = re.compile(r"^(str|int|float|bool)$|[\[\]()]")
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -51,9 +53,8 @@ def _render(
 
 
 def _explain(exc: RequestValidationError) -> InvalidRequestError:
-    """The first finding: the field, the value, what is wrong with it."""
-    first: dict[str, Any] = exc.errors()[0]
-    location = [str(part) for part in first["loc"]]
+    """The first finding: the field, the value, what is wrong with it. Of a field that takes several forms, the nearest."""
+    first, location = _nearest(exc.errors())
     if first["type"] == "json_invalid":
         reason = first.get("ctx", {}).get("error", "")
         return InvalidRequestError(f"The body is not valid JSON: {reason}.", param=None)
@@ -64,6 +65,21 @@ def _explain(exc: RequestValidationError) -> InvalidRequestError:
     if first["type"] in ("missing", "extra_forbidden"):
         return InvalidRequestError(f"{param!r}: {message}.", param=param)
     return InvalidRequestError(f"{param!r} is {_short(first.get('input'))}: {message}.", param=param)
+
+
+def _nearest(findings: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    """Of the first field's findings, one for each form that it may have, the one that reaches furthest; with its place."""
+    places = [_place(one["loc"]) for one in findings]
+    field = places[0]
+    known = [
+        (one, place) for one, place in zip(findings, places, strict=True) if place[: len(field)] == field
+    ]
+    return max(known, key=lambda found: len(found[1]))
+
+
+def _place(location: Sequence[int | str]) -> list[str]:
+    """Where a finding is, as the sender wrote it: without the names of Python's types that a choice of forms adds."""
+    return [str(part) for part in location if not isinstance(part, str) or not _FORM.search(part)]
 
 
 def _short(value: Any) -> str:

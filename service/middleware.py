@@ -5,7 +5,7 @@ The order is in `app.py`. Nothing here reads a body's content."""
 import ipaddress
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 import orjson
@@ -25,6 +25,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 log = get_logger()
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
 
@@ -60,10 +61,10 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id.encode()),
-                ]
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                if not any(name.lower() == _NOSNIFF[0] for name, _ in headers):
+                    headers.append(_NOSNIFF)
+                message["headers"] = headers
             await send(message)
 
         IN_FLIGHT.inc()
@@ -130,8 +131,10 @@ def _too_large(size: int, limit: int) -> BodyTooLargeError:
 class KeepLocal:
     """Without keys only this machine may call, and no web page of another origin through its browser.
 
-    A page on the internet can make a browser call a service on loopback: by name, when its name is
-    made to resolve to 127.0.0.1, or across origins. So the names in `Host` and `Origin` must be local.
+    A page on the internet, or one that another program of this machine serves, can make a browser call a service on
+    loopback: by name, when its name is made to resolve to 127.0.0.1, or across origins, where a form needs no
+    preflight. So `Host` must be local, and `Origin` the service's own: scheme, host and port. Where a browser sends no
+    origin, `Sec-Fetch-Site` (W3C Fetch Metadata) says whether a change comes from a page of another one.
     """
 
     def __init__(self, app: App, is_open: Callable[[Scope], bool]) -> None:
@@ -165,12 +168,29 @@ def _is_local(scope: Scope) -> bool:
     if client and not is_loopback(client[0]):
         return False
     headers = dict(scope["headers"])
-    names = [headers.get(b"host", b"localhost").decode("latin-1")]
+    host = headers.get(b"host", b"localhost").decode("latin-1").lower()
+    return re.sub(r":\d+$", "", host) in _LOCAL_NAMES and _is_own_page(scope, headers, host)
+
+
+def _is_own_page(scope: Scope, headers: dict[bytes, bytes], host: str) -> bool:
+    """Whether no page sent the request, or one of this very service; links from anywhere may be followed."""
     origin = headers.get(b"origin")
     if origin is not None:
-        names.append(origin.decode("latin-1").rpartition("//")[2])
-    return all(_without_port(name) in _LOCAL_NAMES for name in names)
+        own = f"{scope.get('scheme', 'http')}://{host}"
+        return _with_port(origin.decode("latin-1").lower()) == _with_port(own)
+    site = headers.get(b"sec-fetch-site", b"none")
+    return scope["method"] in ("GET", "HEAD") or site in (b"none", b"same-origin")
 
 
-def _without_port(name: str) -> str:
-    return re.sub(r":\d+$", "", name).lower()
+def _with_port(origin: str) -> str:
+    return origin if re.search(r":\d+$", origin) else f"{origin}:{443 if origin.startswith('https') else 80}"
+
+
+def cors(origins: Sequence[str]) -> dict[str, Any]:
+    """What pages of other origins may send and read. They need a key, which no browser adds by itself."""
+    return {
+        "allow_origins": origins,
+        "allow_methods": ["GET", "POST", "PUT", "DELETE"],
+        "allow_headers": ["authorization", "content-type", "idempotency-key", "x-request-id"],
+        "expose_headers": ["x-request-id", "retry-after"],
+    }

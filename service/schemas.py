@@ -304,4 +304,20 @@ class ModelList(BaseModel):
     data: list[Model]
 
 
+class ErrorDetail(BaseModel):
+    """What went wrong: the value and the remedy in words, a stable code, and the field if it is one."""
+
+    message: str
+    type: str
+    code: str
+    param: str | None
+    request_id: str
+
+
+class ErrorReply(BaseModel):
+    """Every error, in OpenAI's shape."""
+
+    error: ErrorDetail
+
+
 Json = dict[str, Any]

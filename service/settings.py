@@ -43,7 +43,17 @@ class Settings(CorpusSettings):
     max_question_chars: int = Field(8_000, ge=1, description="Longest question.")
     release_poll_s: float = Field(0.5, gt=0, description="How often to look for a newly activated release.")
     keep_alive_s: float = Field(10.0, gt=0, description="Silence after which a stream gets a comment.")
+    allowed_origins: str = Field(
+        "",
+        description="Origins, divided by commas, whose pages may call with a key, e.g. https://www.example.com.",
+        pattern=r"^(https?://[A-Za-z0-9.\-\[\]:]+(\s*,\s*|$))*$",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level.")
+
+    @property
+    def origins(self) -> list[str]:
+        """The allowed origins."""
+        return [one.strip().lower() for one in self.allowed_origins.split(",") if one.strip()]
 
     def database(self) -> str:
         """The URL of the database."""

@@ -5,14 +5,17 @@ process, and reveals nothing without the key.
 """
 
 import hmac
-import os
 import re
 import secrets
 from hashlib import sha256
 from pathlib import Path
 
+from ingestion.atomic import create_atomically
+from ingestion.errors import StateError
+
 _WORD = re.compile(r"\w+")
 _NUMBERS = 10**6
+_KEY_BYTES = 32
 
 
 class Pseudonyms:
@@ -44,17 +47,13 @@ class Pseudonyms:
 def pseudonyms_of(folder: Path) -> Pseudonyms:
     """The pseudonyms of a collection; its key is made once and lies beside its releases."""
     path = folder / "pseudonyms.key"
-    try:
-        return Pseudonyms(path.read_bytes())
-    except FileNotFoundError:
+    if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".pseudonyms.{os.getpid()}.{secrets.token_hex(4)}"
-        temporary.write_bytes(secrets.token_bytes(32))
-        temporary.chmod(0o600)
-        try:
-            os.link(temporary, path)  # fails when another process was faster
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
-        return Pseudonyms(path.read_bytes())
+        create_atomically(path, secrets.token_bytes(_KEY_BYTES))
+    key = path.read_bytes()
+    if len(key) < _KEY_BYTES:
+        raise StateError(
+            f"The key of pseudonyms {str(path)!r} has {len(key)} bytes instead of {_KEY_BYTES}: it was cut off. Restore it, or"
+            " remove it, after which the same name gets another pseudonym."
+        )
+    return Pseudonyms(key)

@@ -7,9 +7,11 @@ import os
 import time
 from pathlib import Path
 
-from service.errors import ForbiddenError
+from ingestion.atomic import create_atomically, is_private
+from service.errors import ForbiddenError, SecretError
 
 LIFETIME_S = 30 * 24 * 3600
+_BYTES, _GIVEN_CHARS = 32, 16
 
 
 class FeedbackSigner:
@@ -50,17 +52,37 @@ class Pseudonyms:
         return hmac.digest(self._key, subject.encode(), "sha256").hex()[:32]
 
 
+def secret_of(given: str | None, data_dir: Path) -> bytes:
+    """The secret of this installation: the given one, or that in the data folder. Raises `SecretError`."""
+    if given is None:
+        return secret_in(data_dir)
+    if len(given) < _GIVEN_CHARS:
+        raise SecretError(
+            f"TOUCHSTONE_SECRET_KEY has {len(given)} characters and needs {_GIVEN_CHARS}. Make one: openssl rand -hex 32."
+        )
+    return given.encode()
+
+
 def secret_in(data_dir: Path) -> bytes:
-    """The secret of this installation; made on first use, readable by its owner only."""
+    """The secret of the data folder; made on first use, for its owner alone. Raises `SecretError`."""
     path = data_dir / "secret"
-    data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        secret = os.urandom(32)
-        file.write(secret)
-        file.flush()
-        os.fsync(file.fileno())
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            create_atomically(path, os.urandom(_BYTES))
+        secret = path.read_bytes()
+    except OSError as exc:
+        raise SecretError(
+            f"The secret {str(path)!r} can't be written or read: {exc.strerror}. Check space and rights, or set"
+            " TOUCHSTONE_SECRET_KEY."
+        ) from exc
+    if len(secret) < _BYTES:
+        raise SecretError(
+            f"The secret {str(path)!r} has {len(secret)} bytes instead of {_BYTES}: it was cut off. Restore it, or remove it,"
+            " after which feedback tokens that were given out are void and subjects get other pseudonyms."
+        )
+    if not is_private(path):
+        raise SecretError(
+            f"Others than its owner can read the secret {str(path)!r}. Run: chmod 600 {path}. Or set TOUCHSTONE_SECRET_KEY."
+        )
     return secret

@@ -21,7 +21,7 @@ function headers() {
 }
 
 async function begin() {
-  config = await (await fetch("/page-config")).json();
+  config = await (await fetch("page-config")).json();
   if (config.description) {
     at("title").textContent = config.description;
     document.title = config.description;
@@ -65,7 +65,7 @@ async function ask(question) {
 
 async function stream(text) {
   running = new AbortController();
-  const reply = await fetch("/v1/chat/completions", {
+  const reply = await fetch("v1/chat/completions", {
     method: "POST",
     headers: headers(),
     signal: running.signal,
@@ -168,7 +168,7 @@ function thumbs(rag) {
     const isOn = button.getAttribute("aria-pressed") === "true";
     const body = { answer_id: rag.answer_id, token: rag.feedback_token, kind: "thumb", value: isOn ? null : value };
     try {
-      const reply = await fetch("/v1/feedback", {
+      const reply = await fetch("v1/feedback", {
         method: "POST",
         headers: { ...headers(), "idempotency-key": crypto.randomUUID?.() ?? `${Date.now()}${Math.random()}` },
         body: JSON.stringify(body),
@@ -192,7 +192,7 @@ async function show(citation) {
   at("passage-text").replaceChildren(mark);
   at("passage").showModal();
   try {
-    const reply = await fetch(`/v1/chunks/${citation.chunk_id}`, { headers: headers() });
+    const reply = await fetch(`v1/chunks/${citation.chunk_id}`, { headers: headers() });
     if (!reply.ok) return;
     const whole = await reply.json();
     const letters = [...whole.text]; // offsets count characters, not UTF-16 units

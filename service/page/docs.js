@@ -1,6 +1,6 @@
 // The API's routes from its own description: what they take and give.
 
-const api = await (await fetch("/openapi.json")).json();
+const api = await (await fetch("openapi.json")).json();
 
 function element(tag, className, text) {
   const made = document.createElement(tag);

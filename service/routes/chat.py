@@ -11,11 +11,12 @@ from service.answer.request import AnswerRequest, RawMessage, Reply
 from service.deps import AnswerCall, Call
 from service.errors import InternalError
 from service.guard.texts import RawText
+from service.openapi import errors
 from service.routes.disconnect import while_connected
 from service.routes.sse import STREAM_HEADERS, Piece, chat_chunks, usage_of
 from service.schemas import ChatRequest, Json, Model, ModelList
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", responses=errors(400, 401))
 
 
 @router.get("/models")
@@ -25,7 +26,7 @@ async def models(call: AnswerCall) -> ModelList:
     return ModelList(data=[Model(id=name, description=a.description) for name, a in assistants])
 
 
-@router.post("/chat/completions", response_model=None)
+@router.post("/chat/completions", response_model=None, responses=errors(404, 413, 502, 503))
 async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response | Json:
     """Answer a question, streamed or not."""
     pipeline = call.state.pipeline

@@ -32,6 +32,7 @@ from service.errors import (
     NotFoundError,
 )
 from service.metrics import DOCUMENTS
+from service.openapi import Responses, errors
 from service.routes.once import IdempotencyKey, once
 from service.routes.search import collection_of
 from service.routes.uploads import checked_id, facts_of, json_object, suffix_of, uploaded_file
@@ -47,7 +48,8 @@ from service.schemas import (
     RemovedReply,
 )
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", responses=errors(400, 401, 503))
+_CHANGED: Responses = {201: {"model": DocumentChanged}, 202: {"model": DocumentChanged}}
 T = TypeVar("T")
 Collection = Annotated[str | None, Query(max_length=100)]
 _PAGE = 100
@@ -56,6 +58,7 @@ _PAGE = 100
 @router.put(
     "/documents/{document_id:path}",
     response_model=DocumentChanged,
+    responses={**errors(409, 413, 422), **_CHANGED},
     openapi_extra={
         "requestBody": {"content": {"application/json": {"schema": DocumentText.model_json_schema()}}}
     },
@@ -83,7 +86,7 @@ async def _put(call: Call, collection: str, file: UploadedFile) -> tuple[int, Do
     return {"quarantined": 202}.get(changed.status, 200 if changed.already_existed else 201), changed
 
 
-@router.post("/documents", status_code=201, response_model=DocumentsChanged)
+@router.post("/documents", status_code=201, response_model=DocumentsChanged, responses=errors(409, 413, 422))
 async def post_documents(
     file: list[UploadFile],
     request: Request,
@@ -142,7 +145,7 @@ async def list_documents(
     return DocumentList(collection=name, documents=page[:limit], has_more=len(page) > limit, total=len(ids))
 
 
-@router.get("/documents/{document_id:path}")
+@router.get("/documents/{document_id:path}", responses=errors(404))
 async def get_document(document_id: str, call: SearchCall, collection: Collection = None) -> DocumentReply:
     """What is known of a document, with its text as it is indexed."""
     name = collection_of(call.state, collection)
@@ -155,7 +158,7 @@ async def get_document(document_id: str, call: SearchCall, collection: Collectio
     return await _aside(call, work)
 
 
-@router.delete("/documents/{document_id:path}", response_model=RemovedReply)
+@router.delete("/documents/{document_id:path}", response_model=RemovedReply, responses=errors(404, 409))
 async def delete_document(
     document_id: str,
     request: Request,
@@ -180,7 +183,7 @@ async def _delete(call: Call, collection: str, document_id: str) -> tuple[int, R
     return 200, removed
 
 
-@router.delete("/documents", response_model=RemovedReply)
+@router.delete("/documents", response_model=RemovedReply, responses=errors(409))
 async def delete_documents(
     filter: Annotated[str, Query(max_length=10_000)],
     request: Request,
@@ -210,7 +213,7 @@ async def _delete_all(call: Call, collection: str, view: View) -> tuple[int, Rem
     return 200, removed
 
 
-@router.get("/ingestions/{run_id}")
+@router.get("/ingestions/{run_id}", responses=errors(404))
 async def get_ingestion(run_id: str, call: IngestCall) -> dict[str, Any]:
     """What a run did or is doing."""
     found = await _aside(call, partial(call.state.library.run, run_id, call.caller.id, call.view()))
@@ -227,7 +230,9 @@ async def list_quarantine(call: IngestCall, collection: Collection = None) -> He
     return HeldList(collection=name, documents=[HeldDocument.of(one, call.view().groups) for one in held])
 
 
-@router.post("/quarantine/{document_id:path}:approve", response_model=DecisionReply)
+@router.post(
+    "/quarantine/{document_id:path}:approve", response_model=DecisionReply, responses=errors(404, 409, 422)
+)
 async def approve(
     document_id: str,
     request: Request,
@@ -240,7 +245,9 @@ async def approve(
     return await once(call, work, key=idempotency_key, request=request)
 
 
-@router.post("/quarantine/{document_id:path}:reject", response_model=DecisionReply)
+@router.post(
+    "/quarantine/{document_id:path}:reject", response_model=DecisionReply, responses=errors(404, 409, 422)
+)
 async def reject(
     document_id: str,
     request: Request,

@@ -14,10 +14,11 @@ from service.errors import ConflictError, NotFoundError
 from service.feedback.record import store
 from service.feedback.rights import may_rate
 from service.metrics import FEEDBACK
+from service.openapi import errors
 from service.routes.once import IdempotencyKey
 from service.schemas import FeedbackReply, FeedbackRequest
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", responses=errors(400, 401, 404, 409, 413, 503))
 T = TypeVar("T")
 # An answer is recorded a moment after it was sent, with the others of that moment.
 _RECORDED_WITHIN_S = 0.25

@@ -17,10 +17,11 @@ from service.errors import GeneratorError, InvalidRequestError, UnknownModelErro
 from service.guard.build import AssistantGuards
 from service.guard.completions import INLINE_CHARS, guard_prompt, guard_reply, guard_stream
 from service.logs import get_logger
+from service.openapi import errors
 from service.routes.disconnect import while_connected
 from service.routes.sse import STREAM_HEADERS
 
-router = APIRouter()
+router = APIRouter(responses=errors(400, 401, 404, 413, 502))
 log = get_logger()
 _SHOWN_CHARS = 80
 

@@ -18,8 +18,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.deps import AppState
+from service.openapi import errors
 
-router = APIRouter()
+router = APIRouter(responses=errors())
 
 
 @router.get("/livez")
@@ -28,7 +29,7 @@ async def livez() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "What is missing."}})
 async def readyz(state: AppState) -> JSONResponse:
     """Whether questions can be answered now, and what is missing if not."""
     loop = asyncio.get_running_loop()

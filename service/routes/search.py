@@ -16,9 +16,10 @@ from service.answer.evidence import EvidenceRequest, SearchHits
 from service.deps import SearchCall, State
 from service.errors import InvalidRequestError, NotFoundError
 from service.guard.texts import RawText, SearchableText
+from service.openapi import errors
 from service.schemas import ChunkReply, SearchReply, SearchRequest, SearchResult
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", responses=errors(400, 401, 503))
 _CONTEXT_CHARS = 600
 # Longer queries are masked in a thread, so that the loop stays free.
 _INLINE_CHARS = 1_000
@@ -26,7 +27,7 @@ ChunkId = Annotated[str, Path(max_length=200)]
 _BREAK = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
-@router.post("/search")
+@router.post("/search", responses=errors(413))
 async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     """The passages that fit a query best."""
     state = call.state
@@ -41,7 +42,7 @@ async def search(ask: SearchRequest, call: SearchCall) -> SearchReply:
     return await asyncio.to_thread(_reply, collection, found, read)
 
 
-@router.get("/chunks/{chunk_id}")
+@router.get("/chunks/{chunk_id}", responses=errors(404))
 async def chunk(chunk_id: ChunkId, call: SearchCall, collection: str | None = None) -> ChunkReply:
     """A passage with what stands before and after it in its document."""
     name = collection_of(call.state, collection)

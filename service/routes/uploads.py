@@ -103,8 +103,13 @@ def json_object(text: str, param: str = "filter") -> dict[str, Any]:
     """A JSON object. Raises `InvalidRequestError`."""
     try:
         raw = json.loads(text)
-    except ValueError as exc:
-        raise InvalidRequestError(f"The {param} is no JSON: {exc}.", param=param) from exc
+        json.dumps(raw, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidRequestError(
+            f"The {param} holds half a character (a lone surrogate).", param=param
+        ) from exc
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequestError(f"The {param} is no JSON that can be read: {exc}.", param=param) from exc
     if not isinstance(raw, dict):
         raise InvalidRequestError(
             f'The {param} must be an object such as {{"place": "upload:crm"}}.', param=param

@@ -1,11 +1,16 @@
 """Bad input gets a typed error that names the value, and does no harm."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
+from pydantic import ValidationError
 
-from tests.conftest import Gateway
+from service.auth import create_key
+from service.database import open_database
+from service.settings import Settings
+from tests.conftest import Gateway, StartGateway, wait_until
 
 CHAT, SEARCH, FEEDBACK = "/v1/chat/completions", "/v1/search", "/v1/feedback"
 
@@ -99,7 +104,15 @@ BAD: list[tuple[str, str, object, int, str, str]] = [
         {"model": "support", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
         400,
         "invalid_request",
-        "messages",
+        "messages.0.content.0",
+    ),
+    (
+        "POST",
+        CHAT,
+        {"model": "support", "messages": [{"role": "user", "content": 5}]},
+        400,
+        "invalid_request",
+        "'messages.0.content' is 5",
     ),
     ("GET", CHAT, None, 405, "method_not_allowed", "POST"),
     ("DELETE", SEARCH, None, 405, "method_not_allowed", "POST"),
@@ -166,6 +179,7 @@ def test_bad_input_gets_a_typed_error_that_names_the_value(
     assert names in f"{error['message']} {error['param']}"
     assert len(error["message"]) < 500
     assert "Traceback" not in reply.text
+    assert "function-" not in reply.text, "no name of the program's own"
 
 
 @pytest.mark.parametrize(
@@ -201,9 +215,83 @@ def test_wrong_media_types_are_refused(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"host": "evil.example"}, {"origin": "https://evil.example"}, {"origin": "null"}]
+    "headers",
+    [
+        {"host": "evil.example"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://localhost:1"},
+        {"origin": "http://127.0.0.1:1"},
+        {"origin": "http://localhost"},
+    ],
 )
-def test_without_keys_no_foreign_page_reaches_the_service(gateway: Gateway, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_without_keys_no_foreign_page_reaches_the_service(
+    gateway: Gateway, headers: dict[str, str], method: str
+) -> None:
     with gateway.client() as client:
-        reply = client.get("/v1/models", headers=headers)
+        reply = client.request(method, "/v1/models", headers=headers)
     assert (reply.status_code, reply.json()["error"]["code"]) == (403, "insufficient_scope")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_without_keys_a_form_of_another_page_is_refused_where_it_names_no_origin(
+    gateway: Gateway, site: str
+) -> None:
+    with gateway.client(headers={"sec-fetch-site": site}) as client:
+        assert client.post("/v1/documents", files={"file": ("a.md", b"A.")}).status_code == 403
+        assert client.get("/docs").status_code == 200, "a link may be followed"
+
+
+def test_without_keys_the_own_page_may_call(gateway: Gateway) -> None:
+    port = gateway.url.rpartition(":")[2]
+    for name in ("127.0.0.1", "localhost"):
+        own = {"host": f"{name}:{port}", "origin": f"http://{name}:{port}", "sec-fetch-site": "same-origin"}
+        with gateway.client(headers=own) as client:
+            assert client.post(SEARCH, json={"query": "codes"}).status_code == 200
+
+
+def test_pages_of_allowed_origins_may_call_with_a_key_and_others_get_no_leave(
+    start_gateway: StartGateway,
+) -> None:
+    own, foreign = "https://www.larkmoor.example", "https://evil.example"
+    with start_gateway(allowed_origins=f"{own}, http://localhost:3000") as gateway:
+        engine = open_database(gateway.settings.database())
+        key = create_key(engine, "page", ["answer"])
+        engine.dispose()
+        with gateway.client() as client:
+            wait_until(lambda: client.get("/v1/models").status_code == 401)
+            ask = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+            leave = client.options(CHAT, headers={"origin": own, **ask})
+            assert (leave.status_code, leave.headers["access-control-allow-origin"]) == (200, own)
+            assert "authorization" in leave.headers["access-control-allow-headers"].lower()
+            bearer = {"authorization": f"Bearer {key}"}
+            reply = client.get("/v1/models", headers={"origin": own, **bearer})
+            assert (reply.status_code, reply.headers["access-control-allow-origin"]) == (200, own)
+            refused = client.options(CHAT, headers={"origin": foreign, **ask})
+            assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (400, False)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["*", "www.example.com", "https://a.example/path", "null", "https://a.example;b"]
+)
+def test_an_allowed_origin_is_scheme_host_and_port(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="allowed_origins"):
+        Settings(_env_file=None, allowed_origins=wrong)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/openapi.json", "/livez", "/metrics", "/v1/models", "/v1/nothing"]
+)
+def test_every_reply_is_taken_for_what_it_says_it_is(gateway: Gateway, path: str) -> None:
+    with gateway.client() as client:
+        assert client.get(path).headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+def test_the_page_asks_below_where_it_was_found(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        for path in ("/", "/docs", "/page/app.js", "/page/docs.js"):
+            text = client.get(path).text
+            found = re.findall(r"""(?:href|src|fetch\(|from)[=\s]*["'`]([^"'`]+)""", text)
+            assert found, path
+            assert [one for one in found if one.startswith("/")] == []
