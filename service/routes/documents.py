@@ -151,12 +151,9 @@ async def delete_document(
 
 
 async def _delete(call: Call, collection: str, document_id: str) -> tuple[int, RemovedReply]:
-    library = call.state.library
-    found = await _aside(call, partial(library.document, collection, document_id, call.view()))
-    done = (
-        await _work(call, partial(library.remove, collection, [document_id], call.view())) if found else None
-    )
-    if done is None or not done.documents:
+    # One that waits in quarantine is not in the index, and can be taken out all the same.
+    done = await _work(call, partial(call.state.library.remove, collection, [document_id], call.view()))
+    if not done.documents:
         raise NotFoundError(f"There is no document {document_id!r} in {collection!r}.")
     DOCUMENTS.labels(collection, "removed").inc()
     removed = RemovedReply(collection=collection, removed=1, documents=[document_id], release=done.release_id)
