@@ -27,7 +27,7 @@ from service.answer.generate.openai import OpenAIGenerator, Upstream
 from service.answer.pipeline import EXTRACTIVE, SERVER, AnswerPipeline, Dependencies
 from service.answer.record import AnswerLog, insert_answers
 from service.answer.sentences import SentenceScorer
-from service.answer.spill import Spill
+from service.answer.spill import SPILL, Spill
 from service.answer.understand import ScrubQuery, SearchText
 from service.auth import KeyRing
 from service.corpus.documents import Library
@@ -343,7 +343,7 @@ async def _open_answers(
     generators: dict[str, Generator] = {EXTRACTIVE: ExtractiveGenerator(corpus.embedder)}
     if server:
         generators[SERVER] = server
-    spill = Spill(settings.data_dir / "answer-log-spill")
+    spill = Spill(settings.data_dir / SPILL)
     answers = AnswerLog(
         partial(insert_answers, storage.engine),
         database=_threads(1, "answer-log", stack),

@@ -52,6 +52,7 @@ def _tune_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         "synchronous=normal",
         "busy_timeout=10000",
         "foreign_keys=on",
+        "secure_delete=on",
     ):
         cursor.execute(f"pragma {pragma}")
     cursor.close()
