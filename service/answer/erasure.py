@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ingestion.atomic import write_atomically
 from service.answer.record import insert_answers
 from service.answer.spill import Spill
+from service.database import without_limit
 from service.tables import Answer, FeedbackEvent, IdempotentRequest
 
 # Whether a passage of a collection, by the id of its chunk, is still in the index.
@@ -77,5 +78,6 @@ def compact(engine: Engine) -> None:
         else [f"vacuum full {table}" for table in tables]
     )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        without_limit(connection)
         for statement in statements:
             connection.execute(text(statement))

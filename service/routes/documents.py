@@ -244,7 +244,7 @@ async def _work(call: Call, work: Callable[[], T]) -> T:
 
 async def _aside(call: Call, work: Callable[[], T]) -> T:
     """Read something without holding up the loop."""
-    return await asyncio.get_running_loop().run_in_executor(call.state.database_threads, work)
+    return await asyncio.get_running_loop().run_in_executor(call.state.reading_threads, work)
 
 
 def _document_reply(

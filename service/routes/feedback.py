@@ -1,15 +1,16 @@
 """Feedback on answers."""
 
-import asyncio
 from functools import partial
 
 from fastapi import APIRouter, Request
 
+from service.database import WAIT_S
 from service.deps import AppState, State
 from service.feedback.record import store
 from service.metrics import FEEDBACK
 from service.routes.once import IdempotencyKey
 from service.schemas import FeedbackReply, FeedbackRequest
+from service.threads import within
 
 router = APIRouter(prefix="/v1")
 
@@ -32,7 +33,7 @@ async def feedback(
         value=event.value,
         idempotency_key=idempotency_key,
     )
-    event_id = await asyncio.get_running_loop().run_in_executor(state.database_threads, work)
+    event_id = await within(WAIT_S, state.database_threads, work, "The database")
     FEEDBACK.labels(event.kind).inc()
     outcome = "retracted" if event.value is None else "set"
     return FeedbackReply(event_id=event_id, answer_id=event.answer_id, state=outcome)
