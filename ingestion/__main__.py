@@ -1,4 +1,4 @@
-"""Commands of ingestion: run, watch, releases, activate, rollback, verify, quarantine, remove, purge, report, vault."""
+"""Commands of ingestion: run, watch, releases, activate, rollback, verify, quarantine, remove, restore, purge, and more."""
 
 import argparse
 import json
@@ -27,6 +27,7 @@ from ingestion.releases.release import (
 )
 from ingestion.runs.changes import compact, decide, withdraw
 from ingestion.runs.collection import Collection
+from ingestion.runs.erasure import restore
 from ingestion.runs.pipeline import run
 from ingestion.runs.report import RunReport, html_of, lines_of, load_report
 from ingestion.runs.state import Decision, QuarantinedDocument, RunState
@@ -78,6 +79,8 @@ def parser() -> argparse.ArgumentParser:
     quarantine.add_argument("document", nargs="?", help="its id, for approve and reject")
     remove = commands.add_parser("remove", help="take documents out by id")
     remove.add_argument("documents", nargs="+")
+    back = commands.add_parser("restore", help="let the next run take in again what was taken out by id")
+    back.add_argument("documents", nargs="+")
     commands.add_parser("purge", help="delete what was removed from the disk, and every old release")
     vault = commands.add_parser("vault", help="what pseudonyms stand for")
     vault.add_argument("action", choices=("new-key", "reveal"))
@@ -137,6 +140,7 @@ def _dispatch(args: argparse.Namespace, settings: CorpusSettings) -> int:
         "report": lambda: _report(args, folder),
         "quarantine": lambda: _quarantine(args, command),
         "remove": lambda: _remove(args, command),
+        "restore": lambda: _restore(args, command),
         "purge": lambda: _purge(args, command),
         "vault": lambda: _reveal(args, command),
         "activate": lambda: _activated(args, activate(folder, args.release, force=args.force).id),
@@ -281,7 +285,13 @@ def _held(one: QuarantinedDocument) -> str:
 
 def _remove(args: argparse.Namespace, command: _Command) -> int:
     done = withdraw(command.opened(), ids=args.documents)
-    return _show(args, asdict(done), [f"{done.documents} documents are out: release {done.release_id}"])
+    line = f"{done.documents} documents are out: release {done.release_id}. Runs leave them out until their source changes."
+    return _show(args, asdict(done), [line])
+
+
+def _restore(args: argparse.Namespace, command: _Command) -> int:
+    restore(command.folder, args.documents)
+    return _show(args, {"restored": args.documents}, [f"the next run takes in {', '.join(args.documents)}"])
 
 
 def _purge(args: argparse.Namespace, command: _Command) -> int:

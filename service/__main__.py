@@ -1,14 +1,20 @@
-"""Commands of the gateway: serve, keys, db."""
+"""Commands of the gateway: serve, keys, db, purge."""
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import uvicorn
+from sqlalchemy import Engine
 
 from ingestion.atomic import keep_private
 from ingestion.errors import IngestionError
+from ingestion.releases.release import Release, collection_folder, open_active
+from service.answer.erasure import clear_quoting, compact, delete_older
+from service.answer.spill import SPILL, Spill
 from service.auth import SCOPES, create_key, list_keys, revoke_key
 from service.database import migrate, open_database
 from service.errors import TouchstoneError
@@ -37,6 +43,10 @@ def parser() -> argparse.ArgumentParser:
     keys.add_parser("revoke", help="revoke a key").add_argument("public_id")
     db = commands.add_parser("db", help="the database").add_subparsers(dest="action", required=True)
     db.add_parser("upgrade", help="bring the schema to the newest version")
+    purge = commands.add_parser("purge", help="delete answers that are older than the scope's `retention`")
+    purge.add_argument(
+        "--answers", action="store_true", help="and clear those that quote what the documents no longer say"
+    )
     return main_parser
 
 
@@ -53,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         migrate(engine)
         if args.command == "keys":
             _keys(args, settings)
+        if args.command == "purge":
+            _purge(args, settings, engine)
         return 0
     except (IngestionError, TouchstoneError) as exc:
         print(f"error: {exc}", file=sys.stderr)
@@ -111,6 +123,25 @@ def _keys(args: argparse.Namespace, settings: Settings) -> None:
         for key in list_keys(engine):
             state = "revoked" if key.revoked_at else "valid"
             print(f"{key.public_id}  {state:8}  {','.join(key.scopes)}  [{','.join(key.groups)}]  {key.name}")
+
+
+def _purge(args: argparse.Namespace, settings: Settings, engine: Engine) -> None:
+    scope = load_scope(settings.scope_file)
+    days = scope.retention.answers_days
+    deleted = delete_older(engine, datetime.now(UTC) - timedelta(days=days)) if days else 0
+    cleared = 0
+    if args.answers:
+        open_releases = {
+            name: open_active(collection_folder(settings.data_dir, name)) for name in scope.collections
+        }
+        cleared = clear_quoting(engine, Spill(settings.data_dir / SPILL), partial(_stands, open_releases))
+    compact(engine)
+    print(f"{deleted} answers are deleted, {cleared} are cleared of what they quoted")
+
+
+def _stands(open_releases: Mapping[str, Release], collection: str, chunk_id: str) -> bool:
+    release = open_releases.get(collection)
+    return release is not None and release.documents.chunk(chunk_id) is not None
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from service.answer.generate.openai import OpenAIGenerator, Upstream
 from service.answer.pipeline import EXTRACTIVE, SERVER, AnswerPipeline, Dependencies
 from service.answer.record import AnswerLog, insert_answers
 from service.answer.sentences import SentenceScorer
-from service.answer.spill import Spill
+from service.answer.spill import SPILL, Spill
 from service.answer.understand import ScrubQuery, SearchText
 from service.auth import KeyRing
 from service.corpus.documents import Library
@@ -116,7 +116,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
     guarding = await _open_guards(scope, settings, storage, corpus, stack)
     answering = await _open_answers(scope, settings, storage, corpus, guarding, stack)
     for watch in (
-        corpus.live.watch(storage.threads, settings.release_poll_s),
+        corpus.live.watch(storage.reading, settings.release_poll_s),
         guarding.self_test.run(guarding.assistants),
         keys.watch(storage.threads),
     ):
@@ -133,6 +133,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         signer=FeedbackSigner(storage.secret),
         pseudonyms=Pseudonyms(storage.secret),
         database_threads=storage.threads,
+        reading_threads=storage.reading,
         library=corpus.library,
         query_scrubbers=guarding.query_scrubbers,
         guards=guarding.assistants,
@@ -156,10 +157,11 @@ async def _in(executor: Executor, work: Callable[..., T], *arguments: Any) -> T:
 
 @dataclass(frozen=True, slots=True)
 class _Storage:
-    """The database, its threads, and the secret of the installation."""
+    """The database with threads that may wait for it, threads for files, which don't, and the installation's secret."""
 
     engine: Engine
     threads: Executor
+    reading: Executor
     secret: bytes
 
 
@@ -168,7 +170,7 @@ async def _open_storage(settings: Settings, keys: KeyRing, stack: AsyncExitStack
     threads = _threads(2, "database", stack)
     await _in(threads, migrate, keys.engine)
     await _in(threads, keys.refresh)
-    return _Storage(keys.engine, threads, _secret(settings))
+    return _Storage(keys.engine, threads, _threads(2, "reading", stack), _secret(settings))
 
 
 def _secret(settings: Settings) -> bytes:
@@ -203,9 +205,9 @@ async def _open_corpus(scope: Scope, settings: Settings, storage: _Storage, stac
         lambda name: load_embedder(name, threads=settings.embed_threads),
         await _in(threads, _rerankers, scope),
     )
-    live = await _in(storage.threads, LiveReleases, settings.data_dir, scope.collections, models)
+    live = await _in(storage.reading, LiveReleases, settings.data_dir, scope.collections, models)
     stack.callback(live.close)
-    await _in(storage.threads, live.refresh)
+    await _in(storage.reading, live.refresh)
     library = Library(scope, settings, embedders, live)
     stack.callback(library.close)
     corpus = _Corpus(calibrations, embedders, models, live, library, threads)
@@ -253,7 +255,7 @@ async def _open_guards(
     )
     for scrubber in typed.values():
         # Presidio takes seconds to import; until then a question that may hold personal data waits.
-        loop.run_in_executor(storage.threads, scrubber.warm)
+        loop.run_in_executor(storage.reading, scrubber.warm)
     cross_encoder = await _in(corpus.threads, lambda: CrossEncoder(threads=settings.embed_threads))
     loop.run_in_executor(corpus.threads, cross_encoder.answers, "Is it warm?", ["It is warm now."])
     threads = _threads(1, "guards", stack, one_thread_each)
@@ -350,7 +352,7 @@ async def _open_answers(
     generators: dict[str, Generator] = {EXTRACTIVE: ExtractiveGenerator(corpus.embedder)}
     if server:
         generators[SERVER] = server
-    spill = Spill(settings.data_dir / "answer-log-spill")
+    spill = Spill(settings.data_dir / SPILL)
     answers = AnswerLog(
         partial(insert_answers, storage.engine),
         database=_threads(1, "answer-log", stack),

@@ -43,6 +43,7 @@ class State:
     signer: FeedbackSigner
     pseudonyms: Pseudonyms
     database_threads: Executor
+    reading_threads: Executor
     library: Library
     query_scrubbers: Mapping[str, QueryScrubber]
     guards: Mapping[str, AssistantGuards]

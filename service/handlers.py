@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from ingestion.errors import IngestionError
+from service.database import AWAY
 from service.errors import (
     InternalError,
     InvalidRequestError,
@@ -37,6 +38,12 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, exc: HTTPException) -> JSONResponse:
         return _render(request, _translate(request, exc), exc.headers)
+
+    async def away(request: Request, _: Exception) -> JSONResponse:
+        return _render(request, NotReadyError("The database can't be reached just now. Try again."))
+
+    for kind in AWAY:
+        app.add_exception_handler(kind, away)
 
     @app.exception_handler(IngestionError)
     async def ingestion(request: Request, _: IngestionError) -> JSONResponse:

@@ -1,9 +1,31 @@
 """How the threads of a serving process share its processors."""
 
+import asyncio
 import os
 import sys
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
+
+from service.errors import NotReadyError
+
+T = TypeVar("T")
+
+
+async def within(seconds: float, executor: Executor, work: Callable[[], T], what: str) -> T:
+    """Do it in a thread and wait no longer than told. Raises `NotReadyError` that names `what`.
+
+    Work that has begun goes on in its thread, so it may be done all the same; what has not begun is dropped.
+    """
+    doing = asyncio.get_running_loop().run_in_executor(executor, work)
+    try:
+        return await asyncio.wait_for(doing, seconds)
+    except TimeoutError as exc:
+        raise NotReadyError(
+            f"{what} has not answered within {seconds:g} s. Send the request again, with the same Idempotency-Key."
+        ) from exc
 
 
 def one_thread_each() -> None:

@@ -47,6 +47,7 @@ class Admission:
         document = prepared.document
         self._state.outcomes.settle(document.id)
         self._state.staging.unstage(document.id)
+        self._state.quarantine.forget(document.id, but=document.content)
         ruling = rule_on(prepared, self._state.quarantine.decision(document.id, document.content))
         if ruling.kind == "blocked":
             self._refuse(document, ruling.kind, ruling.detail)
@@ -60,6 +61,7 @@ class Admission:
         if ruling.kind != "enters":
             self._refuse(document, ruling.kind, ruling.detail)
             return None
+        self._state.quarantine.forget(document.id)
         prepared = self._versioned(ruling.prepared)
         start = beginning(document.text) if len(prepared.chunks) <= _SHORT_CHUNKS else None
         self._state.staging.stage(entry_of(prepared), start or "")

@@ -29,6 +29,7 @@ from ingestion.releases.prune import lasting
 from ingestion.releases.release import Release, active_id, open_active
 from ingestion.runs.admission import entry_of
 from ingestion.runs.collection import Collection
+from ingestion.runs.erasure import note_removed, purge_beside, waiting_of
 from ingestion.runs.holders import Holders, Holding, updated
 from ingestion.runs.publish import Retention, publish
 from ingestion.runs.ruling import rule_on
@@ -139,6 +140,7 @@ def _uploaded(
         release = base
         if fresh:
             release = publish(collection, base, Change(fresh, (), "upload"))
+        _forget_waiting(state, [entry.document.id for entry in entries], groups)
     waiting = iter(entries)
     changed = {entry.document.id for entry in fresh}
     return [_finished(one, waiting, release, known, changed) for one in results]
@@ -151,6 +153,13 @@ def _check_unchanged(
     for source, before in zip(asked, held, strict=True):
         if before.id in entering and not before.is_like(holders.holding(source.id)):
             raise CollectionBusyError(f"{source.id!r} was changed while this was prepared. Send it again.")
+
+
+def _forget_waiting(state: RunState, ids: Iterable[str], groups: frozenset[str] | None) -> None:
+    """What waited of documents that were replaced must not come back by an approval."""
+    with state.batch():
+        for document_id in waiting_of(state, ids, groups):
+            state.quarantine.forget(document_id)
 
 
 def _is_hidden(release: Release, document_id: str, groups: frozenset[str] | None) -> bool:
@@ -222,21 +231,38 @@ def withdraw(
 ) -> ChangeResult:
     """Take documents out, by id or by the run that brought them; they can't be found when this returns.
 
-    What `groups` (None: all) may not see stays.
+    By id, also what waits of them in quarantine goes, and runs leave them out until their source changes them. What
+    `groups` (None: all) may not see stays.
     """
+    wanted = set(ids)
     with _writing(collection.folder, collection.name):
-        base = _base(collection, like)
-        if base is None:
-            raise ReleaseError(f"The collection {collection.name!r} has no index yet.")
-        wanted = set(ids)
-        if run_id is not None:
-            wanted |= set(base.documents.ids("run_id = ?", (run_id,)))
-        there = sorted(i for i in wanted if base.documents.holder(i) is not None)
-        gone = [i for i in there if not _is_hidden(base, i, groups)]
-        if not gone:
-            return ChangeResult(base.manifest.id, "removed")
-        release = publish(collection, base, Change((), gone, "withdraw"))
-    return ChangeResult(release.manifest.id, "removed", len(gone))
+        state = RunState(collection.folder)
+        try:
+            base = _base(collection, like)
+            waiting = waiting_of(state, wanted, groups)
+            if base is None and not waiting:
+                raise ReleaseError(f"The collection {collection.name!r} has no index yet.")
+            brought = base.documents.ids("run_id = ?", (run_id,)) if base and run_id is not None else ()
+            gone = _seen(base, {*wanted, *brought}, groups)
+            release = base
+            if base is not None and gone:
+                release = publish(collection, base, Change((), gone, "withdraw"))
+            with state.batch():
+                for document_id in {*gone, *waiting} & wanted:
+                    note_removed(state, base, document_id)
+                    state.quarantine.forget(document_id)
+                    state.staging.unstage(document_id)
+        finally:
+            state.close()
+    return ChangeResult(release.manifest.id if release else "", "removed", len({*gone, *waiting}))
+
+
+def _seen(base: Release | None, ids: Iterable[str], groups: frozenset[str] | None) -> list[str]:
+    """Of some documents, those that are in the index and that `groups` may see."""
+    if base is None:
+        return []
+    there = sorted(i for i in ids if base.documents.holder(i) is not None)
+    return [i for i in there if not _is_hidden(base, i, groups)]
 
 
 def decide(
@@ -263,7 +289,10 @@ def decide(
                 outcome = Outcome(ruling.kind, ruling.detail, document.digest, document.recipe)
                 state.outcomes.note(document_id, document.source_name, outcome)
                 state.quarantine.decide(document_id, decision, by)
-            return ChangeResult(active_id(collection.folder) or "", decision, 1)
+            release_id = active_id(collection.folder) or ""
+            if ruling.kind == "rejected":
+                release_id = _taken_out(collection, document_id, like, groups) or release_id
+            return ChangeResult(release_id, decision, 1)
         entry = embedded_entry(entry_of(ruling.prepared), collection.embedder)
         with _writing(collection.folder, collection.name):
             base = _base(collection, like)
@@ -287,6 +316,17 @@ def _waiting(document_id: str, state: RunState, holders: Holders) -> Entry:
     return entry
 
 
+def _taken_out(
+    collection: Collection, document_id: str, like: Release | None, groups: frozenset[str] | None
+) -> str | None:
+    """Take a document that was rejected out of the index, as the next run would; the new release's id."""
+    with _writing(collection.folder, collection.name):
+        base = _base(collection, like)
+        if base is None or not _seen(base, [document_id], groups):
+            return None
+        return publish(collection, base, Change((), [document_id], "withdraw")).manifest.id
+
+
 def embedded_entry(entry: Entry, embedder: Embedder) -> Entry:
     """An entry with the vectors and codes of its chunks."""
     embedded = embedder.encode([chunk.embedded_text for chunk in entry.chunks])
@@ -305,7 +345,8 @@ def _check_readable(collection: Collection) -> None:
 def compact(collection: Collection) -> ChangeResult:
     """Write the active release anew without what was removed, and delete every other one from the disk.
 
-    Raises `ReleaseError` when one can't be read: what it holds would stay.
+    Also what is kept beside the index of documents that are in it no more. Raises `ReleaseError` when a release can't be
+    read: what it holds would stay; `CollectionBusyError` while a run is going on.
     """
     with _writing(collection.folder, collection.name):
         base = _base(collection, None)
@@ -318,4 +359,6 @@ def compact(collection: Collection) -> ChangeResult:
         release = publish(
             collection, None, Change(everything), Retention(keep=0, grace_s=0.0, only_active=True)
         )
+        left = (entry for i in release.documents.ids() if (entry := release.documents.entry(i)) is not None)
+        purge_beside(collection, left)
     return ChangeResult(release.manifest.id, "removed", release.manifest.documents, release.manifest.chunks)

@@ -14,6 +14,7 @@ from ingestion.load.discover import discover
 from ingestion.prepare.preparer import recipe_of
 from ingestion.releases.release import Release, active_id
 from ingestion.runs.collection import Collection
+from ingestion.runs.erasure import REMOVED
 from ingestion.runs.state import Outcome, RunState
 
 # Nobody else can write while a slice is written, and a crawl finds a page or two in a second.
@@ -197,6 +198,8 @@ class Discovery:
     def _outcome(self, source: Source) -> Outcome | None:
         """What became of these very bytes under today's recipe."""
         outcome = self._state.outcomes.get(source.id)
+        if outcome and outcome.kind == REMOVED and outcome.digest == source.digest:
+            return outcome  # whatever the recipe: a person took it out
         made = (source.digest, self._recipes.of(source.source_name))
         return outcome if outcome and (outcome.digest, outcome.recipe) == made else None
 

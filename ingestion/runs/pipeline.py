@@ -29,7 +29,7 @@ from ingestion.runs.collection import Collection
 from ingestion.runs.discovery import Discovery, Inventory, Recipes
 from ingestion.runs.progress import NoProgress, Progress
 from ingestion.runs.publish import publish
-from ingestion.runs.removal import Removal
+from ingestion.runs.removal import Removal, forget_unseen
 from ingestion.runs.report import RunReport, TokenTally
 from ingestion.runs.state import RunState
 from ingestion.runs.timings import TimedEmbedder, Timings
@@ -260,6 +260,8 @@ class _Job:
             has_staged = next(self._state.staging.ids(), None) is not None
             if base is None or not allow_empty:
                 self._check_plausible(base, has_staged, sources)
+            declared = self._collection.config.sources_by_name if is_whole else None
+            forget_unseen(self._state, sources, declared, self._inventory.kept)
             if base is not None and not removed and not has_staged:
                 return base, False
             change = Change(self._staged(), removed, "run")
@@ -322,6 +324,7 @@ class _Job:
             failures=failures,
             duplicates=by_kind.get("copy", {}),
             quarantined=by_kind.get("held", {}),
+            removed=by_kind.get("removed", {}),
             tokens=tokens,
             partial=self._partial,
             timings=self._timings.rounded(),

@@ -42,18 +42,10 @@ class Removal:
         """What a source has no more. What lies in an archive or a folder that can't be opened now stays."""
         if source_name in self._kept:
             return
-        closed = {
-            document_id
-            for document_id, outcome in self._state.outcomes.of(source_name).items()
-            if outcome.kind == "failed" and (is_container(document_id) or outcome.digest == UNREADABLE)
-        }
+        closed = _closed(self._state, source_name)
         for document_id in self._of(source_name):
-            if not self._state.staging.has_seen(document_id) and not self._lies_in(document_id, closed):
+            if _is_gone(self._state, document_id, closed):
                 yield document_id
-
-    def _lies_in(self, document_id: str, closed: set[str]) -> bool:
-        around = closed & _containers(document_id)
-        return any(self._state.staging.has_seen(one) for one in around)
 
     def give_way(self) -> None:
         """Leave out what would take the id of a document whose source failed; that document stays."""
@@ -73,6 +65,37 @@ class Removal:
             self._state.staging.unstage(document_id)
             outcome = Outcome("failed", same_name(other), document.digest, document.recipe)
             self._state.outcomes.note(f"{source_name}:{document_id}", source_name, outcome)
+
+
+def forget_unseen(
+    state: RunState, sources: Sequence[str], declared: Collection[str] | None, kept: frozenset[str]
+) -> None:
+    """Forget what waits in quarantine of documents that their source has no more; `declared` as for `Removal`."""
+    with state.batch():
+        for one in state.quarantine.held():
+            name = one.source_name
+            is_undeclared = (
+                declared is not None and name not in (*declared, *sources) and not name.startswith("upload:")
+            )
+            is_asked = name in sources and name not in kept
+            if is_undeclared or (is_asked and _is_gone(state, one.document_id, _closed(state, name))):
+                state.quarantine.forget(one.document_id)
+                state.outcomes.settle(one.document_id)
+
+
+def _closed(state: RunState, source_name: str) -> set[str]:
+    """Archives and folders of a source that can't be opened now."""
+    return {
+        document_id
+        for document_id, outcome in state.outcomes.of(source_name).items()
+        if outcome.kind == "failed" and (is_container(document_id) or outcome.digest == UNREADABLE)
+    }
+
+
+def _is_gone(state: RunState, document_id: str, closed: set[str]) -> bool:
+    """Whether neither a document was met nor anything closed that it may lie in."""
+    around = closed & _containers(document_id)
+    return not state.staging.has_seen(document_id) and not any(state.staging.has_seen(one) for one in around)
 
 
 def _containers(document_id: str) -> set[str]:

@@ -70,6 +70,7 @@ class RunReport:
     failures: Mapping[str, str] = field(default_factory=dict)
     duplicates: Mapping[str, str] = field(default_factory=dict)
     quarantined: Mapping[str, str] = field(default_factory=dict)
+    removed: Mapping[str, str] = field(default_factory=dict)
     partial: Mapping[str, str] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)
     timings: Mapping[str, float] = field(default_factory=dict)
@@ -98,6 +99,7 @@ def lines_of(report: RunReport) -> list[str]:
         lines.append(f"tokens: {report.tokens.tokens_per_word} a word; dearest words: {worst}")
     lines += [f"copy: {name} of {other}" for name, other in report.duplicates.items()]
     lines += [f"quarantined: {name}: {reason}" for name, reason in report.quarantined.items()]
+    lines += [f"left out: {name}: {reason}" for name, reason in report.removed.items()]
     lines += [f"read in part: {name}: {reason}" for name, reason in report.partial.items()]
     lines += [f"failed: {name}: {reason}" for name, reason in report.failures.items()]
     return lines
@@ -123,6 +125,7 @@ def html_of(report: RunReport) -> str:
         _table("Could not be ingested", ("Document", "Reason"), report.failures),
         _table("Read in part", ("Document", "What was left out"), report.partial),
         _table("In quarantine", ("Document", "Why"), report.quarantined),
+        _table("Taken out on request", ("Document", "Why"), report.removed),
         _table("Copies left out", ("Document", "Copy of"), report.duplicates),
         _table("Dearest words", ("Word", "Tokens"), report.tokens.worst),
         _table("Seconds by stage", ("Stage", "Seconds"), report.timings),

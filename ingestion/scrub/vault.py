@@ -4,7 +4,7 @@ Fernet (AES-128-CBC with HMAC-SHA-256, github.com/fernet/spec) through `cryptogr
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -44,6 +44,23 @@ class Vault:
             return {name: self._fernet.decrypt(value).decode() for name, value in rows}
         except InvalidToken as exc:
             raise VaultError("The vault was written under another key. Use that one.") from exc
+
+
+def forget_unused(folder: Path, used: Collection[str]) -> None:
+    """Delete the values behind pseudonyms that no text holds any more; needs no key."""
+    path = folder / "vault.sqlite"
+    if not path.is_file():
+        return
+    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    try:
+        db.execute("pragma secure_delete=on")
+        known = [name for (name,) in db.execute("select pseudonym from vault")]
+        db.executemany(
+            "delete from vault where pseudonym = ?", [(name,) for name in known if name not in used]
+        )
+        db.execute("vacuum")
+    finally:
+        db.close()
 
 
 def new_key() -> str:

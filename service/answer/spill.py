@@ -19,7 +19,7 @@ from service.logs import get_logger
 log = get_logger()
 PARTIAL = ".partial"
 PRIVATE = 0o600
-REFUSED = "answer-log-refused.jsonl"
+SPILL, REFUSED = "answer-log-spill", "answer-log-refused.jsonl"
 
 
 class Spill:
@@ -28,10 +28,15 @@ class Spill:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def refused(self) -> Path:
+        """The file of rows that the database refuses."""
+        return self.path.with_name(REFUSED)
+
     def refuse(self, row: Row) -> None:
         """Keep a row that the database refuses for a person; it is never read again here. Raises `OSError`."""
         flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
-        with os.fdopen(os.open(self.path.with_name(REFUSED), flags, PRIVATE), "wb") as file:
+        with os.fdopen(os.open(self.refused, flags, PRIVATE), "wb") as file:
             file.write(orjson.dumps(row, default=str) + b"\n")
             file.flush()
             os.fsync(file.fileno())

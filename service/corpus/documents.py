@@ -120,6 +120,15 @@ class Library:
         self._live.refresh()
         return done
 
+    def stored_id(self, collection: str, document_id: str, view: View) -> str | None:
+        """Under which id the caller's document is kept, in the index or in quarantine; None when there is none."""
+        state = RunState(self._opened(collection).folder)
+        try:
+            holding = Holders(self._live.peek(collection), state.quarantine, view.groups).holding(document_id)
+            return holding.id if holding.document is not None else None
+        finally:
+            state.close()
+
     def matching(self, collection: str, view: View) -> list[str]:
         """Ids of the documents that a view shows."""
         return self._live.current(collection).documents.visible_ids(replace(view, include_superseded=True))

@@ -172,10 +172,9 @@ async def delete_document(
 
 
 async def _delete(call: Call, collection: str, document_id: str) -> tuple[int, RemovedReply]:
-    library = call.state.library
-    found = await _aside(call, partial(library.document, collection, document_id, call.view()))
-    work = partial(library.remove, collection, [found[0].id], call.view()) if found else None
-    done = await _work(call, work) if work else None
+    library, view = call.state.library, call.view()
+    stored = await _aside(call, partial(library.stored_id, collection, document_id, view))
+    done = await _work(call, partial(library.remove, collection, [stored], view)) if stored else None
     if done is None or not done.documents:
         raise NotFoundError(f"There is no document {document_id!r} in {collection!r}.")
     DOCUMENTS.labels(collection, "removed").inc()
@@ -292,7 +291,7 @@ async def _work(call: Call, work: Callable[[], T]) -> T:
 
 async def _aside(call: Call, work: Callable[[], T]) -> T:
     """Read something without holding up the loop."""
-    return await asyncio.get_running_loop().run_in_executor(call.state.database_threads, work)
+    return await asyncio.get_running_loop().run_in_executor(call.state.reading_threads, work)
 
 
 def _document_reply(

@@ -9,6 +9,7 @@ from typing import TypeVar
 from fastapi import APIRouter, Request
 
 from service.auth import Caller
+from service.database import WAIT_S
 from service.deps import AppState, State
 from service.errors import ConflictError, NotFoundError
 from service.feedback.record import store
@@ -17,6 +18,7 @@ from service.metrics import FEEDBACK
 from service.openapi import errors
 from service.routes.once import IdempotencyKey
 from service.schemas import FeedbackReply, FeedbackRequest
+from service.threads import within
 
 router = APIRouter(prefix="/v1", responses=errors(400, 401, 404, 409, 413, 503))
 T = TypeVar("T")
@@ -87,4 +89,4 @@ def _bound(owner: str, key: str | None) -> str | None:
 
 
 async def _aside(state: State, work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(state.database_threads, work)
+    return await within(WAIT_S, state.database_threads, work, "The database")

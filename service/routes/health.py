@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -17,9 +18,14 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.deps import AppState
+from service.database import ReplacedError
+from service.deps import AppState, State
+from service.errors import NotReadyError
 from service.openapi import errors
+from service.threads import within
 
+# A probe gives up after some seconds itself.
+_PROBE_S = 2.0
 router = APIRouter(responses=errors())
 
 
@@ -32,8 +38,7 @@ async def livez() -> dict[str, str]:
 @router.get("/readyz", responses={503: {"description": "What is missing."}})
 async def readyz(state: AppState) -> JSONResponse:
     """Whether questions can be answered now, and what is missing if not."""
-    loop = asyncio.get_running_loop()
-    database = await loop.run_in_executor(state.database_threads, _database, state.engine)
+    database, is_lost = await _database(state)
     missing = state.live.missing()
     leaks = state.self_test.leaks
     checks = {
@@ -44,18 +49,25 @@ async def readyz(state: AppState) -> JSONResponse:
     }
     # Questions are answered whether or not documents can be read.
     # The answer log waits for the database, so answers go on without it; without an index none do, and none may
-    # with guards that let a canary through.
-    status = 200 if not missing and leaks == [] else 503
+    # with guards that let a canary through. A database whose file was replaced does not come back by itself.
+    status = 200 if not missing and leaks == [] and not is_lost else 503
     return JSONResponse({"status": "ok" if status == 200 else "not ready", "checks": checks}, status)
 
 
-def _database(engine: Engine) -> str:
+async def _database(state: State) -> tuple[str, bool]:
+    """What the database says, and whether it is lost for good."""
     try:
-        with engine.connect() as connection:
-            connection.execute(text("select 1"))
-    except SQLAlchemyError as exc:
-        return f"unreachable: {type(exc).__name__}"
-    return "ok"
+        await within(_PROBE_S, state.database_threads, partial(_select, state.engine), "The database")
+    except ReplacedError as exc:
+        return f"lost: {exc.orig}", True
+    except (SQLAlchemyError, NotReadyError) as exc:
+        return f"unreachable: {type(exc).__name__}", False
+    return "ok", False
+
+
+def _select(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(text("select 1"))
 
 
 @router.get("/metrics")

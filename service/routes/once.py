@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, TypeVar
 
@@ -10,10 +12,13 @@ import orjson
 from fastapi import Header, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
+from sqlalchemy import Engine
 
+from service.database import WAIT_S
 from service.deps import Call
-from service.errors import TouchstoneError
+from service.errors import NotReadyError, TouchstoneError
 from service.idempotency import KeyedRequest, StoredReply, claim, digest_of, settle
+from service.threads import within
 
 T = TypeVar("T")
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
@@ -39,7 +44,7 @@ async def once(
     asked = [request.method.encode(), request.url.path.encode(), request.url.query.encode(), *parts]
     # A large upload takes tens of milliseconds to digest.
     keyed = KeyedRequest(_owner(call, request), key, await asyncio.to_thread(digest_of, asked))
-    first = await _aside(call, partial(claim, call.state.engine, keyed))
+    first = await _aside(call, partial(_claim, call.state.engine, keyed, time.monotonic() + WAIT_S))
     return _sent(first or await _done(call, keyed, work))
 
 
@@ -59,7 +64,17 @@ async def _done(call: Call, keyed: KeyedRequest, work: Callable[[], Awaitable[An
             kept = StoredReply(exc.status, orjson.dumps(exc.body(call.request_id)).decode())
         raise
     finally:
-        await _aside(call, partial(settle, call.state.engine, keyed, kept))
+        # The work is done: its reply is sent, whatever becomes of the key.
+        with suppress(NotReadyError):
+            await _aside(call, partial(settle, call.state.engine, keyed, kept))
+
+
+def _claim(engine: Engine, keyed: KeyedRequest, deadline: float) -> StoredReply | None:
+    """Claim a key for somebody who waits until a moment; who has gone must not leave it taken."""
+    first = claim(engine, keyed)
+    if first is None and time.monotonic() > deadline:
+        settle(engine, keyed, None)
+    return first
 
 
 def _reply(answered: Answered) -> StoredReply:
@@ -72,4 +87,4 @@ def _sent(reply: StoredReply) -> Response:
 
 
 async def _aside(call: Call, work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(call.state.database_threads, work)
+    return await within(WAIT_S, call.state.database_threads, work, "The database")

@@ -1,5 +1,5 @@
 """The scope file as the gateway reads it: assistants, variants and what guards do."""
 
-from service.scope.file import Assistant, Sampling, Scope, Strict, Variant, load_scope
+from service.scope.file import Assistant, Retention, Sampling, Scope, Strict, Variant, load_scope
 
-__all__ = ["Assistant", "Sampling", "Scope", "Strict", "Variant", "load_scope"]
+__all__ = ["Assistant", "Retention", "Sampling", "Scope", "Strict", "Variant", "load_scope"]

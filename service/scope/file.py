@@ -88,6 +88,15 @@ class Assistant(Strict):
     examples: list[str] = Field([], description="Questions that the page offers.")
 
 
+class Retention(Strict):
+    """How long what is recorded of people stays."""
+
+    answers_days: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Age at which `python -m service purge` deletes an answer with its feedback; `null`: never.",
+    )
+
+
 class Scope(Strict):
     """The whole file."""
 
@@ -98,6 +107,9 @@ class Scope(Strict):
     assistants: dict[str, Assistant] = Field(min_length=1, description="Assistants by name.")
     guards: dict[str, Any] = Field(
         {}, description="Rules of guards that differ from the default, by zone and guard."
+    )
+    retention: Retention = Field(
+        Retention.model_validate({}), description="How long what is recorded of people stays."
     )
 
     @model_validator(mode="after")

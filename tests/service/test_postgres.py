@@ -2,18 +2,25 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
+from service.answer.record import insert_answers
+from service.answer.rows import storable
 from service.auth import create_key
 from service.database import migrate, open_database
 from tests.conftest import StartGateway, wait_until
+from tests.service.answer.test_record import a_row
 
 pytestmark = pytest.mark.postgres
 QUESTION = "What does express delivery cost?"
@@ -54,6 +61,20 @@ class Postgres:
         options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         log = str(self._data.parent / "log")
         self._call("pg_ctl", "-D", str(self._data), "-o", options, "-l", log, "-w", "start")
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Every process of the server stands still; its sockets stay open."""
+        parent = int((self._data / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        everyone = [parent, *map(int, children)]
+        for one in everyone:
+            os.kill(one, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for one in everyone:
+                os.kill(one, signal.SIGCONT)
 
     def stop(self) -> None:
         self._call("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop")
@@ -134,3 +155,57 @@ def test_an_outage_loses_no_answer_and_locks_nobody_out(
         postgres.start()
         assert client.post("/v1/feedback", json=thumb).status_code == 201
         wait_until(lambda: count(postgres.url, "answers") == before + 7, seconds=30)
+
+
+def test_a_server_that_stands_still_is_a_503_within_seconds_and_answers_go_on(
+    start_gateway: StartGateway, postgres: Postgres
+) -> None:
+    before = count(postgres.url, "answers")
+    with start_gateway(database_url=postgres.url) as gateway, gateway.client() as client:
+        rag = gateway.ask(QUESTION).json()["rag"]
+        thumb = {
+            "answer_id": rag["answer_id"],
+            "token": rag["feedback_token"],
+            "kind": "thumb",
+            "value": "up",
+        }
+        with postgres.stopped():
+            started = time.monotonic()
+            for _ in range(3):
+                late = client.post("/v1/feedback", json=thumb)
+                assert (late.status_code, late.json()["error"]["code"]) == (503, "not_ready")
+                assert late.headers["retry-after"]
+            ready = client.get("/readyz")
+            assert (ready.status_code, ready.json()["checks"]["index"]) == (200, "ok")
+            assert ready.json()["checks"]["database"].startswith("unreachable")
+            assert client.get("/v1/documents").status_code == 200
+            assert gateway.ask(QUESTION).status_code == 200
+            assert time.monotonic() - started < 50, "somebody waited for the server"
+        wait_until(lambda: client.post("/v1/feedback", json=thumb).status_code == 201, seconds=30)
+        wait_until(lambda: count(postgres.url, "answers") == before + 2, seconds=30)
+
+
+def test_an_answer_with_what_the_server_refuses_is_recorded(
+    start_gateway: StartGateway, postgres: Postgres
+) -> None:
+    before = count(postgres.url, "answers")
+    with start_gateway(database_url=postgres.url) as gateway:
+        rag = {"conversation_id": "a\x00b"}
+        answered = [gateway.ask(QUESTION, rag=rag).status_code, gateway.ask(QUESTION).status_code]
+        assert answered[1] == 200
+        wait_until(lambda: count(postgres.url, "answers") == before + answered.count(200), seconds=30)
+
+
+def test_postgres_takes_every_row_that_is_storable(postgres: Postgres) -> None:
+    engine = open_database(postgres.url)
+    migrate(engine)
+    bad = "\x00\ud800" * 200
+    columns = {name: bad for name in ("conversation_id", "finish_reason", "reason", "question", "answer")}
+    row = a_row(id="storable", **columns, prompt_tokens=10**20, citations=[{"quote": bad, bad: 10**30}])
+    insert_answers(engine, [storable(row)])
+    with pytest.raises((DataError, UnicodeEncodeError)):
+        insert_answers(engine, [{**row, "id": "as it came"}])
+    with engine.connect() as connection:
+        found = connection.execute(text("select id from answers where id in ('storable', 'as it came')"))
+        assert found.scalars().all() == ["storable"]
+    engine.dispose()

@@ -29,6 +29,13 @@ class RunState:
         """Let go of the file."""
         self._database.close()
 
+    def purge(self) -> None:
+        """Forget staged work and the texts of what was decided, and leave no trace of what was deleted in the file."""
+        self.staging.clear()
+        with self.batch():
+            self.quarantine.forget_texts()
+        self._database.compact()
+
     def batch(self) -> AbstractContextManager[None]:
         """Everything within is kept, or nothing is."""
         return self._database.batch()

@@ -40,7 +40,9 @@ class Database:
         self._path = path
         with self._translated():
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._db.executescript("pragma journal_mode=wal; pragma synchronous=normal")
+            self._db.executescript(
+                "pragma journal_mode=wal; pragma synchronous=normal; pragma secure_delete=on"
+            )
         if self._old_tables():
             self._rename()
         with self._translated():
@@ -49,6 +51,12 @@ class Database:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+    def compact(self) -> None:
+        """Write the file anew without what was deleted, and empty its log."""
+        with self._translated():
+            self._db.execute("vacuum")
+            self._db.execute("pragma wal_checkpoint(truncate)")
 
     def _old_tables(self) -> list[str]:
         return [

@@ -7,7 +7,7 @@ from ingestion.runs.state.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Why a document is not in the index: `failed`, `refused`, `blocked`, `copy`, `rejected` or `held`."""
+    """Why a document is not in the index: `failed`, `refused`, `blocked`, `copy`, `rejected`, `held`, or `removed` by id."""
 
     kind: str
     detail: str

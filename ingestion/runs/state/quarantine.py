@@ -19,7 +19,7 @@ _COLUMNS = "document_id, content, state, flags, entry, at, run_id, decided_by, d
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedDocument:
-    """A document in quarantine."""
+    """A document in quarantine. Of one that was decided about, title, source and groups are no longer known."""
 
     document_id: str
     content: str
@@ -41,9 +41,8 @@ class Quarantine:
         self._db = database
 
     def hold(self, entry: Entry, flags: Iterable[Flag], run_id: str) -> None:
-        """Put a document into quarantine in place of what waits under its id. Call it within a batch."""
+        """Put a document into quarantine, in place of a text of it that waits. Call it within a batch."""
         document = entry.document
-        self._db.execute("delete from quarantine where document_id = ? and state = 'waiting'", (document.id,))
         body = json.dumps(
             {"document": dump(document), "chunks": [dump(c) for c in entry.chunks], "bands": entry.bands}
         )
@@ -58,6 +57,18 @@ class Quarantine:
                 run_id,
             ),
         )
+        self.forget(document.id, but=document.content)
+
+    def forget(self, document_id: str, *, but: str = "") -> None:
+        """Forget the texts of a document that wait, but for one content. Call it within a batch, or pay for one."""
+        self._db.execute(
+            "delete from quarantine where document_id = ? and state = 'waiting' and content <> ?",
+            (document_id, but),
+        )
+
+    def forget_texts(self) -> None:
+        """Keep of what was decided the decision and the digest alone. Call it within a batch."""
+        self._db.execute("update quarantine set entry = '{}', flags = '[]' where state <> 'waiting'")
 
     def waiting(self, document_id: str) -> Document | None:
         """The latest text of a document that waits."""
@@ -100,9 +111,9 @@ class Quarantine:
         return Entry(load_document(raw["document"]), chunks, rows, nothing, tuple(raw["bands"]))
 
     def decide(self, document_id: str, state: Decision, by: str) -> bool:
-        """Approve or reject every waiting text of a document; whether there was one."""
+        """Approve or reject every waiting text of a document, of which the digest stays; whether there was one."""
         done = self._db.execute(
-            "update quarantine set state = ?, decided_by = ?, decided_at = ?"
+            "update quarantine set state = ?, decided_by = ?, decided_at = ?, entry = '{}', flags = '[]'"
             " where document_id = ? and state = 'waiting'",
             (state, by, datetime.now(UTC).isoformat(), document_id),
         )
@@ -111,17 +122,18 @@ class Quarantine:
 
 def _held(row: tuple[Any, ...]) -> QuarantinedDocument:
     document_id, content, state, flags, entry, at, run_id, by, decided_at = row
-    document = load_document(json.loads(entry)["document"])
+    raw = json.loads(entry).get("document")
+    document = load_document(raw) if raw else None
     return QuarantinedDocument(
         document_id=document_id,
         content=content,
         state=state,
         flags=tuple(Flag(**flag) for flag in json.loads(flags)),
-        title=document.title,
-        source_name=document.source_name,
+        title=document.title if document else "",
+        source_name=document.source_name if document else "",
         at=at,
         run_id=run_id,
         decided_by=by,
         decided_at=decided_at,
-        groups=document.groups,
+        groups=document.groups if document else (),
     )

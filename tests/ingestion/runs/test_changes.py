@@ -8,7 +8,7 @@ import pytest
 from ingestion.config import CollectionConfig
 from ingestion.corpus import Document, Source, SourceFacts
 from ingestion.embed import Embedder
-from ingestion.errors import AudienceError, CollectionBusyError, QuarantineError
+from ingestion.errors import AudienceError, CollectionBusyError, QuarantineError, ReleaseError
 from ingestion.filter import parse_filter
 from ingestion.prepare.preparer import Plan
 from ingestion.releases.release import Release, open_active
@@ -98,6 +98,21 @@ def test_approving_what_waits_does_not_replace_what_another_caller_published_sin
     with pytest.raises(QuarantineError, match="'page' does not wait"):
         decide(collection, "page", "approved", by="stranger", groups=STRANGER)
     assert "Ours alone" in text_of(collection)
+
+
+def test_what_waits_unseen_is_not_replaced(collection: Collection) -> None:
+    put(collection, POISON, STAFF)
+    put(collection, POISON + " Twice.", STRANGER)
+    assert withdraw_waiting(collection, STRANGER) == 0
+    assert withdraw_waiting(collection, STAFF) == 1
+
+
+def withdraw_waiting(collection: Collection, groups: frozenset[str]) -> int:
+    """How many documents went; there is no index yet, so that nothing at all is an error."""
+    try:
+        return withdraw(collection, ids=["page"], groups=groups).documents
+    except ReleaseError:
+        return 0
 
 
 def test_what_waits_unseen_is_not_there_and_not_named(collection: Collection) -> None:

@@ -1,0 +1,83 @@
+"""Answers that must go: those that quote what the documents no longer say, and those that are too old."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, delete, select, text, update
+from sqlalchemy.orm import Session
+
+from ingestion.atomic import write_atomically
+from service.answer.record import insert_answers
+from service.answer.spill import Spill
+from service.database import without_limit
+from service.tables import Answer, FeedbackEvent, IdempotentRequest
+
+# Whether a passage of a collection, by the id of its chunk, is still in the index.
+Stands = Callable[[str, str], bool]
+_NOTHING: dict[str, Any] = {"answer": "", "citations": [], "verdicts": []}
+
+
+def clear_quoting(engine: Engine, spill: Spill, stands: Stands) -> int:
+    """Clear text, quotes and verdicts of answers that quote a passage which is gone; how many there were.
+
+    An answer without citations can't be shown to quote only what stands, as one that was cut off, so it is cleared
+    too. Questions, versions and figures stay. Answers that waited in files are written first.
+    """
+    spill.drain(partial(insert_answers, engine))
+    columns = (Answer.id, Answer.collection, Answer.outcome, Answer.answer, Answer.citations)
+    with Session(engine) as session, session.begin():
+        found = [
+            row.id for row in session.execute(select(*columns)) if _quotes_gone(dict(row._mapping), stands)
+        ]
+        for answer_id in found:
+            session.execute(update(Answer).where(Answer.id == answer_id).values(**_NOTHING))
+        # Replies that were kept for clients that ask again name documents and say why one was refused.
+        session.execute(delete(IdempotentRequest).where(IdempotentRequest.status.is_not(None)))
+    _clear_refused(spill.refused, stands)
+    return len(found)
+
+
+def _quotes_gone(row: Mapping[str, Any], stands: Stands) -> bool:
+    if row["outcome"] != "answered" or not row["answer"]:
+        return False
+    cited = [str(citation["chunk_id"]) for citation in row["citations"]]
+    return not cited or not all(stands(row["collection"], chunk_id) for chunk_id in cited)
+
+
+def _clear_refused(path: Path, stands: Stands) -> None:
+    if not path.is_file():
+        return
+    rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    cleared = [{**row, **_NOTHING} if _quotes_gone(row, stands) else row for row in rows]
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in cleared))
+    path.chmod(0o600)
+
+
+def delete_older(engine: Engine, before: datetime) -> int:
+    """Delete answers from before a moment with their feedback; how many answers there were."""
+    with Session(engine) as session, session.begin():
+        old = session.scalars(select(Answer.id).where(Answer.created_at < before)).all()
+        for answer_id in old:
+            session.execute(delete(FeedbackEvent).where(FeedbackEvent.answer_id == answer_id))
+            session.execute(delete(Answer).where(Answer.id == answer_id))
+    return len(old)
+
+
+def compact(engine: Engine) -> None:
+    """Leave no trace of what was deleted or cleared in the files of the database."""
+    is_sqlite = engine.dialect.name == "sqlite"
+    tables = (Answer.__tablename__, FeedbackEvent.__tablename__, IdempotentRequest.__tablename__)
+    statements: Iterable[str] = (
+        ("vacuum", "pragma wal_checkpoint(truncate)")
+        if is_sqlite
+        else [f"vacuum full {table}" for table in tables]
+    )
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        without_limit(connection)
+        for statement in statements:
+            connection.execute(text(statement))
