@@ -166,6 +166,7 @@ def test_business_numbers_and_public_addresses_stay(scrubber: Scrubber, text: st
     st.text(st.sampled_from("0123456789 .-+()@:/aAfFzZX_\n"), max_size=60)
     | st.sampled_from([f"{words} {value} y" for words, value in KNOWN.values()])
 )
+@settings(deadline=None)
 def test_the_shortcut_never_hides_a_finding(text: str) -> None:
     scrubber = _shared()
     full = scrubber._analyzer.analyze(text, language="en", score_threshold=module._MIN_SCORE)
@@ -220,3 +221,71 @@ def test_no_mark_is_missed_by_looking_around_signs_alone(text: str) -> None:
 )
 def test_telephones_are_sought_where_there_may_be_one(text: str, may: bool) -> None:
     assert marks.may_hold_telephone(text) is may
+
+
+ODD_TEXTS = st.text(st.characters(), max_size=200) | st.text(
+    st.sampled_from("4111 DE89-/.:@\n\u200b\u00a0\u0301\ud800\udc00é４ｋ<>_skAKIA"), max_size=200
+)
+
+
+@given(ODD_TEXTS)
+@settings(deadline=None, max_examples=150)
+def test_any_text_is_scrubbed_and_scrubbing_again_changes_nothing(text: str) -> None:
+    scrubber = _shared()
+    once = scrubber.scrub(text)
+    assert scrubber.scrub(once.text).text == once.text
+
+
+@given(ODD_TEXTS, st.sampled_from(sorted(PLANTED.values())), ODD_TEXTS)
+@settings(deadline=None, max_examples=100)
+def test_findings_are_spans_of_the_text_from_left_to_right(before: str, value: str, after: str) -> None:
+    text = f"{before} {value} {after}"
+    position = 0
+    for finding in _shared().find(text):
+        assert position <= finding.start < finding.end <= len(text)
+        position = finding.end
+
+
+@pytest.mark.parametrize(
+    "gap", ["  ", "\u00a0", "/", " / ", ".", "\u2013", " \u2013 ", "·", "_", "|", "\u200b", "\u2009"]
+)
+def test_no_gap_between_the_groups_hides_a_card_or_an_account(scrubber: Scrubber, gap: str) -> None:
+    for entity in ("CREDIT_CARD", "IBAN_CODE"):
+        written = PLANTED[entity].replace(" ", gap)
+        assert scrubber.scrub(f"It is {written} now.").text == f"It is <{entity}> now."
+
+
+@pytest.mark.parametrize(
+    ("entity", "written"),
+    [
+        ("CREDIT_CARD", "4111 1111\n1111 1111"),
+        ("CREDIT_CARD", "3782.822463.10005"),
+        ("CREDIT_CARD", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"),
+        ("IBAN_CODE", "DE89 3704 0044\n0532 0130 00"),
+        ("IBAN_CODE", "de89370400440532013000"),
+        ("US_SSN", "536 - 90 - 4399"),
+        ("US_SSN", "536\u201390\u20134399"),
+        ("US_SSN", "536  90  4399"),
+        ("PHONE_NUMBER", "+49\u00a030\u00a0901820\u00a045"),
+        ("EMAIL_ADDRESS", "annelie.vossberg＠mailbox.example"),
+        ("SECRET_KEY", "AKIA IOSF ODNN 7EXA MPLE"),
+    ],
+)
+def test_an_identifier_is_known_however_its_groups_are_written(
+    scrubber: Scrubber, entity: str, written: str
+) -> None:
+    assert scrubber.scrub(f"It is {written} now.").text == f"It is <{entity}> now."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In 2003/2004/2005/2006 and 1999 2003 2005 2006.",
+        "At 52.5702100309281 north on 1548138160707.",
+        "Firmware 3.12.0.4 repairs the clock of spare part 4023.1125.7781.",
+        "Bar code 4006381333931.",
+        "4111\n1111\n1111\n1111",
+    ],
+)
+def test_years_coordinates_versions_and_bar_codes_are_no_identifiers(scrubber: Scrubber, text: str) -> None:
+    assert scrubber.scrub(text).text == text
