@@ -114,6 +114,9 @@ class Postings:
         # Views without memmap's Python-side cost for each slice.
         self._keys, self._starts, self._positions, self._counts, lengths = map(np.asarray, loaded)
         self.lengths: Floats = lengths.astype(np.float32)
+        ends = len(self._keys) + 1, len(self._positions), len(self._counts)
+        if (len(self._starts), int(self._starts[-1]), int(self._starts[-1])) != ends:
+            raise ReleaseError(f"The lexical index in {str(folder)!r} disagrees with itself.")
 
     def find(self, keys: npt.NDArray[np.uint64]) -> list[tuple[int, Positions, npt.NDArray[np.uint16]]]:
         """For those of some keys that are here: which one, the positions it is in, and how often in each."""

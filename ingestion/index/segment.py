@@ -9,8 +9,8 @@ Its position is its place within the segment.
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
@@ -33,6 +33,7 @@ Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 # The vectors of a segment are in memory while it is written: 77 MB at 384 dimensions.
 MAX_ROWS = 50_000
+REMEDY = "Activate another release, restore the file, or run the ingestion again."
 _RECENT_COLUMNS, _RECENT_MASKS = 16, 32
 
 
@@ -59,13 +60,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SegmentManifest:
-    """What a segment holds, and the digest of each of its files."""
+    """What a segment holds, and the digest and size of each of its files; segments made before have no sizes."""
 
     id: str
     documents: int
     rows: int
     dimension: int
     files: dict[str, str]
+    sizes: dict[str, int] = field(default_factory=dict)
 
 
 class SegmentWriter:
@@ -116,7 +118,8 @@ class SegmentWriter:
             self._documents,
             len(self._rows),
             int(vectors.shape[1]),
-            file_digests(self._target),
+            digests := file_digests(self._target),
+            sizes_of(self._target, digests),
         )
         write_atomically(self._target / "manifest.json", json.dumps(asdict(manifest), indent=1))
         self.written.append(self._target.name)
@@ -137,6 +140,7 @@ class Segment:
     def __init__(self, folder: Path) -> None:
         self.manifest = read_segment_manifest(folder)
         self.id = self.manifest.id
+        check_sizes(folder, self.manifest.files, self.manifest.sizes)
         self.texts = SegmentTexts(folder)
         self.dense = DenseIndex(folder)
         try:
@@ -148,6 +152,8 @@ class Segment:
             raise ReleaseError(f"Segment {folder.name!r} disagrees with its manifest.")
         self.words = Postings(folder)
         self.tokens = TokenStore(folder)
+        if len(self.words.lengths) != self.manifest.rows:
+            raise ReleaseError(f"The lexical index of segment {folder.name!r} is of another one. {REMEDY}")
         superseded = np.array(self.texts.superseded_rows(), dtype=np.int64)
         self._current: Mask | None = None
         if len(superseded):
@@ -232,6 +238,27 @@ def read_segment_manifest(folder: Path) -> SegmentManifest:
         return SegmentManifest(**json.loads((folder / "manifest.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError) as exc:
         raise ReleaseError(f"Segment {folder.name!r} is missing or has no readable manifest.") from exc
+
+
+def sizes_of(folder: Path, names: Iterable[str]) -> dict[str, int]:
+    """Bytes of some files of a folder."""
+    return {name: (folder / name).stat().st_size for name in names}
+
+
+def check_sizes(folder: Path, files: Mapping[str, str], sizes: Mapping[str, int]) -> None:
+    """Raise `ReleaseError` for a file that is missing or of another size than the manifest says.
+
+    It costs a look at each file; `verify` reads them, and finds what is damaged at its full size.
+    """
+    for name in files:
+        try:
+            found = (folder / name).stat().st_size
+        except OSError as exc:
+            raise ReleaseError(f"The file {str(folder / name)!r} is missing. {REMEDY}") from exc
+        if sizes and found != sizes[name]:
+            raise ReleaseError(
+                f"The file {str(folder / name)!r} has {found} bytes, its manifest says {sizes[name]}. {REMEDY}"
+            )
 
 
 def file_digests(

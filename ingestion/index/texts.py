@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,30 @@ class SegmentTextsWriter:
         self._db.close()
 
 
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as exc:
+        raise ReleaseError(f"The texts of the release are damaged: {exc}.") from exc
+
+
+class TextRows:
+    """What a query finds: SQLite meets a damaged page when it reads it, not when it is asked."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+        with _translated():
+            return self._cursor.fetchone()
+
+    def __iter__(self) -> Iterator[Any]:
+        while (row := self.fetchone()) is not None:
+            yield row
+
+
 class SegmentTexts:
     """Reads the file; one connection a thread."""
 
@@ -87,15 +112,12 @@ class SegmentTexts:
         self._local = threading.local()
         self._recent: LruCache[int, Chunk] = LruCache(_RECENT_CHUNKS)
 
-    def query(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Run a statement. Raises `ReleaseError` when the file is damaged."""
-        try:
+    def query(self, statement: str, values: Sequence[object] = ()) -> "TextRows":
+        """Run a statement. Raises `ReleaseError` when the file is damaged, also while rows are read."""
+        with _translated():
             if not hasattr(self._local, "db"):
                 self._local.db = sqlite3.connect(self._uri, uri=True)
-            cursor: sqlite3.Cursor = self._local.db.execute(statement, values)
-        except sqlite3.DatabaseError as exc:
-            raise ReleaseError(f"The texts of the release are damaged: {exc}.") from exc
-        return cursor
+            return TextRows(self._local.db.execute(statement, values))
 
     def read(self, row: int) -> Chunk:
         """The chunk of a row."""

@@ -34,6 +34,8 @@ class TokenStore:
             self._starts: npt.NDArray[np.int64] = np.asarray(np.load(folder / _STARTS, mmap_mode="r"))
         except (OSError, ValueError) as exc:
             raise ReleaseError(f"The token codes in {str(folder)!r} cannot be read.") from exc
+        if int(self._starts[-1]) != len(self._codes):
+            raise ReleaseError(f"The token codes in {str(folder)!r} disagree with their index.")
 
     def take(self, position: int) -> Codes | None:
         """The codes of a passage, shape `(tokens, code_bytes)`; None where there are none."""

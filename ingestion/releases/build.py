@@ -16,7 +16,14 @@ import numpy as np
 from ingestion.atomic import sync, write_atomically
 from ingestion.index import OTHER
 from ingestion.index.ivf import build_ivf, link_ivf
-from ingestion.index.segment import Entry, Segment, SegmentWriter, file_digests, read_segment_manifest
+from ingestion.index.segment import (
+    Entry,
+    Segment,
+    SegmentWriter,
+    file_digests,
+    read_segment_manifest,
+    sizes_of,
+)
 from ingestion.releases.release import (
     FORMAT,
     Manifest,
@@ -194,6 +201,8 @@ class _Work:
         recipe = self._recipe
         total = f"{self._total:064x}"
         base = self._base.manifest if self._base else None
+        before = (self._base.folder, base.files) if self._base and base else (None, None)
+        files = file_digests(self._release_folder, *before)
         return Manifest(
             id=self._release_folder.name,
             number=number,
@@ -215,9 +224,8 @@ class _Work:
             next_row=self._next_row,
             languages=self._languages,
             segments=self._names(),
-            files=file_digests(
-                self._release_folder, self._base.folder if self._base else None, base.files if base else None
-            ),
+            files=files,
+            sizes=sizes_of(self._release_folder, files),
             pii_policies=dict(sorted((+self._pii_policies).items())),
         )
 

@@ -6,7 +6,7 @@
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,14 @@ from ingestion.corpus import Chunk
 from ingestion.errors import ReleaseError
 from ingestion.index.gpu import on_gpu
 from ingestion.index.ivf import IvfIndex, open_ivf
-from ingestion.index.segment import Rows, Segment, file_digests, read_segment_manifest
+from ingestion.index.segment import (
+    REMEDY,
+    Rows,
+    Segment,
+    check_sizes,
+    file_digests,
+    read_segment_manifest,
+)
 from ingestion.releases.candidates import LocalIndex, Searcher
 from ingestion.releases.documents import ReleaseDocuments
 
@@ -58,6 +65,7 @@ class Manifest:
     segments: tuple[str, ...]
     files: dict[str, str]
     pii_policies: dict[str, int]
+    sizes: dict[str, int] = field(default_factory=dict)
 
 
 def collection_folder(data_dir: Path, collection: str) -> Path:
@@ -66,11 +74,26 @@ def collection_folder(data_dir: Path, collection: str) -> Path:
 
 
 class Release:
-    """An open release. Closed when nobody refers to it any more; segments that `like` has open are shared."""
+    """An open release. Closed when nobody refers to it any more; segments that `like` has open are shared.
+
+    Raises `ReleaseError` for one that is damaged as far as sizes, counts and dimensions show it.
+    """
 
     def __init__(self, release_folder: Path, like: "Release | None" = None) -> None:
         self.manifest = read_manifest(release_folder)
         self.folder = release_folder
+        try:
+            self._open(release_folder, like)
+        except ReleaseError:
+            raise
+        except Exception as exc:
+            # What a damaged file makes a reader raise is without end: it must not take other collections down.
+            raise ReleaseError(
+                f"The release {release_folder.name!r} is damaged: {type(exc).__name__}. {REMEDY}"
+            ) from exc
+
+    def _open(self, release_folder: Path, like: "Release | None") -> None:
+        check_sizes(release_folder, self.manifest.files, self.manifest.sizes)
         have: dict[str, Segment] = {segment.id: segment for segment in like.segments} if like else {}
         root = release_folder.parent.parent / "segments"
         self.segments: tuple[Segment, ...] = tuple(
@@ -165,6 +188,10 @@ def active_id(folder: Path) -> str | None:
         return (folder / "active").read_text("utf-8").strip() or None
     except FileNotFoundError:
         return None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ReleaseError(
+            f"The pointer {str(folder / 'active')!r} can't be read. Run: python -m ingestion activate ID."
+        ) from exc
 
 
 def open_active(folder: Path, like: Release | None = None) -> Release:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from ingestion.config import CollectionConfig
 from ingestion.errors import EmbedderError, ReleaseError
-from ingestion.releases.release import Release, active_id, collection_folder, open_active
+from ingestion.releases.release import (
+    Release,
+    active_id,
+    collection_folder,
+    open_active,
+    problems_of,
+    releases,
+)
 from ingestion.search.milvus import MilvusIndex
 from service.corpus.embedders import Embedders
 from service.errors import NotReadyError
@@ -124,16 +131,51 @@ class LiveReleases:
                 self._pointers[name] = pointer
 
     def _open_wanted(self, name: str, folder: Path) -> None:
-        wanted = active_id(folder)
+        try:
+            wanted = active_id(folder)
+        except ReleaseError as exc:
+            self._fall_back(name, folder, "active", exc)
+            return
         serving = self._open.get(name)
         is_open = serving is not None and serving.manifest.id == wanted
+        if is_open:
+            self._refused.pop(name, None)
         if wanted is None or is_open or self._refused.get(name) == wanted:
             return
         try:
             self._swap(name, open_active(folder, serving))
+            self._refused.pop(name, None)
         except (ReleaseError, EmbedderError) as exc:
-            self._refused[name] = wanted
-            log.error("release_refused", collection=name, release=wanted, reason=str(exc))
+            self._fall_back(name, folder, wanted, exc)
+
+    def _fall_back(self, name: str, folder: Path, wanted: str, exc: Exception) -> None:
+        """Go on with what is open, or open the newest release that can be opened; other collections are not concerned."""
+        if self._refused.get(name) == wanted:
+            return
+        log.error("release_refused", collection=name, release=wanted, reason=str(exc))
+        self._refused[name] = wanted
+        if name in self._open:
+            return
+        for manifest in releases(folder):
+            release_folder = folder / "releases" / manifest.id
+            if manifest.id == wanted or problems_of(release_folder):
+                continue
+            try:
+                release = Release(release_folder)
+                release.check()
+                self._swap(name, release)
+            except (ReleaseError, EmbedderError) as another:
+                log.error("release_refused", collection=name, release=manifest.id, reason=str(another))
+            else:
+                return
+
+    def damaged(self) -> list[str]:
+        """Collections whose active release can't be served, and what is served instead."""
+        return [
+            f"{name}: {wanted} can't be served, {self._open[name].manifest.id} is"
+            for name, wanted in self._refused.items()
+            if name in self._open and self._open[name].manifest.id != wanted
+        ]
 
     def _swap(self, name: str, release: Release) -> None:
         manifest = release.manifest

@@ -99,3 +99,38 @@ async def test_no_release_is_opened_on_the_event_loop(
     assert (await live.serving("help", first)).manifest.id == first
     assert len(opened) == 2
     assert threading.get_ident() not in opened
+
+
+def damaged(folder: Path) -> str:
+    """The active release of a collection, cut short on the disk."""
+    release = open_active(folder)
+    path = folder / "segments" / release.manifest.segments[-1] / "texts.sqlite"
+    path.write_bytes(path.read_bytes()[:5000])
+    return release.manifest.id
+
+
+def test_a_damaged_release_leaves_its_place_to_the_last_valid_one_and_other_collections_alone(
+    embedder: Embedder, tmp_path: Path
+) -> None:
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
+    config = read_collections(SCOPE)["help"].model_copy(update={"index": IndexConfig()})
+    released: dict[str, list[str]] = {"whole": [], "hurt": [], "lost": []}
+    for name, ids in released.items():
+        for text in ("# Opening\n\nWe open at nine.", "# Opening\n\nWe open at ten, on Sundays too."):
+            page.write_text(text)
+            ids.append(run(Collection(name, config, embedder, tmp_path / "data"), [page.parent]).release_id)
+    wanted = damaged(collection_folder(tmp_path / "data", "hurt"))
+    damaged(collection_folder(tmp_path / "data", "lost"))
+    (collection_folder(tmp_path / "data", "lost") / "releases" / released["lost"][0] / "dead.npy").unlink()
+    models = Embedders({"builtin": embedder}, load_embedder)
+    live = LiveReleases(tmp_path / "data", dict.fromkeys(released, config), models)
+    for _ in range(2):
+        live.refresh()
+        assert live.current("whole").manifest.id == released["whole"][1]
+        assert live.current("hurt").manifest.id == released["hurt"][0]
+        assert live.damaged() == [f"hurt: {wanted} can't be served, {released['hurt'][0]} is"]
+        assert live.missing() == ["lost"]
+    activate(collection_folder(tmp_path / "data", "hurt"), released["hurt"][0])
+    live.refresh()
+    assert live.damaged() == []
