@@ -1,10 +1,13 @@
 """What the gateway needs to know of its surroundings. What varies between experiments is in the scope."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from ingestion.settings import CorpusSettings
+
+_SECRET_CHARS = 16
 
 
 class Settings(CorpusSettings):
@@ -43,7 +46,35 @@ class Settings(CorpusSettings):
     max_question_chars: int = Field(8_000, ge=1, description="Longest question.")
     release_poll_s: float = Field(0.5, gt=0, description="How often to look for a newly activated release.")
     keep_alive_s: float = Field(10.0, gt=0, description="Silence after which a stream gets a comment.")
+    body_timeout_s: float = Field(
+        30.0, gt=0, description="Longest wait for a request; a body has a second more for every 10 kB."
+    )
+    reader_timeout_s: float = Field(
+        30.0, gt=0, description="Longest wait for a client to read a piece of its reply."
+    )
+    stop_grace_s: float = Field(
+        12.0,
+        ge=0,
+        description="How long requests go on after SIGTERM; the process ends 8 s later at the latest.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level.")
+
+    @field_validator("secret_key", mode="after")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _SECRET_CHARS:
+            raise ValueError(f"it is shorter than {_SECRET_CHARS} characters")
+        return value
+
+    @field_validator("generator_url", mode="after")
+    @classmethod
+    def _is_base_url(cls, value: str | None) -> str | None:
+        if value:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("it is no URL of the form http://host:port/v1")
+            _ = parts.port  # raises ValueError
+        return value
 
     def database(self) -> str:
         """The URL of the database."""
