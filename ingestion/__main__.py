@@ -33,7 +33,7 @@ from ingestion.runs.report import RunReport, html_of, lines_of, load_report
 from ingestion.runs.state import Decision, QuarantinedDocument, RunState
 from ingestion.runs.workers import LocalWorkers, Workers
 from ingestion.scrub.vault import Vault, new_key
-from ingestion.settings import CorpusSettings
+from ingestion.settings import CorpusSettings, load_settings
 
 
 class Bars:
@@ -113,8 +113,8 @@ def _add_runs(commands: Any) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 1 for an error that a person can mend."""
     args = parser().parse_args(argv)
-    settings = CorpusSettings()
     try:
+        settings = load_settings(CorpusSettings)
         keep_private(settings.data_dir)
         return _dispatch(args, settings)
     except IngestionError as exc:

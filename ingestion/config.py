@@ -311,7 +311,10 @@ def read_scope(path: Path) -> dict[str, Any]:
             f"No scope file at {str(path)!r}. Create it, or name one with --scope or TOUCHSTONE_SCOPE_FILE."
         ) from exc
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise ScopeError(f"The scope file {str(path)!r} cannot be read as YAML: {exc}") from exc
+        reason = " ".join(str(exc).split())
+        raise ScopeError(f"The scope file {str(path)!r} cannot be read as YAML: {reason}") from exc
+    except RecursionError as exc:
+        raise ScopeError(f"The scope file {str(path)!r} is nested too deeply to be read.") from exc
     if not isinstance(raw, dict):
         raise ScopeError(f"The scope file {str(path)!r} must hold a mapping at its top level.")
     return raw

@@ -1,6 +1,7 @@
 """The errors of ingestion. The messages name the value and the remedy.
 
 IngestionError
+├── SettingsError        a setting of the environment or the command line is wrong
 ├── ScopeError           the scope file is missing, unreadable or wrong
 ├── SourceError          a source or a file cannot be read
 │   └── EmptySourceError a source can be reached, and there is nothing in it
@@ -19,6 +20,10 @@ IngestionError
 
 class IngestionError(Exception):
     """Anything that ingestion reports to a person; the message is safe to show."""
+
+
+class SettingsError(IngestionError):
+    """A setting of the environment or the command line is wrong."""
 
 
 class ScopeError(IngestionError):

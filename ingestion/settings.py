@@ -1,15 +1,34 @@
 """What ingestion needs to know of its surroundings. Only entry points read it; cores take arguments."""
 
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import Field, SecretStr
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingestion.errors import SettingsError
+
+_PREFIX = "TOUCHSTONE_"
+# So close that it is a slip: `TOUCHSTONE_DATA` is no slip for `TOUCHSTONE_DATA_DIR`.
+_SLIP = 0.85
+S = TypeVar("S", bound="CorpusSettings")
 
 
 class CorpusSettings(BaseSettings):
     """Read from `TOUCHSTONE_*` environment variables or a `.env` file; frozen afterwards."""
 
-    model_config = SettingsConfigDict(env_prefix="TOUCHSTONE_", env_file=".env", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        allow_inf_nan=False,
+    )
 
     scope_file: Path = Field(
         Path("touchstone.yaml"), description="The scope file: collections, assistants, variants."
@@ -24,3 +43,54 @@ class CorpusSettings(BaseSettings):
         None,
         description="Fernet key of the vault, which remembers what pseudonyms stand for; no key, no vault.",
     )
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _is_one_line(cls, value: Any) -> Any:
+        """Refuse control characters: they come from a file that was pasted whole, and no setting holds any."""
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if isinstance(text, (str, Path)) and not str(text).isprintable():
+            raise ValueError("it holds characters that can't be printed, such as a line break")
+        return value
+
+    @field_validator("vault_key", mode="after")
+    @classmethod
+    def _is_fernet_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                Fernet(value.get_secret_value())
+            except ValueError as exc:
+                raise ValueError(
+                    "it is no Fernet key; make one with `python -m ingestion vault new-key`"
+                ) from exc
+        return value
+
+
+def load_settings(kind: type[S], **given: Any) -> S:
+    """Settings from the environment, with what the command line gave. Raises `SettingsError`, in one line."""
+    _refuse_slips(kind, os.environ)  # noqa: TID251
+    try:
+        return kind(**given)
+    except ValidationError as exc:
+        raise SettingsError("; ".join(_told(kind, given, error) for error in exc.errors())) from None
+
+
+def _told(kind: type[S], given: Mapping[str, Any], error: Mapping[str, Any]) -> str:
+    """A finding: the setting, its value unless it is a secret, what is wrong, and what the setting is."""
+    field = str(error["loc"][0]) if error["loc"] else ""
+    name = f"--{field}" if field in given else f"{_PREFIX}{field.upper()}"
+    about = kind.model_fields[field]
+    is_secret = "SecretStr" in str(about.annotation)
+    value = "not usable" if is_secret else repr(error["input"])
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name} is {value}: {reason}. What it sets: {about.description}"
+
+
+def _refuse_slips(kind: type[S], environment: Mapping[str, str]) -> None:
+    """Raise `SettingsError` for a name that is almost a setting's: it would be ignored without a word."""
+    known = [name.upper() for name in kind.model_fields]
+    given = {name.removeprefix(_PREFIX) for name in environment if name.startswith(_PREFIX)}
+    for name in sorted(given.difference(known)):
+        near = get_close_matches(name, known, 1, _SLIP)
+        if near:
+            raise SettingsError(f"{_PREFIX}{name} is no setting. Did you mean {_PREFIX}{near[0]}?")

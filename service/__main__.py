@@ -1,18 +1,24 @@
 """Commands of the gateway: serve, keys, db, purge."""
 
 import argparse
+import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import ceil
+from pathlib import Path
 
 import uvicorn
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from ingestion.atomic import keep_private
 from ingestion.errors import IngestionError
 from ingestion.releases.release import Release, collection_folder, open_active
+from ingestion.settings import load_settings
 from service.answer.erasure import clear_quoting, compact, delete_older
 from service.answer.spill import SPILL, Spill
 from service.auth import SCOPES, create_key, list_keys, revoke_key
@@ -20,8 +26,11 @@ from service.database import migrate, open_database
 from service.errors import TouchstoneError
 from service.feedback.tokens import secret_of
 from service.middleware import is_loopback
+from service.patience import CLOSING_S, TimedProtocol
 from service.scope import load_scope
 from service.settings import Settings
+
+_HIDDEN = "not shown"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,36 +63,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 1 for an error that a person can mend."""
     args = parser().parse_args(argv)
     given = {name: getattr(args, name, None) for name in ("host", "port", "workers")}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
     try:
+        settings = load_settings(Settings, **{k: v for k, v in given.items() if v is not None})
         keep_private(settings.data_dir)
         if args.command == "serve":
             return _serve(settings)
-        engine = open_database(settings.database())
-        migrate(engine)
+        engine = _migrated(settings)
         if args.command == "keys":
             _keys(args, settings)
         if args.command == "purge":
             _purge(args, settings, engine)
+        engine.dispose()
         return 0
     except (IngestionError, TouchstoneError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
+        print(f"error: {' '.join(str(exc).split())}", file=sys.stderr)
+        return 1
+    except OSError as exc:
+        print(f"error: {exc.strerror}: {exc.filename!r}. Check space and rights.", file=sys.stderr)
         return 1
 
 
 def _serve(settings: Settings) -> int:
     # A wrong scope and a wrong secret are reported here, not by every worker.
     load_scope(settings.scope_file)
+    _check_data_dir(settings)
     given = settings.secret_key
     secret_of(given.get_secret_value() if given else None, settings.data_dir)
-    engine = open_database(settings.database())
-    migrate(engine)
+    engine = _migrated(settings)
     if not is_loopback(settings.host) and not list_keys(engine):
         raise TouchstoneError(
             f"Refusing to listen on {settings.host!r} without API keys. Create one first: "
             "python -m service keys create NAME --scopes answer,search,feedback."
         )
     engine.dispose()
+    _check_address(settings)
     if settings.workers > 1:
         _share_metrics()
     print(f"Touchstone serves on http://{settings.host}:{settings.port}", file=sys.stderr)
@@ -94,21 +107,80 @@ def _serve(settings: Settings) -> int:
         port=settings.port,
         workers=settings.workers if settings.workers > 1 else None,
         loop="uvloop",
-        http="httptools",
+        http=partial(TimedProtocol, head_s=settings.body_timeout_s),  # type: ignore[arg-type]
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=20,
+        timeout_graceful_shutdown=ceil(settings.stop_grace_s) + CLOSING_S,
     )
     return 0
 
 
+def _migrated(settings: Settings) -> Engine:
+    """The database with the newest schema. Raises `TouchstoneError`, which never shows a password."""
+    try:
+        engine = open_database(settings.database())
+        migrate(engine)
+    except (SQLAlchemyError, ImportError, OSError, ValueError) as exc:
+        shown = _shown_url(settings.database())
+        reason = str(getattr(exc, "orig", None) or exc).splitlines()[0]
+        secret = settings.database_url.get_secret_value() if settings.database_url else ""
+        if shown == _HIDDEN or (secret and secret in reason):
+            reason = "it is no SQLAlchemy URL such as postgresql://user:password@host/name"
+        raise TouchstoneError(
+            f"TOUCHSTONE_DATABASE_URL is {shown}: the database can't be used: {reason}. Name one that answers."
+        ) from exc
+    return engine
+
+
+def _shown_url(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (SQLAlchemyError, ValueError):
+        return _HIDDEN
+
+
+def _check_data_dir(settings: Settings) -> None:
+    """Raise `TouchstoneError` when nothing can be written there."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.data_dir):
+            pass
+    except OSError as exc:
+        raise TouchstoneError(
+            f"TOUCHSTONE_DATA_DIR is {str(settings.data_dir)!r}, where nothing can be written: {exc.strerror}."
+            " Name a folder that this user may write to."
+        ) from exc
+
+
+def _check_address(settings: Settings) -> None:
+    """Raise `TouchstoneError` when nothing can listen there."""
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, number) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise TouchstoneError(
+            f"Can't listen on TOUCHSTONE_HOST {settings.host!r}, TOUCHSTONE_PORT {settings.port}: {reason}. Choose others."
+        ) from exc
+
+
 def _share_metrics() -> None:
-    """Prometheus' client reads this variable when it is first imported, in each worker."""
+    """Prometheus' client reads this variable when it is first imported, in each worker.
+
+    Where it was set from outside, this process has made gauges of its own by now. It serves nobody, so they go.
+    """
     import os
 
-    folder = tempfile.mkdtemp(prefix="touchstone-metrics-")
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)  # noqa: TID251
+    variable = "PROMETHEUS_MULTIPROC_DIR"
+    if variable not in os.environ:  # noqa: TID251
+        os.environ[variable] = tempfile.mkdtemp(prefix="touchstone-metrics-")  # noqa: TID251
+    for path in Path(os.environ[variable]).glob(f"gauge_*_{os.getpid()}.db"):  # noqa: TID251
+        path.unlink()
 
 
 def _keys(args: argparse.Namespace, settings: Settings) -> None:

@@ -20,6 +20,7 @@ from ingestion.releases.release import collection_folder
 from ingestion.scrub import Scrubber
 from ingestion.scrub.pseudonyms import pseudonyms_of
 from ingestion.search.rerank import Reranker, load_reranker
+from ingestion.settings import load_settings
 from ingestion.text.language import guess_language
 from service.answer.calibrations import Calibrations, load_calibrations
 from service.answer.evidence import EvidenceFinder
@@ -52,6 +53,7 @@ from service.handlers import add_error_handlers
 from service.logs import configure_logs
 from service.middleware import KeepLocal, LimitBody, Observe, cors
 from service.openapi import described
+from service.patience import Drain, Patience, Stopping
 from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
@@ -66,14 +68,15 @@ Scrubbers = Mapping[str, Scrubber]
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Without an argument, settings come from the environment."""
-    settings = settings or Settings()
+    settings = settings or load_settings(Settings)
     engine = open_database(settings.database())
-    keys = KeyRing(engine)
+    keys, stopping = KeyRing(engine), Stopping(settings.stop_grace_s)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        stopping.listen()
         async with AsyncExitStack() as stack:
-            yield {"touchstone": await _start(settings, keys, stack)}
+            yield {"touchstone": await _start(settings, keys, stopping, stack)}
 
     app = FastAPI(
         title="Touchstone",
@@ -92,6 +95,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         LimitBody, max_bytes=settings.max_body_bytes, max_upload_bytes=settings.max_upload_bytes
     )
     app.add_middleware(KeepLocal, is_open=lambda _: keys.has_keys)
+    app.add_middleware(Drain, stopping=stopping)
+    app.add_middleware(Patience, body_s=settings.body_timeout_s, reader_s=settings.reader_timeout_s)
     if settings.origins:
         app.add_middleware(CORSMiddleware, **cors(settings.origins))
     app.add_middleware(Observe)
@@ -100,7 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def worker() -> FastAPI:
     """What each serving process runs: its own logs, and an interpreter that lets the loop in quickly."""
-    settings = Settings()
+    settings = load_settings(Settings)
     configure_logs(settings.log_level)
     keep_private(settings.data_dir)
     # Threads that embed and search hold the interpreter for moments; the loop must not wait 5 ms for it.
@@ -108,7 +113,7 @@ def worker() -> FastAPI:
     return create_app(settings)
 
 
-async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> State:
+async def _start(settings: Settings, keys: KeyRing, stopping: Stopping, stack: AsyncExitStack) -> State:
     """Open everything; `stack` closes it in the opposite order."""
     scope = load_scope(settings.scope_file)
     storage = await _open_storage(settings, keys, stack)
@@ -139,6 +144,7 @@ async def _start(settings: Settings, keys: KeyRing, stack: AsyncExitStack) -> St
         guards=guarding.assistants,
         passages=guarding.passages,
         self_test=guarding.self_test,
+        stopping=stopping,
     )
 
 

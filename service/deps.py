@@ -24,6 +24,7 @@ from service.guard.checks.pii import QueryScrubber
 from service.guard.passages import PassageMasks
 from service.guard.selftest import SelfTest
 from service.metrics import GUARD_VERDICTS
+from service.patience import Stopping
 from service.scope import Scope
 from service.settings import Settings
 
@@ -49,6 +50,7 @@ class State:
     guards: Mapping[str, AssistantGuards]
     passages: Mapping[str, PassageMasks]
     self_test: SelfTest
+    stopping: Stopping
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ TouchstoneError
 ├── ForbiddenError           403 insufficient_scope
 ├── NotFoundError            404 not_found
 ├── MethodError              405 method_not_allowed
+├── RequestTimeoutError      408 request_timeout
 ├── BodyTooLargeError        413 request_too_large
 ├── ConflictError            409 conflict
 ├── DocumentRefusedError     422 document_refused
 ├── BusyError                503 busy                  (Retry-After)
 ├── NotReadyError            503 not_ready             (Retry-After)
+├── StoppingError            503 stopping              (Retry-After)
 ├── GeneratorError           502 generator_failed
 │   └── GeneratorInterruptedError  502 generator_interrupted
 ├── SecretError              500 secret_refused        (at start)
@@ -111,6 +113,14 @@ class MethodError(TouchstoneError):
     type = "invalid_request_error"
 
 
+class RequestTimeoutError(TouchstoneError):
+    """The request did not come as fast as it must."""
+
+    status = 408
+    code = "request_timeout"
+    type = "invalid_request_error"
+
+
 class BodyTooLargeError(TouchstoneError):
     """The body is larger than allowed."""
 
@@ -148,6 +158,14 @@ class NotReadyError(TouchstoneError):
 
     status = 503
     code = "not_ready"
+    retry_after_s = 5
+
+
+class StoppingError(TouchstoneError):
+    """The process ends; another one, or its successor, answers."""
+
+    status = 503
+    code = "stopping"
     retry_after_s = 5
 
 

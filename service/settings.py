@@ -1,10 +1,13 @@
 """What the gateway needs to know of its surroundings. What varies between experiments is in the scope."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from ingestion.settings import CorpusSettings
+
+_SECRET_CHARS = 16
 
 
 class Settings(CorpusSettings):
@@ -48,12 +51,40 @@ class Settings(CorpusSettings):
         description="Origins, divided by commas, whose pages may call with a key, e.g. https://www.example.com.",
         pattern=r"^(https?://[A-Za-z0-9.\-\[\]:]+(\s*,\s*|$))*$",
     )
+    body_timeout_s: float = Field(
+        30.0, gt=0, description="Longest wait for a request; a body has a second more for every 10 kB."
+    )
+    reader_timeout_s: float = Field(
+        30.0, gt=0, description="Longest wait for a client to read a piece of its reply."
+    )
+    stop_grace_s: float = Field(
+        12.0,
+        ge=0,
+        description="How long requests go on after SIGTERM; the process ends 8 s later at the latest.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level.")
 
     @property
     def origins(self) -> list[str]:
         """The allowed origins."""
         return [one.strip().lower() for one in self.allowed_origins.split(",") if one.strip()]
+
+    @field_validator("secret_key", mode="after")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _SECRET_CHARS:
+            raise ValueError(f"it is shorter than {_SECRET_CHARS} characters")
+        return value
+
+    @field_validator("generator_url", mode="after")
+    @classmethod
+    def _is_base_url(cls, value: str | None) -> str | None:
+        if value:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("it is no URL of the form http://host:port/v1")
+            _ = parts.port  # raises ValueError
+        return value
 
     def database(self) -> str:
         """The URL of the database."""

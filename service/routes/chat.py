@@ -5,14 +5,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from service.answer.request import AnswerRequest, RawMessage, Reply
 from service.deps import AnswerCall, Call
 from service.errors import InternalError
 from service.guard.texts import RawText
 from service.openapi import errors
-from service.routes.disconnect import while_connected
+from service.routes.disconnect import ClosingStream, while_connected
 from service.routes.sse import STREAM_HEADERS, Piece, chat_chunks, usage_of
 from service.schemas import ChatRequest, Json, Model, ModelList
 
@@ -46,7 +46,7 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response
         request_id=call.request_id,
         include_usage=usage,
     )
-    return StreamingResponse(chunks, media_type="text/event-stream", headers=STREAM_HEADERS)
+    return ClosingStream(chunks, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
 def _ask_of(ask: ChatRequest, call: Call) -> AnswerRequest:

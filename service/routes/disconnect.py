@@ -5,6 +5,8 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from fastapi import Request
+from fastapi.responses import StreamingResponse
+from starlette.types import Send
 
 from service.errors import TouchstoneError
 
@@ -33,6 +35,19 @@ async def while_connected(request: Request, work: Awaitable[T]) -> T:
     finally:
         await _cancel(gone)
         await _cancel(task)
+
+
+class ClosingStream(StreamingResponse):
+    """A stream whose source is closed when it ends in whatever way, and not when somebody collects the garbage."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the pieces."""
+        try:
+            await super().stream_response(send)
+        finally:
+            close = getattr(self.body_iterator, "aclose", None)
+            if close is not None:
+                await close()
 
 
 async def _gone(request: Request) -> None:

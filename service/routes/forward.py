@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from service.deps import AnswerCall, State
 from service.errors import GeneratorError, InvalidRequestError, UnknownModelError
@@ -18,7 +18,7 @@ from service.guard.build import AssistantGuards
 from service.guard.completions import INLINE_CHARS, guard_prompt, guard_reply, guard_stream
 from service.logs import get_logger
 from service.openapi import errors
-from service.routes.disconnect import while_connected
+from service.routes.disconnect import ClosingStream, while_connected
 from service.routes.sse import STREAM_HEADERS
 
 router = APIRouter(responses=errors(400, 401, 404, 413, 502))
@@ -45,7 +45,7 @@ async def _completed(state: State, body: dict[str, Any], guards: AssistantGuards
     kind = _kind_of(reply)
     if kind.startswith("text/event-stream"):
         relayed = guard_stream(_relay(reply), guards)
-        return StreamingResponse(relayed, reply.status, media_type=kind, headers=STREAM_HEADERS)
+        return ClosingStream(relayed, reply.status, media_type=kind, headers=STREAM_HEADERS)
     data = await _read(reply)
     if reply.status != 200:
         return Response(data, reply.status, media_type=kind)

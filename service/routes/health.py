@@ -45,12 +45,14 @@ async def readyz(state: AppState) -> JSONResponse:
         "database": database,
         "guards": "ok" if leaks == [] else "self-test has not ended" if leaks is None else "; ".join(leaks),
         "documents": state.library.trouble or "ok",
+        "process": "stopping" if state.stopping.has_begun else "ok",
         "index": _index(missing, state.live.damaged()),
     }
     # Questions are answered whether or not documents can be read.
     # The answer log waits for the database, so answers go on without it; without an index none do, and none may
     # with guards that let a canary through. A database whose file was replaced does not come back by itself.
-    status = 200 if not missing and leaks == [] and not is_lost else 503
+    is_ready = not missing and leaks == [] and not is_lost and not state.stopping.has_begun
+    status = 200 if is_ready else 503
     return JSONResponse({"status": "ok" if status == 200 else "not ready", "checks": checks}, status)
 
 

@@ -1,0 +1,155 @@
+"""Whatever is set wrongly ends in one line that names the setting and the remedy, and never shows a secret."""
+
+import json
+import socket
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from ingestion.settings import CorpusSettings, load_settings
+from service.__main__ import main
+from service.settings import Settings
+from tests.conftest import ROOT, SCOPE
+from tests.service.processes import environment
+
+SECRET = "correct-horse-battery\n-staple"
+_NUMBERS = {int, float}
+
+
+def wrong_value(name: str) -> str:
+    """A value that no setting of this kind can have."""
+    annotation = Settings.model_fields[name].annotation
+    kinds = set(typing.get_args(annotation)) or {annotation}
+    if kinds & _NUMBERS:
+        return "nonsense"
+    return SECRET if SecretStr in kinds else "a\nb"
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """An environment with nothing set, in a folder without a `.env` file, that has the demo's scope."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"TOUCHSTONE_{name.upper()}", raising=False)
+    monkeypatch.setenv("TOUCHSTONE_SCOPE_FILE", str(SCOPE))
+    return monkeypatch
+
+
+def refused(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    """The one line that a command that can't start says."""
+    assert main(command or ("serve",)) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_a_wrong_value_of_any_setting_is_named(
+    name: str, clean: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clean.setenv(f"TOUCHSTONE_{name.upper()}", wrong_value(name))
+    line = refused(capsys)
+    assert f"TOUCHSTONE_{name.upper()}" in line
+    assert "battery" not in line
+
+
+@pytest.mark.parametrize(
+    "name", sorted(n for n, f in Settings.model_fields.items() if f.annotation in _NUMBERS)
+)
+@pytest.mark.parametrize("value", ["-1", "inf", "nan"])
+def test_numbers_that_cannot_be_are_named(
+    name: str, value: str, clean: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clean.setenv(f"TOUCHSTONE_{name.upper()}", value)
+    line = refused(capsys)
+    assert f"TOUCHSTONE_{name.upper()} is {value!r}" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SECRET_KEY", "too short", "shorter than 16 characters"),
+        ("VAULT_KEY", "no fernet key", "vault new-key"),
+        ("GENERATOR_URL", "nonsense", "http://host:port/v1"),
+        ("GENERATOR_URL", "http://host:abc/v1", "Port could not be cast"),
+        ("DATABASE_URL", "nonsense", "postgresql://user:password@host/name"),
+        ("DATABASE_URL", "postgresql://u:secret-word@127.0.0.1:1/x", "127.0.0.1:1"),
+        (
+            "DATABASE_URL",
+            "postgresql://u:secret-word@127.0.0.1:abc/x",
+            "postgresql://user:password@host/name",
+        ),
+        ("DATABASE_URL", "nodb://u:secret-word@127.0.0.1/x", "nodb"),
+        ("DATA_DIR", "/proc/no-such-folder", "/proc/no-such-folder"),
+        ("GENERATER_URL", "http://127.0.0.1:1/v1", "Did you mean TOUCHSTONE_GENERATOR_URL?"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_its_remedy(
+    name: str, value: str, says: str, clean: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clean.setenv(f"TOUCHSTONE_{name}", value)
+    line = refused(capsys)
+    assert f"TOUCHSTONE_{name}" in line
+    assert says in line
+    assert "secret-word" not in line
+
+
+@pytest.mark.parametrize("option", ["--port", "--workers"])
+def test_an_option_is_named_as_it_was_given(
+    option: str, clean: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"{option} is 99999" in refused(capsys, "serve", option, "99999")
+
+
+def test_a_port_in_use_is_named(clean: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        clean.setenv("TOUCHSTONE_PORT", str(port))
+        assert str(port) in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1, 2", "- a\n- b", "collections: 3", "a: " + "[" * 5000, "collections: {c: {sources: 3}}"]
+)
+def test_a_broken_scope_file_is_named(
+    text: str, clean: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    clean.setenv("TOUCHSTONE_SCOPE_FILE", str(path))
+    assert str(path) in refused(capsys)
+
+
+def test_a_name_that_is_like_no_setting_is_left_alone(clean: pytest.MonkeyPatch) -> None:
+    clean.setenv("TOUCHSTONE_SERVICE_HOST", "10.0.0.1")  # Kubernetes sets it for a service of that name
+    clean.setenv("TOUCHSTONE_DATA", "sets")
+    assert load_settings(Settings).port == 8000
+
+
+def test_an_empty_value_is_the_default(clean: pytest.MonkeyPatch) -> None:
+    clean.setenv("TOUCHSTONE_PORT", "")
+    assert load_settings(Settings).port == 8000
+
+
+@pytest.mark.parametrize("name", sorted(CorpusSettings.model_fields))
+def test_ingestion_names_its_settings_too(name: str, tmp_path: Path) -> None:
+    value = wrong_value(name)
+    done = subprocess.run(
+        [sys.executable, "-m", "ingestion", "run"],
+        env={**environment(scope_file=SCOPE, data_dir=tmp_path), f"TOUCHSTONE_{name.upper()}": value},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert line.startswith(f"error: TOUCHSTONE_{name.upper()} is ")
+    assert json.dumps(value) not in line
