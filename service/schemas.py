@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ingestion.audience import shown_id
 from ingestion.runs.state import QuarantinedDocument
@@ -72,6 +72,90 @@ class ChatRequest(BaseModel):
     max_completion_tokens: Annotated[int, Field(ge=1, le=8192)] | None = None
     n: Literal[1] | None = None
     rag: RagOptions = RagOptions()
+
+
+# Prompts of evaluation harnesses: few-shot examples make them long, and one request holds a batch.
+_MOST_PROMPTS, _MOST_PROMPT_CHARS = 128, 64_000
+
+
+def _as_text(value: object) -> object:
+    """Token ids and embeddings pass every guard of text. Bounded before any pattern reads it."""
+    texts = value if isinstance(value, list) else [value]
+    for one in texts:
+        if not isinstance(one, str):
+            raise ValueError(
+                "the guards can't read it. Send text: a string or, as `prompt`, a list of strings"
+            )
+    chars = sum(map(len, texts))
+    if not texts or len(texts) > _MOST_PROMPTS or chars > _MOST_PROMPT_CHARS:
+        raise ValueError(
+            f"it has {len(texts)} texts with {chars} characters; at most {_MOST_PROMPTS} with {_MOST_PROMPT_CHARS} "
+            "characters are allowed. Send less at once"
+        )
+    return value
+
+
+def _unreadable(value: object) -> None:
+    if value is not None:
+        raise ValueError("the guards can't read it. Send text as `prompt`")
+
+
+Unreadable = Annotated[None, BeforeValidator(_unreadable)]
+Stop = Annotated[Words, Field(max_length=200)]
+
+
+class ForwardedRequest(BaseModel):
+    """What goes to the generator itself: the fields that are named here and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: Name | None = None
+    add_special_tokens: bool | None = None
+    prompt_embeds: Unreadable = None
+    prompt_token_ids: Unreadable = None
+    user: Annotated[Words, Field(max_length=256)] | None = Field(None, description="Has no effect.")
+
+
+class CompletionRequest(ForwardedRequest):
+    """OpenAI's request for a text completion, with what evaluation harnesses send to vLLM."""
+
+    prompt: Words | list[Words]
+    suffix: Words | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=8192)] | None = None
+    min_tokens: Annotated[int, Field(ge=0, le=8192)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=-1, le=1_000)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=8)] | None = None
+    stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = None
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    echo: bool | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
+    ignore_eos: bool | None = None
+    skip_special_tokens: bool | None = None
+
+    @field_validator("prompt", "suffix", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        return value if value is None else _as_text(value)
+
+
+class TokenizeRequest(ForwardedRequest):
+    """vLLM's request for the tokens of a text."""
+
+    prompt: Words
+    suffix: Unreadable = None
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        return _as_text(value)
 
 
 class SearchRequest(BaseModel):

@@ -83,7 +83,9 @@ class ScriptedUpstream:
             "logprobs": {"tokens": [self.forwarded]},
             "message": {"role": "assistant", "content": self.whole},
         }
-        await _json(send, 200, orjson.dumps({"object": "text_completion", "choices": [reply]}))
+        await _json(
+            send, 200, orjson.dumps({"object": "text_completion", "choices": [reply], "tokens": [1, 2]})
+        )
 
     async def _stream(self, send: Callable[[Message], Awaitable[None]], *, is_chat: bool) -> None:
         headers = [(b"content-type", b"text/event-stream")]

@@ -99,13 +99,14 @@ class AssistantGuards:
         ]
         return switched(found)
 
-    def masks(self) -> list[Guard]:
-        """Guards that mask what leaves, whatever it rests on."""
+    def masks(self, named: Sequence[str] = ()) -> list[Guard]:
+        """Guards that mask what leaves, whatever it rests on; addresses of hosts that `named` texts hold stay."""
         rules = self.policy.output
         return switched(
             [
                 (rules["secrets"], SecretGuard(self._digests, tuple(rules["secrets"].allow))),
                 (rules["pii"], PiiGuard(self._scrubbers[1], self._digests)),
+                (rules["egress"], EgressGuard(named, rules["egress"].allow, self._digests)),
             ]
         )
 

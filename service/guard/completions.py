@@ -1,17 +1,18 @@
-"""Guards for what is forwarded to the generator as it is: prompts and texts of completions, streamed or not.
+"""Guards for what is forwarded to the generator without passages: prompts and texts of completions, streamed or not.
 
 Without passages there is nothing to ground an answer on, so only what holds for any text is guarded.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.errors import BusyError, InvalidRequestError
+from service.errors import BusyError, GeneratorError, InvalidRequestError
 from service.guard.build import AssistantGuards
-from service.guard.chain import Guard, apply_to_json
+from service.guard.chain import apply_all, apply_to_json
 from service.guard.stream.words import StreamGuard
 from service.guard.texts import RawText
 
@@ -19,28 +20,20 @@ from service.guard.texts import RawText
 INLINE_CHARS = 4_000
 # What a text costs whatever its length, in characters: 38 µs beside .4 µs a character.
 _TEXT_CHARS = 100
-_SHOWN_CHARS = 80
-# Prompts in other forms than text, which vLLM takes and no guard can read.
-_UNREADABLE = ("prompt_embeds", "prompt_token_ids")
-# What repeats a text beside itself, token by token.
-_ECHOES = ("logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids")
+_MOST_LINE_BYTES = 1_000_000
+_UNREADABLE = "The generator's reply can't be read. Try again."
 
 
 async def guard_prompt(body: dict[str, Any], guards: AssistantGuards) -> dict[str, Any]:
     """The body with its prompts as they may be sent on. Raises `InvalidRequestError` for one that is refused."""
-    for key in _UNREADABLE:
-        if body.get(key) is not None:
-            raise InvalidRequestError(f"{key!r} can't be screened by the guards. Send text.", param=key)
     checked = dict(body)
-    for key in ("prompt", "suffix", "messages"):
+    for key in ("prompt", "suffix"):
         if body.get(key) is not None:
             checked[key] = await _guarded_field(key, body[key], guards)
     return checked
 
 
 async def _guarded_field(key: str, value: object, guards: AssistantGuards) -> object:
-    if key != "messages":
-        _check_is_text(key, value)
     texts = list(_strings(value))
     if sum(len(text) + _TEXT_CHARS for text in texts) > INLINE_CHARS:
         masked = await asyncio.to_thread(_screened, key, value, texts, guards)
@@ -54,17 +47,6 @@ async def _guarded_field(key: str, value: object, guards: AssistantGuards) -> ob
             # Nothing but the generator could answer here.
             raise BusyError("The guards are busy and this text may not pass without them. Try again.")
     return masked
-
-
-def _check_is_text(key: str, value: object) -> None:
-    """Token ids pass every guard of text, so that a prompt of them is refused."""
-    for one in value if isinstance(value, list) and key == "prompt" else [value]:
-        if not isinstance(one, str):
-            raise InvalidRequestError(
-                f"{key!r} holds {repr(one)[:_SHOWN_CHARS]}, which the guards can't read. "
-                "Send text: a string or, as `prompt`, a list of strings.",
-                param=key,
-            )
 
 
 def _screened(key: str, value: object, texts: Sequence[str], guards: AssistantGuards) -> object:
@@ -82,119 +64,201 @@ def _refused(guard: str, param: str) -> InvalidRequestError:
     )
 
 
-def guard_reply(reply: dict[str, Any], guards: AssistantGuards) -> dict[str, Any]:
-    """A whole reply with its texts as they may leave."""
-    changed, verdicts = apply_to_json(_words(guards), reply.get("choices", []), "output")
-    choices = changed if isinstance(changed, list) else []
-    if verdicts:
-        choices = [_without_echoes(choice) for choice in choices]
-    return {**reply, "choices": choices}
+def guard_reply(
+    reply: dict[str, Any] | bytes, guards: AssistantGuards, named: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The known fields of a whole reply, with texts as they may leave; hosts that `named` texts hold may be linked.
+
+    Log probabilities repeat the text token by token, so that they leave only where no guard finds anything in them.
+    Raises `GeneratorError` for a reply of another form.
+    """
+    read = _read(orjson.dumps(reply) if isinstance(reply, dict) else reply)
+    choices = []
+    for choice in read.choices:
+        text, verdicts = apply_all(guards.masks(named), choice.cleaned, "output")
+        said = choice.logprobs.said() if choice.logprobs and not verdicts else ""
+        is_clean = not verdicts and not apply_all(guards.masks(named), said, "output")[1]
+        logprobs = choice.logprobs.model_dump() if choice.logprobs and is_clean else None
+        choices.append(
+            {"index": choice.index, "text": text, "finish_reason": choice.ending, "logprobs": logprobs}
+        )
+    return {"choices": choices, **_usage_of(read)}
 
 
-async def guard_stream(chunks: AsyncIterator[bytes], guards: AssistantGuards) -> AsyncIterator[bytes]:
-    """Server-sent events with the text of each choice guarded; what is held back comes before the end.
+async def guard_stream(
+    chunks: AsyncIterator[bytes],
+    guards: AssistantGuards,
+    *,
+    named: Sequence[str] = (),
+    head: dict[str, Any] | None = None,
+    request_id: str = "",
+) -> AsyncIterator[bytes]:
+    """Server-sent events, each with `head`, with the text of each choice guarded; what is held back comes before the end.
 
     What arrives together leaves together, as one event where it is one choice's: the more there is to do, the less each
-    word costs.
+    word costs. A generator that breaks off or sends another form is an error in the stream, then `[DONE]`.
     """
-    stream = _GuardedStream(guards)
+    stream = _GuardedStream(guards, named, head or {})
     held = b""
-    async for chunk in chunks:
-        *lines, held = (held + chunk).split(b"\n")
-        ready = stream.take(lines)
-        if ready:
+    error = b""
+    try:
+        async for chunk in chunks:
+            *lines, held = (held + chunk).split(b"\n")
+            if len(held) > _MOST_LINE_BYTES:
+                raise GeneratorError(_UNREADABLE)
+            for ready in stream.take(lines):
+                yield ready
+            if stream.is_done:
+                break
+        for ready in stream.take([held]):
             yield ready
-        if stream.is_done:
-            break
-    yield stream.take([held]) + stream.rest()
+    except GeneratorError as exc:
+        error = _sse(exc.body(request_id))
+    yield stream.rest() + error + b"data: [DONE]\n\n"
 
 
 class _GuardedStream:
     """One reply: a guard for each of its choices."""
 
-    def __init__(self, guards: AssistantGuards) -> None:
+    def __init__(self, guards: AssistantGuards, named: Sequence[str], head: dict[str, Any]) -> None:
         self._guards = guards
+        self._named = named
+        self._head = head
         self._streams: dict[int, StreamGuard] = {}
-        self._last: dict[str, Any] = {}
         self.is_done = False
 
-    def take(self, lines: Iterable[bytes]) -> bytes:
-        """The events of some lines as they may leave; nothing for lines that are none."""
+    def take(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """The events of some lines as they may leave. Raises `GeneratorError` for a malformed one, behind the others."""
+        waiting: _Reply | None = None
         ready: list[bytes] = []
-        waiting: dict[str, Any] | None = None
-        for line in lines:
-            event = self._event(line)
-            if event is None:
-                continue
-            if waiting is not None and not _joined(waiting, event):
-                ready.append(self._guarded(waiting))
-            waiting = event
-        if waiting is not None:
-            ready.append(self._guarded(waiting))
-        return b"".join(ready)
+        try:
+            for line in lines:
+                event = self._event(line)
+                if event is None:
+                    continue
+                if waiting is not None and not _joined(waiting, event):
+                    ready.append(self._guarded(waiting))
+                waiting = event
+        except GeneratorError:
+            yield from self._all(ready, waiting)
+            raise
+        yield from self._all(ready, waiting)
 
-    def _event(self, line: bytes) -> dict[str, Any] | None:
+    def _all(self, ready: list[bytes], waiting: "_Reply | None") -> Iterator[bytes]:
+        events = b"".join(ready) + (self._guarded(waiting) if waiting is not None else b"")
+        if events:
+            yield events
+
+    def _event(self, line: bytes) -> "_Reply | None":
         payload = line.removeprefix(b"data:").strip()
         if self.is_done or not line.startswith(b"data:") or not payload:
             return None
         if payload == b"[DONE]":
             self.is_done = True
             return None
-        event: dict[str, Any] = orjson.loads(payload)
-        return event
+        return _read(payload)
 
-    def _guarded(self, event: dict[str, Any]) -> bytes:
-        if "choices" in event:
-            self._last = event
-        for choice in event.get("choices", []):
-            number = int(choice.get("index", 0))
-            guard = self._streams.get(number)
-            if guard is None:
-                guard = self._streams[number] = StreamGuard(_words(self._guards))
-            choice["text"] = guard.feed(str(choice.get("text") or ""))
-            if choice.get("finish_reason"):
-                choice["text"] += guard.close()
-            for echo in _ECHOES:
-                choice.pop(echo, None)
-        return b"data: " + orjson.dumps(event) + b"\n\n"
+    def _guarded(self, event: "_Reply") -> bytes:
+        choices = [self._choice(choice) for choice in event.choices]
+        return _sse({**self._head, "choices": choices, **_usage_of(event)})
+
+    def _choice(self, choice: "_Choice") -> dict[str, Any]:
+        guard = self._streams.get(choice.index)
+        if guard is None:
+            guard = self._streams[choice.index] = StreamGuard(self._guards.masks(self._named))
+        text = guard.feed(choice.cleaned)
+        if choice.finish_reason:
+            text += guard.close()
+        return {"index": choice.index, "text": text, "finish_reason": choice.ending, "logprobs": None}
 
     def rest(self) -> bytes:
-        """What was held back, and the end."""
+        """What was held back."""
         left = [
-            {"index": number, "text": text, "finish_reason": None}
+            {"index": number, "text": text, "finish_reason": None, "logprobs": None}
             for number, guard in self._streams.items()
             if (text := guard.close())
         ]
-        event = b"data: " + orjson.dumps({**self._last, "choices": left}) + b"\n\n" if left else b""
-        return event + b"data: [DONE]\n\n"
+        return _sse({**self._head, "choices": left}) if left else b""
 
 
-def _joined(earlier: dict[str, Any], later: dict[str, Any]) -> bool:
+def _joined(earlier: "_Reply", later: "_Reply") -> bool:
     """Whether two events say no more than one of them with both texts; if so, the later one has them now."""
-    if earlier.get("usage") and not later.get("usage"):
+    if earlier.usage and not later.usage:
         return False
-    one, other = earlier.get("choices"), later.get("choices")
-    if not one or not other or len(one) > 1 or len(other) > 1 or one[0].get("finish_reason"):
+    if len(earlier.choices) != 1 or len(later.choices) != 1:
         return False
-    if one[0].get("index", 0) != other[0].get("index", 0):
+    one, other = earlier.choices[0], later.choices[0]
+    if one.finish_reason or one.index != other.index:
         return False
-    other[0]["text"] = str(one[0].get("text") or "") + str(other[0].get("text") or "")
+    other.text = (one.text or "") + (other.text or "")
     return True
 
 
-def _words(guards: AssistantGuards) -> list[Guard]:
-    return guards.masks()
+class _Part(BaseModel):
+    """A part of a generator's reply; what isn't named here doesn't leave."""
+
+    model_config = ConfigDict(strict=True)
 
 
-def _without_echoes(choice: object) -> object:
-    return {k: v for k, v in choice.items() if k not in _ECHOES} if isinstance(choice, dict) else choice
+class _Logprobs(_Part):
+    tokens: list[str] = []
+    token_logprobs: list[float | None] = []
+    top_logprobs: list[dict[str, float] | None] | None = None
+    text_offset: list[int] = []
+
+    def said(self) -> str:
+        """Everything that its tokens spell, the alternatives too."""
+        others = [token for one in self.top_logprobs or [] for token in one or {}]
+        return "".join(self.tokens) + "\n" + "".join(others)
+
+
+class _Choice(_Part):
+    index: int = Field(0, ge=0, le=10_000)
+    text: str | None = ""
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+    @property
+    def cleaned(self) -> str:
+        """The text without NUL, which no database takes."""
+        return (self.text or "").replace("\0", "")
+
+    @property
+    def ending(self) -> str | None:
+        """Why it ended; reasons of the server's own are `stop`."""
+        return self.finish_reason if self.finish_reason in (None, "length", "content_filter") else "stop"
+
+
+class _Usage(_Part):
+    prompt_tokens: int | None = Field(None, ge=0)
+    completion_tokens: int | None = Field(None, ge=0)
+    total_tokens: int | None = Field(None, ge=0)
+
+
+class _Reply(_Part):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+    error: None = None
+
+
+def _read(data: bytes) -> _Reply:
+    try:
+        return _Reply.model_validate_json(data)
+    except ValidationError as exc:
+        raise GeneratorError(_UNREADABLE) from exc
+
+
+def _usage_of(reply: _Reply) -> dict[str, Any]:
+    return {"usage": reply.usage.model_dump(exclude_none=True)} if reply.usage else {}
+
+
+def _sse(event: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(event) + b"\n\n"
 
 
 def _strings(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
-    if isinstance(value, dict):
-        return [text for key, inner in value.items() if key != "role" for text in _strings(inner)]
     if isinstance(value, list):
         return [text for inner in value for text in _strings(inner)]
     return []

@@ -1,9 +1,10 @@
 """What goes to the generator without documents: text completions and tokens, for evaluation harnesses.
 
-The guards of the assistant hold here too.
+The guards of the assistant hold here too. Requests and replies are built anew from the fields that are known.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,115 +13,122 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from service.deps import AnswerCall, State
-from service.errors import GeneratorError, InvalidRequestError, UnknownModelError
+from service.answer.generate.chunks import MalformedError, count_at, load
+from service.answer.generate.openai import check_status, read_whole
+from service.deps import AnswerCall, Call, State
+from service.errors import GeneratorError, UnknownModelError
 from service.guard.build import AssistantGuards
 from service.guard.completions import INLINE_CHARS, guard_prompt, guard_reply, guard_stream
+from service.ids import uuid7
 from service.logs import get_logger
 from service.openapi import errors
 from service.routes.disconnect import ClosingStream, while_connected
 from service.routes.sse import STREAM_HEADERS
+from service.schemas import CompletionRequest, ForwardedRequest, Json, TokenizeRequest
 
 router = APIRouter(responses=errors(400, 401, 404, 413, 502))
 log = get_logger()
-_SHOWN_CHARS = 80
+# What the generator never hears of: it serves one model, and need not know for whom.
+_OURS = {"model", "user", "prompt_embeds", "prompt_token_ids"}
 
 
 @router.post("/v1/completions", response_model=None)
-async def completions(request: Request, call: AnswerCall) -> Response:
+async def completions(ask: CompletionRequest, request: Request, call: AnswerCall) -> Response:
     """Text completion by the generator itself, without documents."""
-    body = await _body(request, call.state)
-    return await while_connected(request, _completed(call.state, body, _guards_of(body, call.state)))
+    return await while_connected(request, _completed(ask, call))
 
 
 @router.post("/tokenize", response_model=None)
-async def tokenize(request: Request, call: AnswerCall) -> Response:
+async def tokenize(ask: TokenizeRequest, request: Request, call: AnswerCall) -> Response:
     """The generator's tokens of a text; vLLM has this route beside `/v1`, not below it."""
-    body = await _body(request, call.state)
-    return await while_connected(request, _tokenized(call.state, body, _guards_of(body, call.state)))
+    return await while_connected(request, _tokenized(ask, call))
 
 
-async def _completed(state: State, body: dict[str, Any], guards: AssistantGuards) -> Response:
-    reply = await _sent(state, "/completions", await guard_prompt(body, guards))
-    kind = _kind_of(reply)
-    if kind.startswith("text/event-stream"):
-        relayed = guard_stream(_relay(reply), guards)
-        return ClosingStream(relayed, reply.status, media_type=kind, headers=STREAM_HEADERS)
+async def _completed(ask: CompletionRequest, call: Call) -> Response:
+    name = _assistant_of(ask, call.state)
+    guards = call.state.guards[name]
+    reply = await _sent(call.state, "/completions", ask, guards)
+    named = [ask.prompt] if isinstance(ask.prompt, str) else ask.prompt
+    head: Json = {
+        "id": f"cmpl-{uuid7()}",
+        "object": "text_completion",
+        "created": int(time.time()),
+        "model": name,
+    }
+    if ask.stream:
+        relayed = guard_stream(_relay(reply), guards, named=named, head=head, request_id=call.request_id)
+        return ClosingStream(relayed, media_type="text/event-stream", headers=STREAM_HEADERS)
     data = await _read(reply)
-    if reply.status != 200:
-        return Response(data, reply.status, media_type=kind)
     if len(data) > INLINE_CHARS:
-        return Response(await asyncio.to_thread(_guarded, data, guards), 200, media_type=kind)
-    return Response(_guarded(data, guards), 200, media_type=kind)
+        return _json({**head, **await asyncio.to_thread(guard_reply, data, guards, named)})
+    return _json({**head, **guard_reply(data, guards, named)})
 
 
-def _guarded(data: bytes, guards: AssistantGuards) -> bytes:
-    """A whole reply as it may leave. Raises `GeneratorError` for one that is no JSON object."""
+async def _tokenized(ask: TokenizeRequest, call: Call) -> Response:
+    guards = call.state.guards[_assistant_of(ask, call.state)]
+    data = await _read(await _sent(call.state, "/../tokenize", ask, guards))
     try:
-        raw = orjson.loads(data)
-    except orjson.JSONDecodeError as exc:
-        raise GeneratorError("The generator's reply can't be read.") from exc
-    if not isinstance(raw, dict):
-        raise GeneratorError("The generator's reply can't be read.")
-    return orjson.dumps(guard_reply(raw, guards))
+        return _json(_tokens_of(load(data)))
+    except MalformedError as exc:
+        raise GeneratorError("The generator's reply can't be read. Try again.") from exc
 
 
-async def _tokenized(state: State, body: dict[str, Any], guards: AssistantGuards) -> Response:
-    reply = await _sent(state, "/../tokenize", await guard_prompt(body, guards))
-    return Response(await _read(reply), reply.status, media_type=_kind_of(reply))
+def _tokens_of(reply: Json) -> Json:
+    """The numbers of a reply of `/tokenize`; tokens as text would repeat what the guards masked."""
+    tokens = reply.get("tokens")
+    if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
+        raise MalformedError("'tokens' that is no list of numbers")
+    return {"count": len(tokens), "max_model_len": count_at(reply, "max_model_len"), "tokens": tokens}
 
 
-def _kind_of(reply: aiohttp.ClientResponse) -> str:
-    return reply.headers.get("content-type", "application/json")
+def _json(value: Json) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")
 
 
 async def _read(reply: aiohttp.ClientResponse) -> bytes:
     """The whole reply. Closing it before its end tells the server to stop. Raises `GeneratorError`."""
     try:
-        return await reply.read()
-    except (aiohttp.ClientError, TimeoutError) as exc:
+        return await read_whole(reply)
+    except (aiohttp.ClientError, TimeoutError, MalformedError) as exc:
         raise GeneratorError("The generator stopped in the middle of its reply.") from exc
     finally:
         reply.close()
 
 
-async def _body(request: Request, state: State) -> dict[str, Any]:
-    try:
-        body = orjson.loads(await request.body())
-    except orjson.JSONDecodeError as exc:
-        raise InvalidRequestError(f"The body is not valid JSON: {exc}.") from exc
-    if not isinstance(body, dict):
-        raise InvalidRequestError("The body must be a JSON object.")
-    wanted = body.get("model")
-    if wanted is not None and not isinstance(wanted, str):
-        raise InvalidRequestError(
-            f"'model' is {repr(wanted)[:_SHOWN_CHARS]}. Name an assistant.", param="model"
+def _assistant_of(ask: ForwardedRequest, state: State) -> str:
+    """The assistant that was named, or the first. Raises `UnknownModelError`."""
+    known = state.scope.assistants
+    if ask.model is not None and ask.model not in known:
+        raise UnknownModelError(
+            f"There is no assistant {ask.model!r}. Choose one of {sorted(known)}.", param="model"
         )
-    if wanted is not None and wanted not in state.scope.assistants:
-        known = sorted(state.scope.assistants)
-        raise UnknownModelError(f"There is no assistant {wanted!r}. Choose one of {known}.", param="model")
-    return body
+    return ask.model or next(iter(known))
 
 
-def _guards_of(body: dict[str, Any], state: State) -> AssistantGuards:
-    """The guards of the assistant that was named, or of the first."""
-    return state.guards[str(body.get("model") or next(iter(state.scope.assistants)))]
-
-
-async def _sent(state: State, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
+async def _sent(
+    state: State, path: str, ask: ForwardedRequest, guards: AssistantGuards
+) -> aiohttp.ClientResponse:
+    """The generator's reply, whose status is 200. Raises `GeneratorError`, `InvalidRequestError`."""
+    body: dict[str, Any] = ask.model_dump(exclude=_OURS, exclude_unset=True, exclude_none=True)
+    checked = await guard_prompt(body, guards)
     if state.generator is None:
         raise GeneratorError("No generator is configured. Set TOUCHSTONE_GENERATOR_URL.")
-    return await state.generator.forward(path, body)
+    reply = await state.generator.forward(path, checked)
+    try:
+        await check_status(reply)
+    except BaseException:
+        reply.close()
+        raise
+    return reply
 
 
 async def _relay(reply: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Bytes as they come. Closing the reply early tells the server to stop."""
+    """Bytes as they come. Closing the reply early tells the server to stop. Raises `GeneratorError`."""
     try:
         async for chunk in reply.content.iter_any():
             yield chunk
     except (aiohttp.ClientError, TimeoutError) as exc:
         log.warning("relay_interrupted", error=type(exc).__name__)
-        error = GeneratorError("The generator stopped in the middle of its reply.")
-        yield b"data: " + orjson.dumps(error.body("")) + b"\n\ndata: [DONE]\n\n"
+        raise GeneratorError("The generator stopped in the middle of its reply.") from exc
     finally:
         reply.close()

@@ -254,6 +254,15 @@ class OpenAIGenerator:
         yield Finished(state.finish_reason, state.prompt_tokens, state.completion_tokens)
 
 
+async def check_status(reply: aiohttp.ClientResponse) -> None:
+    """Raises `GeneratorError` or `ContextOverflowError` for another status than 200, never in the server's own words."""
+    try:
+        await _check(reply)
+    except (_Retriable, aiohttp.ClientError, TimeoutError) as exc:
+        GENERATOR_ERRORS.labels(f"status {reply.status}").inc()
+        raise GeneratorError(f"The generator failed with status {reply.status}. Try again.") from exc
+
+
 async def _settled(task: asyncio.Future[Any], keep_alive_s: float, deadline: float) -> bool:
     """Wait for a task: True when it is done, False after a silence. Raises `TimeoutError`."""
     left = deadline - time.monotonic()

@@ -219,8 +219,23 @@ def test_completions_and_tokens_are_forwarded(
     assert whole.json()["choices"][0]["text"] == "forwarded"
     assert upstream.bodies[0] == {"model": "scripted-model", "prompt": "x", "max_tokens": 3}
     assert stream.text.endswith("data: [DONE]\n\n")
-    assert tokens.status_code == 200
+    assert tokens.json() == {"count": 2, "max_model_len": 0, "tokens": [1, 2]}
     assert '"code":"generator_failed"' in broken.text
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/tokenize"])
+def test_a_server_that_fails_or_talks_nonsense_gets_a_typed_error_in_our_own_words(
+    start_gateway: StartGateway, upstream: ScriptedUpstream, path: str
+) -> None:
+    upstream.error_text = json.dumps({"error": {"message": "no route to 10.0.0.7:8000"}})
+    with start(start_gateway, upstream) as gateway, gateway.client() as client:
+        upstream.statuses = [400, 422, 429, 500]
+        replies = [client.post(path, json={"prompt": "x"}) for _ in range(4)]
+        for raw in (b"null", b"[]", b"nonsense", b'{"choices": 7, "tokens": 7}', b"[" * 10_000):
+            upstream.raw = raw
+            replies.append(client.post(path, json={"prompt": "x"}))
+    assert {(one.status_code, one.json()["error"]["code"]) for one in replies} == {(502, "generator_failed")}
+    assert all("10.0.0.7" not in one.text for one in replies)
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])

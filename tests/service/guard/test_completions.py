@@ -91,7 +91,7 @@ def test_what_arrives_together_leaves_as_one_event() -> None:
 def test_an_error_ends_a_stream_after_what_was_held_back() -> None:
     raw = b'data: {"choices": [{"index": 0, "text": "Half a wor"}]}\n\ndata: {"error": {"code": "x"}}\n\ndata: [DONE]\n\n'
     events = asyncio.run(guarded([raw]))
-    assert [event for event in events if "error" in event] == [{"error": {"code": "x"}}]
+    assert [event["error"]["code"] for event in events if "error" in event] == ["generator_failed"]
     assert "".join(c["text"] for e in events for c in e.get("choices", [])) == "Half a wor"
 
 
@@ -115,3 +115,48 @@ def test_long_prompts_are_screened_beside_the_event_loop(prompts: list[str]) -> 
     assert "jo.doe" not in str(body)
     assert scrubber.threads
     assert threading.get_ident() not in scrubber.threads
+
+
+@pytest.mark.parametrize(
+    "value", [None, 7, "words", [], [1], {}, {"choices": None}, {"choices": [7]}], ids=repr
+)
+@pytest.mark.parametrize("path", ["event", "text", "index", "logprobs"])
+def test_every_malformed_event_ends_a_stream_with_a_typed_error(path: str, value: object) -> None:
+    allowed = {
+        "text": [None, "words"],
+        "index": [7],
+        "logprobs": [None, {}, {"choices": None}, {"choices": [7]}],
+    }
+    good: dict[str, Any] = {"choices": [{"index": 0, "text": "One two ", "logprobs": None}]}
+    bad = value if path == "event" else {"choices": [{**good["choices"][0], path: value}]}
+    raw = b"".join(b"data: " + orjson.dumps(one) + b"\n\n" for one in (good, bad))
+    codes = [event["error"]["code"] for event in asyncio.run(guarded([raw])) if "error" in event]
+    assert codes == ([] if value in allowed.get(path, []) else ["generator_failed"])
+
+
+def test_nothing_but_known_fields_leaves() -> None:
+    said = "jo.doe@mailbox.example"
+    choice = {"index": 0, "text": "Fine.", "finish_reason": said, "message": said, "prompt_logprobs": [said]}
+    reply = {"id": said, "choices": [choice], "usage": {"total_tokens": 3, "note": said}, "prompt": said}
+    assert guard_reply(reply, GUARDS) == {
+        "choices": [{"index": 0, "text": "Fine.", "finish_reason": "stop", "logprobs": None}],
+        "usage": {"total_tokens": 3},
+    }
+    events = asyncio.run(guarded([b"data: " + orjson.dumps(reply) + b"\n\n"]))
+    assert said not in str(events)
+
+
+def test_log_probabilities_leave_where_no_guard_finds_anything_in_them() -> None:
+    clean = {"tokens": ["Fi", "ne."], "token_logprobs": [None, -0.5], "top_logprobs": [None, {"ne.": -0.5}]}
+    hidden = {**clean, "top_logprobs": [{"jo.doe@mail": -1.0}, {"box.example": -1.0}]}
+    found = [
+        guard_reply({"choices": [{"text": "Fine.", "logprobs": one}]}, GUARDS)["choices"][0]["logprobs"]
+        for one in (clean, hidden)
+    ]
+    assert found == [{**clean, "text_offset": []}, None]
+
+
+def test_links_of_a_completion_go_only_where_its_prompt_does() -> None:
+    text = "See https://help.example/a or https://evil.example/?q=1 now."
+    reply = guard_reply({"choices": [{"text": text}]}, GUARDS, ["Read https://help.example/ first."])
+    assert reply["choices"][0]["text"] == "See https://help.example/a or [link removed] now."
