@@ -33,7 +33,7 @@ SUITES = {
     "poisoning": poisoning,
     "marking": marking,
 }
-BENCHMARKS = ("embed", "gateway", "guards", "ingest", "search", "upsert")
+BENCHMARKS = ("embed", "gateway", "guards", "ingest", "journal", "search", "upsert")
 
 
 def parser() -> argparse.ArgumentParser:
