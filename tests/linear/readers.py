@@ -14,6 +14,7 @@ from ingestion.artifact import open_artifact
 from ingestion.config import PiiPolicy
 from ingestion.corpus import Block, Chunk, Document, Hit, Span
 from ingestion.detect.decodings import Decoding, decodings_of, fold
+from ingestion.detect.heads import load_head
 from ingestion.detect.injection import InjectionModel, by_rules, load_heads, units_of, windows_of
 from ingestion.detect.rules import RULES, matches_in
 from ingestion.detect.sentences import cue_features, is_request, pieces_of
@@ -50,7 +51,7 @@ from service.guard.checks.leak import LeakGuard
 from service.guard.checks.pii import PiiGuard
 from service.guard.checks.secrets import SecretGuard
 from service.guard.checks.sentences import GroundingGuard, RepetitionGuard
-from service.guard.models.attribution import Attributor
+from service.guard.models.attribution import ATTRIBUTION_DIR, Attributor
 from service.guard.models.cross_encoder import chosen_evidence
 from service.guard.models.toxicity import mask_groups, may_attack, mend, texts_and_cues
 from service.guard.output import OutputGuards
@@ -160,13 +161,7 @@ def _hit(text: str) -> Hit:
     return Hit(Chunk("c", "d", 0, text, 0, len(text), "Title", "source", "en"), 1.0, {"dense": 1.0})
 
 
-def _stream_of_words(text: str) -> object:
-    stream = StreamGuard([])
-    return [stream.feed(text[i : i + _PIECE]) for i in range(0, len(text), _PIECE)], stream.close()
-
-
-def _stream_of_sentences(text: str) -> object:
-    stream = SentenceStream([RepetitionGuard(policy_of().output["repetition"])])
+def _streamed(stream: StreamGuard | SentenceStream, text: str) -> object:
     return [stream.feed(text[i : i + _PIECE]) for i in range(0, len(text), _PIECE)], stream.close()
 
 
@@ -302,7 +297,7 @@ def _keys() -> KeyRing:
 
 
 def _of_answers() -> Iterator[Reader]:
-    hits = [_hit(_PASSAGE)]
+    hits, repetition = [_hit(_PASSAGE)], RepetitionGuard(policy_of().output["repetition"])
     yield Reader("is_small_talk", is_small_talk, ("service.answer.small_talk",))
     yield Reader(
         "cite an answer",
@@ -320,8 +315,12 @@ def _of_answers() -> Iterator[Reader]:
         lambda t: (is_follow_up(t), without_masks(t), standalone("it", [t, t])),
         ("service.answer.rewrite",),
     )
-    yield Reader("stream of words", _stream_of_words, ("service.guard.stream.words",))
-    yield Reader("stream of sentences", _stream_of_sentences, ("service.guard.stream.sentences",))
+    yield Reader("stream of words", lambda t: _streamed(StreamGuard([]), t), ("service.guard.stream.words",))
+    yield Reader(
+        "stream of sentences",
+        lambda t: _streamed(SentenceStream([repetition]), t),
+        ("service.guard.stream.sentences",),
+    )
     yield Reader("OutputGuards", _whole_answer)
     yield Reader("sentences_in", sentences_in, ("service.guard.stream.sentences",))
 
@@ -396,9 +395,6 @@ def _of_personal_data() -> Iterator[Reader]:
 
 @cache
 def _attributor() -> Attributor:
-    from ingestion.detect.heads import load_head
-    from service.guard.models.attribution import ATTRIBUTION_DIR
-
     embedder = FlatEmbedder()
     return Attributor(embedder, load_head(ATTRIBUTION_DIR, embedder.weights_digest))
 
