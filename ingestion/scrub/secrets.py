@@ -138,7 +138,7 @@ def secrets_in(text: str) -> list[Secret]:
     """Secrets of all forms from left to right, without overlaps; invisible characters, accents and blanks hide none."""
     view = bare(text)
     found = [*_by_word(view.text), *_spoken(view.text), *_parted(view.text)]
-    return [_written(secret, view) for secret in _apart(found)]
+    return [_written(secret, view) for secret in apart(found)]
 
 
 def _by_word(text: str) -> Iterator[Secret]:
@@ -156,7 +156,7 @@ def _written(secret: Secret, view: View) -> Secret:
     return Secret(secret.form, *view.span(secret.start, secret.end))
 
 
-def _apart(found: list[Secret]) -> list[Secret]:
+def apart(found: list[Secret]) -> list[Secret]:
     """What overlaps is one secret, from the first beginning to the last end."""
     merged: list[Secret] = []
     for secret in sorted(found, key=lambda secret: (secret.start, -secret.end)):
