@@ -23,7 +23,8 @@ LANGUAGE = "en"
 # Bare numbers get low scores from Presidio; at .4 and above it has seen a format or a checksum.
 _MIN_SCORE = 0.4
 _MIN_SCORE_IN_CONTEXT = 0.05
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+# Dates, and numbers with more places behind the point than a telephone number has digits: coordinates.
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,3}\.\d{10,}\Z")
 # A pattern may swallow the beginning of the next identifier, and a name may be seen only when its
 # neighbour is gone, so what is left is searched again.
 _PASSES = 4

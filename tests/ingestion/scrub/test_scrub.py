@@ -281,7 +281,7 @@ def test_an_identifier_is_known_however_its_groups_are_written(
     "text",
     [
         "In 2003/2004/2005/2006 and 1999 2003 2005 2006.",
-        "At 52.5702100309281 north on 1548138160707.",
+        "At 52.5702100309281 north on 1548138160707; lat: 52.5702100309281; lon: -9.28",
         "Firmware 3.12.0.4 repairs the clock of spare part 4023.1125.7781.",
         "Bar code 4006381333931.",
         "4111\n1111\n1111\n1111",
