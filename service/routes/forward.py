@@ -21,7 +21,7 @@ from service.openapi import errors
 from service.routes.disconnect import while_connected
 from service.routes.sse import STREAM_HEADERS
 
-router = APIRouter(responses=errors(400, 401, 404, 413, 502))
+router = APIRouter(responses=errors(400, 401, 404, 413, 502, 503))
 log = get_logger()
 _SHOWN_CHARS = 80
 
