@@ -26,7 +26,7 @@ from service.routes.disconnect import ClosingStream, while_connected
 from service.routes.sse import STREAM_HEADERS
 from service.schemas import CompletionRequest, ForwardedRequest, Json, TokenizeRequest
 
-router = APIRouter(responses=errors(400, 401, 404, 413, 502))
+router = APIRouter(responses=errors(400, 401, 404, 413, 502, 503))
 log = get_logger()
 # What the generator never hears of: it serves one model, and need not know for whom.
 _OURS = {"model", "user", "prompt_embeds", "prompt_token_ids"}

@@ -23,7 +23,7 @@ from ingestion.runs.pipeline import run
 from service.app import create_app
 from service.schemas import ErrorReply
 from service.settings import Settings
-from tests.conftest import SCOPE, serving
+from tests.conftest import PATIENT, SCOPE, serving
 
 MANY = int(os.environ.get("FUZZ", "10000"))  # noqa: TID251
 CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "legitimate_interests"}
@@ -40,6 +40,7 @@ def api(
     folder: Path = tmp_path_factory.mktemp("fuzz")
     raw = yaml.safe_load(SCOPE.read_text())
     raw["collections"] = {"help": {"sources": ["pages"], "clearance": CLEARANCE, "pii": {"names": "none"}}}
+    raw["guards"] = PATIENT
     (folder / "scope.yaml").write_text(yaml.safe_dump(raw))
     (folder / "pages").mkdir()
     (folder / "pages" / "a.md").write_text("# Hours\n\nWe open at nine.")

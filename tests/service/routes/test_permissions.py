@@ -1,6 +1,5 @@
 """What a key may not see does not exist for it: in search, answers, documents, passages and counts."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -187,19 +186,3 @@ def test_a_document_is_not_given_to_groups_of_others(client_of) -> None:  # type
     error = reply.json()["error"]
     assert (reply.status_code, error["code"], error["param"]) == (403, "insufficient_scope", "groups")
     assert "['staff']" in error["message"]
-
-
-@pytest.mark.parametrize(
-    "name", ["../secret", "..%2F..%2Fsecret", "/etc/passwd", "a/../../b", "%2e%2e/x", "a\\..\\b"]
-)
-def test_an_id_is_a_name_and_never_a_path(client_of, keys_and_url, name: str) -> None:  # type: ignore[no-untyped-def]
-    boss = client_of("boss")
-    boss.put(f"/v1/documents/{name}", json={"text": "# Path\n\nA text."})
-    assert boss.get(f"/v1/ingestions/{name}").status_code in (404, 405)
-    listed = boss.get("/v1/documents").json()["documents"]
-    for one in listed:
-        if one not in ("lamps.md", "discounts.md"):
-            assert (
-                boss.delete("/v1/documents", params={"filter": json.dumps({"id": one})}).json()["removed"]
-                == 1
-            )
