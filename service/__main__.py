@@ -15,7 +15,7 @@ from ingestion.releases.release import Release, collection_folder, open_active
 from service.answer.erasure import clear_quoting, compact, delete_older
 from service.answer.spill import SPILL, Spill
 from service.auth import SCOPES, create_key, list_keys, revoke_key
-from service.database import migrate, open_database
+from service.database import AWAY, migrate, open_database
 from service.errors import TouchstoneError
 from service.middleware import is_loopback
 from service.scope import load_scope
@@ -65,6 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except (IngestionError, TouchstoneError) as exc:
         print(f"error: {exc}", file=sys.stderr)
+        return 1
+    except AWAY as exc:
+        print(
+            f"error: The database can't be used: {exc.args[0]}. Check its disk's space and rights.",
+            file=sys.stderr,
+        )
         return 1
 
 

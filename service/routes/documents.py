@@ -8,13 +8,20 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 
 from ingestion.corpus import Document, SourceFacts
-from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError
+from ingestion.errors import CollectionBusyError, IngestionError, QuarantineError, SourceError, StateError
 from ingestion.runs.changes import ChangeResult
 from ingestion.runs.workers import Failure
 from ingestion.view import View
 from service.corpus.documents import UploadedFile
 from service.deps import Call, IngestCall, SearchCall
-from service.errors import BusyError, ConflictError, DocumentRefusedError, InvalidRequestError, NotFoundError
+from service.errors import (
+    BusyError,
+    ConflictError,
+    DocumentRefusedError,
+    InvalidRequestError,
+    NotFoundError,
+    NotReadyError,
+)
 from service.metrics import DOCUMENTS
 from service.routes.once import IdempotencyKey, once
 from service.routes.search import collection_of
@@ -238,6 +245,10 @@ async def _work(call: Call, work: Callable[[], T]) -> T:
         raise BusyError(str(exc)) from exc
     except SourceError as exc:
         raise DocumentRefusedError(str(exc)) from exc
+    except (StateError, OSError) as exc:
+        raise NotReadyError(
+            "The disk doesn't take the change just now, and nothing was acknowledged. Make room there, and send it again."
+        ) from exc
     except IngestionError as exc:
         raise ConflictError(str(exc)) from exc
 
