@@ -22,7 +22,7 @@ from ingestion.settings import load_settings
 from service.answer.erasure import clear_quoting, compact, delete_older
 from service.answer.spill import SPILL, Spill
 from service.auth import SCOPES, create_key, list_keys, revoke_key
-from service.database import migrate, open_database
+from service.database import AWAY, migrate, open_database
 from service.errors import TouchstoneError
 from service.feedback.tokens import secret_of
 from service.middleware import is_loopback
@@ -80,6 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as exc:
         print(f"error: {exc.strerror}: {exc.filename!r}. Check space and rights.", file=sys.stderr)
+        return 1
+    except AWAY as exc:
+        print(
+            f"error: The database can't be used: {exc.args[0]}. Check its disk's space and rights.",
+            file=sys.stderr,
+        )
         return 1
 
 

@@ -15,6 +15,7 @@ from ingestion.errors import (
     IngestionError,
     QuarantineError,
     SourceError,
+    StateError,
     StoppedError,
     WorkersError,
 )
@@ -30,6 +31,7 @@ from service.errors import (
     ForbiddenError,
     InvalidRequestError,
     NotFoundError,
+    NotReadyError,
 )
 from service.metrics import DOCUMENTS
 from service.openapi import Responses, errors
@@ -285,6 +287,10 @@ async def _work(call: Call, work: Callable[[], T]) -> T:
         raise BusyError(str(exc)) from exc
     except SourceError as exc:
         raise DocumentRefusedError(str(exc)) from exc
+    except (StateError, OSError) as exc:
+        raise NotReadyError(
+            "The disk doesn't take the change just now, and nothing was acknowledged. Make room there, and send it again."
+        ) from exc
     except IngestionError as exc:
         raise ConflictError(str(exc)) from exc
 

@@ -87,6 +87,9 @@ def postgres() -> Iterator[Postgres]:
         pytest.skip("PostgreSQL is not installed")
     folder = Path(tempfile.mkdtemp(prefix="touchstone-postgres-"))
     server = Postgres(binaries, folder)
+    engine = open_database(server.url)
+    migrate(engine)
+    engine.dispose()
     yield server
     server.stop()
     shutil.rmtree(folder)
