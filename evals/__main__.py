@@ -33,7 +33,7 @@ SUITES = {
     "poisoning": poisoning,
     "marking": marking,
 }
-BENCHMARKS = ("embed", "gateway", "guards", "ingest", "journal", "search", "upsert")
+BENCHMARKS = ("embed", "gateway", "guards", "ingest", "journal", "liveness", "search", "upsert")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -76,6 +76,7 @@ class ChatRequest(BaseModel):
 
 # Prompts of evaluation harnesses: few-shot examples make them long, and one request holds a batch.
 _MOST_PROMPTS, _MOST_PROMPT_CHARS = 128, 64_000
+_MOST_STOPS, _STOP_CHARS = 16, 200
 
 
 def _as_text(value: object) -> object:
@@ -86,6 +87,7 @@ def _as_text(value: object) -> object:
             raise ValueError(
                 "the guards can't read it. Send text: a string or, as `prompt`, a list of strings"
             )
+        _whole(one)
     chars = sum(map(len, texts))
     if not texts or len(texts) > _MOST_PROMPTS or chars > _MOST_PROMPT_CHARS:
         raise ValueError(
@@ -101,7 +103,15 @@ def _unreadable(value: object) -> None:
 
 
 Unreadable = Annotated[None, BeforeValidator(_unreadable)]
-Stop = Annotated[Words, Field(max_length=200)]
+
+
+def _as_stop(value: object) -> object:
+    texts = value if isinstance(value, list) else [value]
+    if len(texts) > _MOST_STOPS or not all(isinstance(one, str) and len(one) <= _STOP_CHARS for one in texts):
+        raise ValueError(f"send a string of up to {_STOP_CHARS} characters, or a list of up to {_MOST_STOPS}")
+    for one in texts:
+        _whole(str(one))
+    return value
 
 
 class ForwardedRequest(BaseModel):
@@ -119,8 +129,8 @@ class ForwardedRequest(BaseModel):
 class CompletionRequest(ForwardedRequest):
     """OpenAI's request for a text completion, with what evaluation harnesses send to vLLM."""
 
-    prompt: Words | list[Words]
-    suffix: Words | None = None
+    prompt: str | list[str]
+    suffix: str | None = None
     max_tokens: Annotated[int, Field(ge=1, le=8192)] | None = None
     min_tokens: Annotated[int, Field(ge=0, le=8192)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
@@ -128,7 +138,7 @@ class CompletionRequest(ForwardedRequest):
     top_k: Annotated[int, Field(ge=-1, le=1_000)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     n: Annotated[int, Field(ge=1, le=8)] | None = None
-    stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = None
+    stop: Annotated[str | list[str], BeforeValidator(_as_stop)] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
@@ -149,7 +159,7 @@ class CompletionRequest(ForwardedRequest):
 class TokenizeRequest(ForwardedRequest):
     """vLLM's request for the tokens of a text."""
 
-    prompt: Words
+    prompt: str
     suffix: Unreadable = None
 
     @field_validator("prompt", mode="before")

@@ -46,7 +46,7 @@ def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
     rounds = 1 if is_quick else _ROUNDS
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        _ingest(folder)
+        ingest_demo(folder)
         fast = _serve(stack, folder, "upstream", lambda port: _scripted(port, 0.0))
         paced = _serve(stack, folder, "paced", lambda port: _scripted(port, _PACED_PAUSE_S))
         gateway = _gateway(stack, folder, "gateway", fast)
@@ -175,7 +175,7 @@ def _relay(port: int, upstream: str) -> list[str]:
     return [sys.executable, "-m", module, "relay", f"--port={port}", f"--upstream={upstream}"]
 
 
-def _ingest(folder: Path) -> None:
+def ingest_demo(folder: Path) -> None:
     """The demo, into a folder of its own."""
     env = {**os.environ, "TOUCHSTONE_DATA_DIR": str(folder / "var")}  # noqa: TID251
     subprocess.run([sys.executable, "-m", "ingestion", "run"], env=env, check=True, stdout=subprocess.DEVNULL)

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from service.guard.chain import Verdict, outcome_of
 from service.guard.checks.citations import cited_in, without_markers
@@ -11,6 +12,20 @@ from service.scope.policy import Rule
 
 _WORD = re.compile(r"\w+")
 _SHORT_WORDS = 3
+
+# Long words are mostly rare (Zipf); shorter ones count where they are numbers, names or abbreviations.
+_RARE_CHARS = 6
+_ENDING = re.compile(r"(?<=\w{3})(?:ing|ies|ed|es|en|e|s|y)$")
+
+
+@lru_cache(maxsize=4_000)
+def _rare_in(text: str) -> frozenset[str]:
+    """Rare words, numbers and names of a text, without what inflection changes."""
+    return frozenset(
+        _ENDING.sub("", word.casefold())
+        for number, word in enumerate(_WORD.findall(text))
+        if len(word) >= _RARE_CHARS or word[0].isdigit() or (number and word[0].isupper())
+    )
 
 
 class ToxicityGuard:
@@ -47,22 +62,27 @@ class GroundingGuard:
         claim = without_markers(sentence).strip()
         if len(_WORD.findall(claim)) < _SHORT_WORDS:
             return []
-        cited = cited_in(sentence)
-        chosen = [self._passages[n - 1] for n in cited if 1 <= n <= len(self._passages)] or self._passages
-        support = self._support(claim, chosen)
+        support = self._support(claim, self._cited(sentence))
         if support >= self._rule.threshold:
             return []
-        return [
-            Verdict(
-                self.name,
-                "output",
-                outcome_of(self._rule),
-                "UNSUPPORTED",
-                round(1 - support, 4),
-                0,
-                len(sentence),
-            )
-        ]
+        return [self._verdict("UNSUPPORTED", round(1 - support, 4), sentence)]
+
+    def judge_cheaply(self, sentence: str) -> list[Verdict]:
+        """A verdict when a sentence shares no rare word, number or name with its passages; no model is asked."""
+        claim = without_markers(sentence).strip()
+        words = _rare_in(claim)
+        if len(_WORD.findall(claim)) < _SHORT_WORDS or not words:
+            return []
+        known = frozenset().union(*map(_rare_in, self._cited(sentence)))
+        return [] if words & known else [self._verdict("NOTHING_SHARED", 1.0, sentence)]
+
+    def _cited(self, sentence: str) -> list[str]:
+        """The passages that a sentence cites, or all."""
+        cited = cited_in(sentence)
+        return [self._passages[n - 1] for n in cited if 1 <= n <= len(self._passages)] or self._passages
+
+    def _verdict(self, rule: str, score: float, sentence: str) -> Verdict:
+        return Verdict(self.name, "output", outcome_of(self._rule), rule, score, 0, len(sentence))
 
 
 class RepetitionGuard:
