@@ -254,7 +254,7 @@ class _State:
         self.completion_tokens = 0
 
     def take(self, lines: Sequence[bytes]) -> str:
-        """The text in these lines. Raises `ClientPayloadError` for an error that the server sent."""
+        """The text in these lines. Raises `ClientPayloadError` for an error that the server sent, or nonsense."""
         parts: list[str] = []
         for line in lines:
             if not line.startswith(b"data:"):
@@ -264,16 +264,24 @@ class _State:
                 self.done = True
                 break
             event = orjson.loads(payload)
-            if "error" in event:
-                raise aiohttp.ClientPayloadError("the server sent an error")
-            for choice in event["choices"]:
-                parts.append(choice["delta"].get("content") or "")
-                self.finish_reason = choice.get("finish_reason") or self.finish_reason
-            usage = event.get("usage")
-            if usage:
-                self.prompt_tokens = int(usage["prompt_tokens"])
-                self.completion_tokens = int(usage.get("completion_tokens") or 0)
+            try:
+                parts.append(self._text(event))
+            except (TypeError, AttributeError, OverflowError) as exc:
+                raise aiohttp.ClientPayloadError("the server sent an event of another shape") from exc
         return "".join(parts)
+
+    def _text(self, event: Any) -> str:
+        if "error" in event:
+            raise aiohttp.ClientPayloadError("the server sent an error")
+        text = ""
+        for choice in event["choices"]:
+            text += choice["delta"].get("content") or ""
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        usage = event.get("usage")
+        if usage:
+            self.prompt_tokens = int(usage["prompt_tokens"])
+            self.completion_tokens = int(usage.get("completion_tokens") or 0)
+        return text
 
 
 async def _settled(task: asyncio.Future[Any], keep_alive_s: float, deadline: float) -> bool:
