@@ -54,7 +54,19 @@ def read(data: bytes, path: str) -> Reading:
     if not data[:65_536].strip() and not data.strip():
         raise SourceError("The file is empty.")
     _check_kind(data, suffix)
-    return reader(data, PurePath(path).stem.replace("-", " ").replace("_", " "))
+    return _translated(reader, data, PurePath(path).stem.replace("-", " ").replace("_", " "))
+
+
+def _translated(reader: Reader, data: bytes, name: str) -> Reading:
+    """What a reader makes of a file. What the format's library raises on damage becomes a `SourceError`."""
+    try:
+        return reader(data, name)
+    except (SourceError, MemoryError):
+        raise
+    except RecursionError as exc:
+        raise SourceError("It is nested too deeply to be read.") from exc
+    except Exception as exc:
+        raise SourceError(f"The reader failed on it: {type(exc).__name__}: {str(exc)[:200]}.") from exc
 
 
 def known() -> str:

@@ -37,7 +37,7 @@ def _front_matter(text: str) -> tuple[dict[str, str], str]:
         return {}, text
     try:
         raw: Any = yaml.safe_load(found[1])
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return {}, text
     if not isinstance(raw, dict):
         return {}, text

@@ -1,5 +1,6 @@
 """The filter language: what it means, and what it refuses."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,6 +11,15 @@ from ingestion.columns import column_of
 from ingestion.errors import FilterError
 from ingestion.filter import mask_of, parse_filter
 
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["and", "or", "not", "eq", "in", "gt", "contains", "price"]), inner, max_size=4
+        )
+    ),
+)
 FACTS: list[dict[str, Any]] = [
     {"id": "a", "product": "hub", "price": 10, "new": True, "updated": "2026-01-05"},
     {"id": "b", "product": "Chime", "price": 20.5, "new": False, "updated": "2025-12-01"},
@@ -104,3 +114,17 @@ def test_not_is_the_complement_and_a_filter_can_be_a_key(raw: dict[str, Any]) ->
     assert sorted(chosen(raw) + chosen({"not": raw})) == list("abcd")
     assert parse_filter(raw) == parse_filter(raw)
     assert hash(parse_filter(raw)) == hash(parse_filter(raw))
+
+
+@given(ANY)
+def test_anything_is_a_filter_that_can_be_used_or_a_filter_error(raw: object) -> None:
+    with suppress(FilterError):
+        chosen(raw)
+
+
+def test_a_filter_that_is_nested_without_end_is_refused() -> None:
+    raw: dict[str, Any] = {"price": 1}
+    for _ in range(5_000):
+        raw = {"not": raw}
+    with pytest.raises(FilterError, match="nested deeper"):
+        parse_filter(raw)
