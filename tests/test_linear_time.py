@@ -19,16 +19,7 @@ from tests.test_architecture import modules
 
 READERS = tuple(readers())
 _MOST_SHOWN = 5
-# Readers whose patterns still grow; `python -m tests.linear NAME` lists with which texts.
-NOT_YET = frozenset({"Scrubber.scrub", "PiiGuard", "SecretGuard", "SecretGuard in a key", "EgressGuard"})
-each_reader = pytest.mark.parametrize(
-    "reader",
-    [
-        pytest.param(one, marks=pytest.mark.xfail(reason="grows", run=False) if one.name in NOT_YET else ())
-        for one in READERS
-    ],
-    ids=lambda reader: reader.name,
-)
+each_reader = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
 
 
 def law(reader: Reader, forms: Iterable[Form]) -> None:
