@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = {name: getattr(args, name, None) for name in ("host", "port", "workers")}
     try:
         settings = load_settings(Settings, **{k: v for k, v in given.items() if v is not None})
+        _check_data_dir(settings)
         keep_private(settings.data_dir)
         if args.command == "serve":
             return _serve(settings)
@@ -92,7 +93,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(settings: Settings) -> int:
     # A wrong scope and a wrong secret are reported here, not by every worker.
     load_scope(settings.scope_file)
-    _check_data_dir(settings)
     given = settings.secret_key
     secret_of(given.get_secret_value() if given else None, settings.data_dir)
     engine = _migrated(settings)
@@ -133,8 +133,10 @@ def _migrated(settings: Settings) -> Engine:
         secret = settings.database_url.get_secret_value() if settings.database_url else ""
         if shown == _HIDDEN or (secret and secret in reason):
             reason = "it is no SQLAlchemy URL such as postgresql://user:password@host/name"
+        is_file = shown.startswith("sqlite")
+        remedy = "Check its disk's space and rights" if is_file else "Name one that answers"
         raise TouchstoneError(
-            f"TOUCHSTONE_DATABASE_URL is {shown}: the database can't be used: {reason}. Name one that answers."
+            f"TOUCHSTONE_DATABASE_URL is {shown}: the database can't be used: {reason}. {remedy}."
         ) from exc
     return engine
 

@@ -37,7 +37,7 @@ from ingestion.scrub.recognisers import _recognisers
 from ingestion.text.clean import clean
 from ingestion.text.sentences import sentence_spans
 from service.answer.cite import cite
-from service.answer.generate.openai import _State
+from service.answer.generate.chunks import ChatStream
 from service.answer.quantities import asks_for_quantity, has_quantity
 from service.answer.rewrite import is_follow_up, standalone, without_masks
 from service.answer.small_talk import is_small_talk
@@ -205,7 +205,7 @@ def _tokens(text: str) -> object:
 
 
 def _sentence_stream_of_a_generator(text: str) -> object:
-    return _State().take(
+    return ChatStream().take(
         [b": " + text.encode("utf-8", "replace"), *text.encode("utf-8", "replace").split(b"\n")]
     )
 

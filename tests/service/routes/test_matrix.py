@@ -120,7 +120,9 @@ TABLE: Mapping[tuple[str, str], Entry] = {
         lambda p: {"files": {"file": (p.id, b"# Anew\n\nAnother text.", "text/markdown")}},
         is_change=True,
     ),
-    ("DELETE", "/v1/documents/{document_id:path}"): Entry("ingest", FOUND, is_change=True),
+    ("DELETE", "/v1/documents/{document_id:path}"): Entry(
+        "ingest", {"absent": 404, "live": 200, "waiting": 200}, is_change=True
+    ),
     ("DELETE", "/v1/documents"): Entry("ingest", always(200), only, LIVE, is_change=True),
     ("GET", "/v1/ingestions/{run_id}"): Entry("ingest", always(404)),
     ("GET", "/v1/quarantine"): Entry("ingest", always(200), shows=WAITING),
