@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingestion.audience import plain_id
 from ingestion.config import CollectionConfig
-from ingestion.corpus import Block, Chunk, Document, Flag, Reading, Scalar, Source, Span
+from ingestion.corpus import Block, Chunk, Document, Flag, Reading, Scalar, Source, SourceFacts, Span
 from ingestion.detect.heads import head_artifact
 from ingestion.detect.injection import DOCUMENT_DIR, Finding, InjectionModel, load_injection_model
 from ingestion.embed import Embedder, load_embedder
@@ -70,13 +70,17 @@ class PreparedDocument:
 
 @dataclass(frozen=True, slots=True)
 class ScrubbedReading:
-    """What a reader made of a source, without personal data; `parts` say what was found in each text."""
+    """What a reader made of a source, without personal data; `parts` say what was found in each text.
+
+    `keys` are those of the metadata by how the source wrote them.
+    """
 
     title: str
     source: str
     superseded_by: str | None
     blocks: tuple[Block, ...]
     metadata: Mapping[str, Scalar]
+    keys: Mapping[str, str]
     parts: tuple[ScrubbedText, ...]
 
 
@@ -108,6 +112,16 @@ def recipe_of(
         "presidio": version("presidio-analyzer"),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _named(facts: SourceFacts, keys: Mapping[str, str]) -> Iterator[str]:
+    """The facts that a source named, keys of metadata as they are kept."""
+    for name in facts.told() if facts.named is None else facts.named:
+        kind, dot, key = name.partition(".")
+        if not dot:
+            yield name
+        elif key in keys:
+            yield f"{kind}.{keys[key]}"
 
 
 class Preparer:
@@ -201,14 +215,15 @@ class Preparer:
         ]:
             blocks[i] = replace(blocks[i], text=one.text)
         metadata |= {key: one.text for key, one in zip(words, done[1:first], strict=True)}
-        metadata = dict(zip((one.text for one in done_plain[2:]), metadata.values(), strict=False))
+        keys = dict(zip(metadata, (one.text for one in done_plain[2:]), strict=False))
+        metadata = {keys[key]: value for key, value in metadata.items()}
         parts = (*done, *done_plain, *numbers)
         shown = (
             done_plain[0].text
             or self._id_scrubber(source.rules_of).scrub(runnable_refused(plain_id(source.id))).text
         )
         return ScrubbedReading(
-            done[0].text, shown, done_plain[1].text or None, tuple(blocks), metadata, parts
+            done[0].text, shown, done_plain[1].text or None, tuple(blocks), metadata, keys, parts
         )
 
     def _document(self, source: Source, reading: Reading, scrubbed: ScrubbedReading) -> Document:
@@ -241,7 +256,7 @@ class Preparer:
             recipe=self._recipes[rules],
             groups=self._groups(source),
             pii_policy=config.pii_of(rules).digest,
-            named=source.facts.told() if source.facts.named is None else source.facts.named,
+            named=tuple(_named(source.facts, scrubbed.keys)),
             declared_by=source.declared_by,
         )
 

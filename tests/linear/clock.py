@@ -15,7 +15,7 @@ MOST_GROWTH = 6.0
 # Below this a measurement is noise, and a text of 200,000 characters takes a second at worst.
 FLOOR_S = 0.003
 # What needs so long for the middle and grows from the small on is not tried with the large: it would take minutes.
-_HOPELESS_S = 0.2
+_HOPELESS_S = 1.0
 # A pattern that tries every way to divide a text would never end.
 MOST_S = 20.0
 _TRIES = 4

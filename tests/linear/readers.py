@@ -25,6 +25,13 @@ from ingestion.errors import FilterError, SourceError
 from ingestion.filter import parse_filter
 from ingestion.index.lexical import terms
 from ingestion.load import read
+from ingestion.prepare.beside import (
+    date_of,
+    is_web_address,
+    language_of,
+    runnable_refused,
+    scrub_numbers,
+)
 from ingestion.prepare.chunk import chunk_document
 from ingestion.prepare.near_duplicates import bands_of, is_copy
 from ingestion.prepare.screen import beginning, screen_text
@@ -70,9 +77,13 @@ _PIECE = 40
 
 # Modules whose patterns read no stranger's text, or so little of it that nothing can grow, each with the reason.
 OUR_OWN = {
+    "ingestion.runs.erasure": "marks of pseudonyms, which end where another begins",
     "ingestion.load.pdf": "digits of a line at the edge of a page, a run of them at a time",
     "ingestion.scrub.names.model": "a name that the model found in one of its windows",
     "ingestion.search.diversify": "words of passages, which the size of chunks bounds",
+    "service.answer.rows": "one character at a time",
+    "service.corpus.documents": "an id of at most 64 characters",
+    "service.handlers": "names of the API's own types",
     "service.answer.calibrations": "the name of the scope's embedder",
     "service.middleware": "the port of a host's name, and an id of at most 64 bytes",
     "service.routes.search": "600 characters around a passage",
@@ -204,7 +215,15 @@ def _tokens(text: str) -> object:
     return tally.result()
 
 
-def _sentence_stream_of_a_generator(text: str) -> object:
+def _facts(text: str) -> object:
+    facts = is_web_address(text), language_of(text), date_of(text)
+    try:
+        return facts, runnable_refused(text), scrub_numbers(_scrubber(), {text: 1})
+    except SourceError as exc:
+        return facts, str(exc)
+
+
+def _stream_of_a_generator(text: str) -> object:
     return ChatStream().take(
         [b": " + text.encode("utf-8", "replace"), *text.encode("utf-8", "replace").split(b"\n")]
     )
@@ -298,6 +317,7 @@ def _keys() -> KeyRing:
 
 def _of_answers() -> Iterator[Reader]:
     hits, repetition = [_hit(_PASSAGE)], RepetitionGuard(policy_of().output["repetition"])
+    yield Reader("ChatStream", _stream_of_a_generator, ("service.answer.generate.chunks",))
     yield Reader("is_small_talk", is_small_talk, ("service.answer.small_talk",))
     yield Reader(
         "cite an answer",
@@ -362,10 +382,14 @@ def _of_guards() -> Iterator[Reader]:
 
 
 def _of_personal_data() -> Iterator[Reader]:
-    scrub = ("ingestion.scrub.scrubber", "ingestion.scrub.secrets")
+    scrub = tuple(f"ingestion.scrub.{name}" for name in ("scrubber", "secrets", "forms", "marks", "views"))
     leak = policy_of().output["leak"]
     yield Reader("Scrubber.scrub", lambda t: _scrubber().scrub(t), scrub, _of_presidio)
-    yield Reader("PiiGuard", lambda t: PiiGuard(_scrubber(), _DIGESTS).apply(t, "input"))
+    yield Reader(
+        "PiiGuard",
+        lambda t: PiiGuard(_scrubber(), _DIGESTS).apply(t, "input"),
+        ("service.guard.checks.coded",),
+    )
     yield Reader(
         "SecretGuard",
         lambda t: SecretGuard(_DIGESTS).apply(t, "input"),
@@ -390,6 +414,7 @@ def _of_personal_data() -> Iterator[Reader]:
     yield Reader(
         "Pseudonyms.numbers", lambda t: Pseudonyms(b"").numbers("PERSON", t), ("ingestion.scrub.pseudonyms",)
     )
+    yield Reader("facts of a document", _facts, ("ingestion.prepare.beside",))
     yield Reader("Lexicon.parts", lambda t: list(_lexicon().parts(t)), ("ingestion.scrub.names.lexicon",))
 
 

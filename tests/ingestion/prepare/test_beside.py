@@ -39,6 +39,8 @@ DECISIONS = {
         "recipe": OURS,
         "groups": OURS,
         "pii_policy": OURS,
+        "named": SCREENED,
+        "declared_by": OURS,
     },
     Chunk: {
         "id": OURS,
