@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 import yaml
 from fastapi import FastAPI
+from hypothesis import settings
 
 from ingestion.config import read_collections
 from ingestion.embed import Embedder, load_embedder
@@ -28,6 +29,9 @@ from tests.upstream import ScriptedUpstream
 
 ROOT = Path(__file__).parent.parent
 SCOPE = ROOT / "touchstone.yaml"
+# The same examples in every run, so that a change's own tests judge it; `HYPOTHESIS=random` looks for new ones.
+settings.register_profile("same", derandomize=True, database=None)
+settings.load_profile("default" if os.environ.get("HYPOTHESIS") == "random" else "same")  # noqa: TID251
 _LONG = {"deadline_s": 30}
 # Guards whose models have time, however busy the machine is: tests that are about deadlines set their own.
 PATIENT: dict[str, Any] = {

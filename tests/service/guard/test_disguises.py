@@ -4,7 +4,7 @@ import base64
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ingestion.config import PiiPolicy
@@ -92,6 +92,8 @@ def test_an_invisible_character_within_a_key_hides_it_from_no_mask(
 def test_a_blank_within_a_key_hides_it_from_no_mask(
     key: str, places: list[int], sign: str, cuts: list[int]
 ) -> None:
+    # Groups of digits alone read as an order's number; cards and telephones have masks of their own.
+    assume(re.search("[A-Za-z]", key[-20:]))
     out = streamed(f"It is {parted(key, places, sign)} and so on.", cuts)
     assert "<SECRET>" in out
     left = re.sub(r"<SECRET>|[^A-Za-z0-9]", "", out.removeprefix("It is ").removesuffix(" and so on."))
