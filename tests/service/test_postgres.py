@@ -81,18 +81,28 @@ class Postgres:
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
+def server() -> Iterator[Postgres]:
     binaries = _binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed")
     folder = Path(tempfile.mkdtemp(prefix="touchstone-postgres-"))
-    server = Postgres(binaries, folder)
-    engine = open_database(server.url)
+    made = Postgres(binaries, folder)
+    engine = open_database(made.url)
     migrate(engine)
     engine.dispose()
-    yield server
-    server.stop()
+    yield made
+    made.stop()
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres(server: Postgres) -> Iterator[Postgres]:
+    """The server, in which no test leaves a key that locks the next one out."""
+    yield server
+    engine = open_database(server.url)
+    with engine.begin() as connection:
+        connection.execute(text("delete from api_keys"))
+    engine.dispose()
 
 
 def count(url: str, table: str) -> int:
