@@ -129,6 +129,7 @@ def test_thirty_kills_at_random_points(tmp_path: Path) -> None:
     assert state(folder) == state(calm_folder)
 
 
+@pytest.mark.slow
 def test_what_was_finished_before_a_kill_is_not_embedded_again(tmp_path: Path) -> None:
     (tmp_path / "scope.yaml").write_text(SCOPE)
     write_docs(tmp_path / "docs", 120)

@@ -59,7 +59,10 @@ def keys(draw: st.DrawFn) -> str:
         draw(st.text(letters, min_size=3, max_size=3)) + draw(st.sampled_from("234567"))
         for _ in range(size // 4)
     ]
-    return begin + "".join(parts) + draw(st.text(letters, min_size=size % 4, max_size=size % 4))
+    rest = "".join(parts) + draw(st.text(letters, min_size=size % 4, max_size=size % 4))
+    # Few signs again and again are a number or a pattern, and no key.
+    assume(len(set(rest)) > 9 and re.search("[A-Za-z]{2}", rest))
+    return begin + rest
 
 
 def parted(key: str, places: list[int], sign: str) -> str:
@@ -84,17 +87,13 @@ def test_an_invisible_character_within_a_key_hides_it_from_no_mask(
 
 @given(
     key=keys(),
-    places=PLACES,
+    place=st.integers(0, 1_000),
     sign=st.sampled_from([" ", "  ", "\n", "\u00a0", "\u3000", " | ", "*"]),
     cuts=CUTS,
 )
 @settings(max_examples=80, deadline=None)
-def test_a_blank_within_a_key_hides_it_from_no_mask(
-    key: str, places: list[int], sign: str, cuts: list[int]
-) -> None:
-    # Groups of digits alone read as an order's number; cards and telephones have masks of their own.
-    assume(re.search("[A-Za-z]", key[-20:]))
-    out = streamed(f"It is {parted(key, places, sign)} and so on.", cuts)
+def test_a_blank_within_a_key_hides_it_from_no_mask(key: str, place: int, sign: str, cuts: list[int]) -> None:
+    out = streamed(f"It is {parted(key, [place], sign)} and so on.", cuts)
     assert "<SECRET>" in out
     left = re.sub(r"<SECRET>|[^A-Za-z0-9]", "", out.removeprefix("It is ").removesuffix(" and so on."))
     assert len(left) < 6, out

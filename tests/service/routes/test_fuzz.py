@@ -255,6 +255,7 @@ def edges() -> list[tuple[str, bytes]]:
     return found
 
 
+@pytest.mark.slow
 def test_bodies_at_the_edges_of_json_get_documented_replies(api: tuple[httpx.Client, dict[str, Any]]) -> None:
     client, whole = api
     forms = edges()
