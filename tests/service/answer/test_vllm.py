@@ -121,10 +121,17 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def _ask(self, upstream: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := self.request.recv(4096):
+            while data := self._received():
                 upstream.sendall(data)
             self.server.hung_up.set()
             upstream.shutdown(socket.SHUT_RDWR)
+
+    def _received(self) -> bytes:
+        """What the gateway sends; empty when it has gone. Who closes with unread bytes resets the connection."""
+        try:
+            return bytes(self.request.recv(4096))
+        except ConnectionResetError:
+            return b""
 
     def _answer(self, upstream: socket.socket) -> None:
         seen = 0
