@@ -13,12 +13,12 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from service.answer.completions import INLINE_CHARS, guard_prompt, guard_reply, guard_stream
 from service.answer.generate.chunks import MalformedError, count_at, load
 from service.answer.generate.openai import check_status, read_whole
 from service.deps import AnswerCall, Call, State
 from service.errors import GeneratorError, UnknownModelError
 from service.guard.build import AssistantGuards
-from service.guard.completions import INLINE_CHARS, guard_prompt, guard_reply, guard_stream
 from service.ids import uuid7
 from service.logs import get_logger
 from service.openapi import errors

@@ -15,6 +15,7 @@ import orjson
 MOST_LINE_BYTES = 1_000_000
 _MOST_TEXT_CHARS = 200_000
 _MOST_TOKENS = 2**31 - 1
+_MOST_CHOICES = 10_000
 _FINISHES = frozenset({"stop", "length", "content_filter", "tool_calls", "function_call"})
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -115,6 +116,47 @@ def models_of(data: bytes) -> list[str]:
     if not all(names):
         raise MalformedError("a model without a name")
     return names
+
+
+@dataclass(slots=True)
+class Choice:
+    """A part of a text completion. `finish_reason` is one of OpenAI's or None; `logprobs` as they came."""
+
+    index: int
+    text: str
+    finish_reason: str | None
+    logprobs: object = None
+
+
+@dataclass(slots=True)
+class Completion:
+    """A text completion, or an event of one: what is known of it. `usage` counts tokens by OpenAI's names."""
+
+    choices: list[Choice]
+    usage: dict[str, int]
+
+
+def completion_of(data: bytes) -> Completion:
+    """A text completion or an event of its stream. Raises `MalformedError`."""
+    event = load(data)
+    check_no_error(event)
+    choices = [
+        Choice(_index_of(choice), text_at(choice, "text"), finish_at(choice), choice.get("logprobs"))
+        for choice in objects_at(event, "choices")
+    ]
+    return Completion(choices, {} if event.get("usage") is None else _usage_of(object_at(event, "usage")))
+
+
+def _index_of(choice: dict[str, Any]) -> int:
+    index = choice.get("index", 0)
+    if type(index) is not int or not 0 <= index <= _MOST_CHOICES:
+        raise MalformedError("'index' that is no choice's number")
+    return index
+
+
+def _usage_of(usage: dict[str, Any]) -> dict[str, int]:
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+    return {name: count_at(usage, name) for name in names if usage.get(name) is not None}
 
 
 @dataclass(slots=True)

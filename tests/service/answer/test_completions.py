@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from ingestion.config import PiiPolicy
 from ingestion.scrub import Scrubber
+from service.answer.completions import guard_prompt, guard_reply, guard_stream
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
-from service.guard.completions import guard_prompt, guard_reply, guard_stream
 from service.scope.policy import policy_of
 from tests.service.conftest import WatchedScrubber
 

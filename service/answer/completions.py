@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from service.answer.generate.chunks import Choice, Completion, MalformedError, clean, completion_of
 from service.errors import BusyError, GeneratorError, InvalidRequestError
 from service.guard.build import AssistantGuards
 from service.guard.chain import apply_all, apply_to_json
@@ -75,12 +76,13 @@ def guard_reply(
     read = _read(orjson.dumps(reply) if isinstance(reply, dict) else reply)
     choices = []
     for choice in read.choices:
-        text, verdicts = apply_all(guards.masks(named), choice.cleaned, "output")
-        said = choice.logprobs.said() if choice.logprobs and not verdicts else ""
-        is_clean = not verdicts and not apply_all(guards.masks(named), said, "output")[1]
-        logprobs = choice.logprobs.model_dump() if choice.logprobs and is_clean else None
+        text, verdicts = apply_all(guards.masks(named), clean(choice.text), "output")
+        logprobs = choice.logprobs if isinstance(choice.logprobs, Logprobs) and not verdicts else None
+        said = logprobs.said() if logprobs else ""
+        is_clean = not apply_all(guards.masks(named), said, "output")[1]
+        told = logprobs.model_dump() if logprobs and is_clean else None
         choices.append(
-            {"index": choice.index, "text": text, "finish_reason": choice.ending, "logprobs": logprobs}
+            {"index": choice.index, "text": text, "finish_reason": choice.finish_reason, "logprobs": told}
         )
     return {"choices": choices, **_usage_of(read)}
 
@@ -117,6 +119,21 @@ async def guard_stream(
     yield stream.rest() + error + b"data: [DONE]\n\n"
 
 
+class Logprobs(BaseModel):
+    """Log probabilities of a reply, token by token."""
+
+    model_config = ConfigDict(strict=True)
+    tokens: list[str] = []
+    token_logprobs: list[float | None] = []
+    top_logprobs: list[dict[str, float] | None] | None = None
+    text_offset: list[int] = []
+
+    def said(self) -> str:
+        """Everything that its tokens spell, the alternatives too."""
+        others = [token for one in self.top_logprobs or [] for token in one or {}]
+        return "".join(self.tokens) + "\n" + "".join(others)
+
+
 class _GuardedStream:
     """One reply: a guard for each of its choices."""
 
@@ -129,7 +146,7 @@ class _GuardedStream:
 
     def take(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """The events of some lines as they may leave. Raises `GeneratorError` for a malformed one, behind the others."""
-        waiting: _Reply | None = None
+        waiting: Completion | None = None
         ready: list[bytes] = []
         try:
             for line in lines:
@@ -144,12 +161,12 @@ class _GuardedStream:
             raise
         yield from self._all(ready, waiting)
 
-    def _all(self, ready: list[bytes], waiting: "_Reply | None") -> Iterator[bytes]:
+    def _all(self, ready: list[bytes], waiting: Completion | None) -> Iterator[bytes]:
         events = b"".join(ready) + (self._guarded(waiting) if waiting is not None else b"")
         if events:
             yield events
 
-    def _event(self, line: bytes) -> "_Reply | None":
+    def _event(self, line: bytes) -> Completion | None:
         payload = line.removeprefix(b"data:").strip()
         if self.is_done or not line.startswith(b"data:") or not payload:
             return None
@@ -158,18 +175,18 @@ class _GuardedStream:
             return None
         return _read(payload)
 
-    def _guarded(self, event: "_Reply") -> bytes:
+    def _guarded(self, event: Completion) -> bytes:
         choices = [self._choice(choice) for choice in event.choices]
         return _sse({**self._head, "choices": choices, **_usage_of(event)})
 
-    def _choice(self, choice: "_Choice") -> dict[str, Any]:
+    def _choice(self, choice: Choice) -> dict[str, Any]:
         guard = self._streams.get(choice.index)
         if guard is None:
             guard = self._streams[choice.index] = StreamGuard(self._guards.masks(self._named))
-        text = guard.feed(choice.cleaned)
+        text = guard.feed(clean(choice.text))
         if choice.finish_reason:
             text += guard.close()
-        return {"index": choice.index, "text": text, "finish_reason": choice.ending, "logprobs": None}
+        return {"index": choice.index, "text": text, "finish_reason": choice.finish_reason, "logprobs": None}
 
     def rest(self) -> bytes:
         """What was held back."""
@@ -181,7 +198,7 @@ class _GuardedStream:
         return _sse({**self._head, "choices": left}) if left else b""
 
 
-def _joined(earlier: "_Reply", later: "_Reply") -> bool:
+def _joined(earlier: Completion, later: Completion) -> bool:
     """Whether two events say no more than one of them with both texts; if so, the later one has them now."""
     if earlier.usage and not later.usage:
         return False
@@ -190,66 +207,23 @@ def _joined(earlier: "_Reply", later: "_Reply") -> bool:
     one, other = earlier.choices[0], later.choices[0]
     if one.finish_reason or one.index != other.index:
         return False
-    other.text = (one.text or "") + (other.text or "")
+    other.text = one.text + other.text
     return True
 
 
-class _Part(BaseModel):
-    """A part of a generator's reply; what isn't named here doesn't leave."""
-
-    model_config = ConfigDict(strict=True)
-
-
-class _Logprobs(_Part):
-    tokens: list[str] = []
-    token_logprobs: list[float | None] = []
-    top_logprobs: list[dict[str, float] | None] | None = None
-    text_offset: list[int] = []
-
-    def said(self) -> str:
-        """Everything that its tokens spell, the alternatives too."""
-        others = [token for one in self.top_logprobs or [] for token in one or {}]
-        return "".join(self.tokens) + "\n" + "".join(others)
-
-
-class _Choice(_Part):
-    index: int = Field(0, ge=0, le=10_000)
-    text: str | None = ""
-    finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
-
-    @property
-    def cleaned(self) -> str:
-        """The text without NUL, which no database takes."""
-        return (self.text or "").replace("\0", "")
-
-    @property
-    def ending(self) -> str | None:
-        """Why it ended; reasons of the server's own are `stop`."""
-        return self.finish_reason if self.finish_reason in (None, "length", "content_filter") else "stop"
-
-
-class _Usage(_Part):
-    prompt_tokens: int | None = Field(None, ge=0)
-    completion_tokens: int | None = Field(None, ge=0)
-    total_tokens: int | None = Field(None, ge=0)
-
-
-class _Reply(_Part):
-    choices: list[_Choice]
-    usage: _Usage | None = None
-    error: None = None
-
-
-def _read(data: bytes) -> _Reply:
+def _read(data: bytes) -> Completion:
     try:
-        return _Reply.model_validate_json(data)
-    except ValidationError as exc:
+        reply = completion_of(data)
+        for choice in reply.choices:
+            if choice.logprobs is not None:
+                choice.logprobs = Logprobs.model_validate(choice.logprobs)
+    except (MalformedError, ValidationError) as exc:
         raise GeneratorError(_UNREADABLE) from exc
+    return reply
 
 
-def _usage_of(reply: _Reply) -> dict[str, Any]:
-    return {"usage": reply.usage.model_dump(exclude_none=True)} if reply.usage else {}
+def _usage_of(reply: Completion) -> dict[str, Any]:
+    return {"usage": reply.usage} if reply.usage else {}
 
 
 def _sse(event: dict[str, Any]) -> bytes:
