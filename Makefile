@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+MODEL ?= smollm2
 # What a plain machine proves in minutes; .ci/run proves the rest.
 ELSEWHERE := slow or vllm or postgres or browser or milvus or models or ray
 
@@ -48,5 +49,5 @@ lock: ## resolve the exact versions anew
 	uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url -o requirements/default.lock pyproject.toml
 	uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --extra dev -c requirements/default.lock -o requirements/dev.lock pyproject.toml
 
-vllm: $(VENV)/installed ## start a real vLLM on the CPU with a tiny model
-	deploy/vllm/serve
+vllm: ## start a real vLLM on the CPU; MODEL=smollm2, tiny, a folder or a hub's name
+	MODEL=$(MODEL) deploy/vllm/serve

@@ -50,7 +50,7 @@ class Vllm:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        env = {**os.environ, "VLLM_PORT": str(self.port), "TOUCHSTONE_VLLM_VENV": str(VENV)}  # noqa: TID251
+        env = {**os.environ, "VLLM_PORT": str(self.port), "TOUCHSTONE_VLLM_VENV": str(VENV), "MODEL": "tiny"}  # noqa: TID251
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 [str(ROOT / "deploy/vllm/serve")],
