@@ -21,6 +21,7 @@ from ingestion.config import (
 )
 from ingestion.search.retrieve import RetrievalSettings
 from service.scope import Assistant, Retention, Sampling, Scope, Variant
+from service.scope.generators import LangChainModel, OpenAIServers, Price, Timeouts
 from service.scope.policy import GuardPolicy, Rule, Zone, policy_of
 
 _BY_GUARD = "[by guard](#what-guards-do-by-default)"
@@ -98,6 +99,45 @@ use_case: Answers questions of customers from the public help centre.""",
         """collections:
   help:
     index: {golden: golden.jsonl, least_golden: 0.9}""",
+    ),
+    Section(
+        "generators.NAME of kind openai",
+        OpenAIServers,
+        """generators:
+  house:
+    kind: openai
+    url: [http://10.0.0.5:8001/v1, http://10.0.0.6:8001/v1]
+    licence: Apache-2.0
+  vendor:
+    kind: openai
+    url: https://api.example.com/v1
+    model: large
+    api_key_env: VENDOR_API_KEY
+    price: {prompt: 2.5, completion: 10, currency: EUR}
+variants:
+  baseline: {generator: house, fallback: [vendor, extractive]}""",
+    ),
+    Section(
+        "generators.NAME of kind langchain",
+        LangChainModel,
+        """generators:
+  claude:
+    kind: langchain
+    model: langchain_anthropic.ChatAnthropic      # pip install langchain-anthropic
+    options: {model_name: claude-sonnet-4-5}
+    api_key_env: ANTHROPIC_API_KEY""",
+    ),
+    Section(
+        "generators.NAME.timeouts",
+        Timeouts,
+        """generators:
+  house: {kind: openai, url: http://127.0.0.1:8001/v1, timeouts: {first_token_s: 10}}""",
+    ),
+    Section(
+        "generators.NAME.price",
+        Price,
+        """generators:
+  vendor: {kind: openai, url: https://api.example.com/v1, price: {prompt: 2.5, completion: 10, currency: EUR}}""",
     ),
     Section(
         "variants.NAME",

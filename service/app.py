@@ -25,9 +25,9 @@ from ingestion.text.language import guess_language
 from service.answer.calibrations import Calibrations, load_calibrations
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
-from service.answer.generate.extractive import ExtractiveGenerator
-from service.answer.generate.openai import OpenAIGenerator, Upstream
-from service.answer.pipeline import EXTRACTIVE, SERVER, AnswerPipeline, Dependencies
+from service.answer.generate.build import build_generators
+from service.answer.generate.openai import OpenAIGenerator
+from service.answer.pipeline import AnswerPipeline, Dependencies
 from service.answer.record import AnswerLog, insert_answers
 from service.answer.sentences import SentenceScorer
 from service.answer.spill import SPILL, Spill
@@ -134,7 +134,7 @@ async def _start(settings: Settings, keys: KeyRing, stopping: Stopping, stack: A
         live=corpus.live,
         finder=answering.finder,
         pipeline=answering.pipeline,
-        generator=answering.server,
+        generators=answering.generators,
         signer=FeedbackSigner(storage.secret),
         pseudonyms=Pseudonyms(storage.secret),
         database_threads=storage.threads,
@@ -333,11 +333,11 @@ def _passages(scope: Scope, scrubbers: Scrubbers, digests: Digests) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class _Answering:
-    """The answer path, the finder that searches share, and the generator's server where there is one."""
+    """The answer path, the finder that searches share, and the generators by name."""
 
     pipeline: AnswerPipeline
     finder: EvidenceFinder
-    server: OpenAIGenerator | None
+    generators: Mapping[str, Generator]
 
 
 async def _open_answers(
@@ -354,10 +354,10 @@ async def _open_answers(
     session = await stack.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60))
     )
-    server = OpenAIGenerator(session, _upstream(settings)) if settings.generator_url else None
-    generators: dict[str, Generator] = {EXTRACTIVE: ExtractiveGenerator(corpus.embedder)}
-    if server:
-        generators[SERVER] = server
+    generators = build_generators(scope.generators, settings, session, corpus.embedder)
+    for generator in generators.values():
+        if isinstance(generator, OpenAIGenerator):
+            stack.callback(asyncio.create_task(generator.watch()).cancel)
     spill = Spill(settings.data_dir / SPILL)
     answers = AnswerLog(
         partial(insert_answers, storage.engine),
@@ -376,11 +376,10 @@ async def _open_answers(
         record=answers.add,
         sign=FeedbackSigner(storage.secret).sign,
         search_text=_search_text(scope, guarding.query_scrubbers),
-        completer=server,
         canary=canary_of(storage.secret),
         max_question_chars=settings.max_question_chars,
     )
-    return _Answering(AnswerPipeline(parts), finder, server)
+    return _Answering(AnswerPipeline(parts), finder, generators)
 
 
 def _search_text(scope: Scope, scrubbers: Mapping[str, QueryScrubber]) -> dict[str, ScrubQuery]:
@@ -394,17 +393,3 @@ def _search_text(scope: Scope, scrubbers: Mapping[str, QueryScrubber]) -> dict[s
         for name, assistant in scope.assistants.items()
         if scope.policy_of(name).input["pii"].changes_text
     }
-
-
-def _upstream(settings: Settings) -> Upstream:
-    key = settings.generator_api_key
-    return Upstream(
-        base_url=str(settings.generator_url).rstrip("/"),
-        model=settings.generator_model,
-        api_key=key.get_secret_value() if key else None,
-        connect_timeout_s=settings.generator_connect_timeout_s,
-        first_token_timeout_s=settings.generator_first_token_timeout_s,
-        idle_timeout_s=settings.generator_idle_timeout_s,
-        keep_alive_s=settings.keep_alive_s,
-        retries=settings.generator_retries,
-    )

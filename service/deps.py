@@ -12,7 +12,7 @@ from ingestion.errors import FilterError
 from ingestion.filter import parse_filter
 from ingestion.view import View, view_groups
 from service.answer.evidence import EvidenceFinder
-from service.answer.generate.openai import OpenAIGenerator
+from service.answer.generate import Generator
 from service.answer.pipeline import AnswerPipeline
 from service.auth import Caller, KeyRing, KeyScope
 from service.corpus.documents import Library
@@ -40,7 +40,7 @@ class State:
     live: LiveReleases
     finder: EvidenceFinder
     pipeline: AnswerPipeline
-    generator: OpenAIGenerator | None
+    generators: Mapping[str, Generator]
     signer: FeedbackSigner
     pseudonyms: Pseudonyms
     database_threads: Executor

@@ -47,6 +47,17 @@ GUARD_MARKING = Gauge(
     multiprocess_mode="livemax",
 )
 GENERATOR_ERRORS = Counter("touchstone_generator_errors_total", "Failed tries.", ["reason"])
+GENERATOR_UP = Gauge(
+    "touchstone_generator_up",
+    "1 while a generator's server works, 0 while it rests after failures.",
+    ["generator", "server"],
+    multiprocess_mode="livemin",
+)
+GENERATOR_COST = Counter(
+    "touchstone_generator_cost_total",
+    "What answers cost, where the scope file has the generator's price.",
+    ["generator", "currency"],
+)
 FEEDBACK = Counter("touchstone_feedback_total", "Feedback events.", ["kind"])
 LOG_QUEUE = Gauge(
     "touchstone_answer_log_queue", "Answers waiting to be written.", multiprocess_mode="livesum"

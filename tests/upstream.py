@@ -31,6 +31,7 @@ class ScriptedUpstream:
         self.error_text = "{}"
         self.break_after: int | None = None  # tokens after which the connection breaks
         self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[bytes, bytes]] = []
         self.cancelled = 0
         self.forwarded = "forwarded"
         self.requests = 0
@@ -52,6 +53,7 @@ class ScriptedUpstream:
             await _json(send, 200, orjson.dumps({"data": [{"id": self.model}]}))
             return
         self.requests += 1
+        self.headers.append(dict(scope["headers"]))
         self.bodies.append(orjson.loads(data))
         status = self.statuses.pop(0) if self.statuses else 200
         if self.bodies[-1].get("model") != self.model:

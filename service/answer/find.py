@@ -44,7 +44,7 @@ async def _query(turn: Turn, completer: Completer | None, timings: dict[str, flo
     text = turn.search.text
     if variant.rewrite == "none" or not turn.earlier or not is_follow_up(text):
         return SearchableText(without_masks(text))
-    if completer is not None and variant.rewrite == "auto" and variant.generator != "extractive":
+    if completer is not None and variant.rewrite == "auto":
         begun = turn.since()
         deadline_s = variant.rewrite_deadline_s
         written = await by_generator(turn.question, turn.history, completer, deadline_s=deadline_s)

@@ -25,11 +25,12 @@ from service.errors import GeneratorError
 from service.guard.build import AnswerContext, AssistantGuards
 from service.guard.chain import Verdict
 from service.guard.output import Notice, OutputGuards
+from service.metrics import GENERATOR_COST
 from service.scope import Sampling, Scope, Variant
+from service.scope.file import AUTO, EXTRACTIVE, SERVER
 
 Piece = str | KeepAlive | Notice | Reply
 _INLINE_CHARS = 2_000
-EXTRACTIVE, SERVER = "extractive", "openai"
 
 
 class Releases(Protocol):
@@ -42,7 +43,7 @@ class Releases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What the pipeline is made of. `generators` by name: `extractive`, and `openai` where a server is configured.
+    """What the pipeline is made of. `generators` by name: `extractive`, and those that are configured.
 
     `search_text` by assistant; one without searches for the masked question. `record` takes a row at once; awaited, it
     returns when the row is durable.
@@ -57,7 +58,6 @@ class Dependencies:
     sign: Callable[[str], str]
     max_question_chars: int
     search_text: Mapping[str, ScrubQuery] = field(default_factory=dict)
-    completer: Completer | None = None
     canary: str = ""
 
 
@@ -114,13 +114,23 @@ class AnswerPipeline:
                 outcome = self._finish(turn, finding, writer, is_whole=False)
                 self._record(turn, outcome)  # nobody waits for it any more
             count(outcome)
+            self._count_cost(outcome)
+
+    def _count_cost(self, outcome: Outcome) -> None:
+        name = outcome.generator.partition(":")[0]
+        config = self._parts.scope.generators.get(name)
+        if config is not None and config.price is not None:
+            cost = config.price.of(outcome.prompt_tokens, outcome.completion_tokens)
+            GENERATOR_COST.labels(name, config.price.currency).inc(cost)
 
     def _record(self, turn: Turn, outcome: Outcome) -> Awaitable[None]:
         return done() if turn.request.dry_run else self._parts.record(record_of(outcome))
 
     async def _find(self, turn: Turn) -> Finding:
         rules = self._parts.guards[turn.request.assistant].policy.retrieved
-        return await find(turn, self._parts.finder, self._parts.completer, rules)
+        generator = self._parts.generators.get(_wanted(turn.route.variant, self._parts.generators))
+        completer = generator if isinstance(generator, Completer) else None
+        return await find(turn, self._parts.finder, completer, rules)
 
     async def _pieces(
         self, turn: Turn, evidence: Evidence, writer: Writer
@@ -154,11 +164,13 @@ class AnswerPipeline:
 
     def _chain(self, turn: Turn) -> Chain:
         """Who may write: guards that were late may leave the answer to the documents' own sentences."""
-        generators = self._parts.generators
-        wanted = _wanted(turn.route.variant, generators)
-        is_held_back = turn.disposition == "degrade" and wanted != EXTRACTIVE
-        first = None if wanted == EXTRACTIVE or is_held_back else generators.get(wanted)
-        return Chain(first, generators[EXTRACTIVE], is_degraded=wanted != EXTRACTIVE)
+        generators, variant = self._parts.generators, turn.route.variant
+        wanted = _wanted(variant, generators)
+        is_held_back = turn.disposition == "degrade"
+        names = [EXTRACTIVE] if is_held_back or wanted == EXTRACTIVE else [wanted, *variant.fallback]
+        # A server that this deployment doesn't have fails like one that is away.
+        writers = tuple(generators[name] for name in dict.fromkeys(names) if name in generators)
+        return Chain(writers, is_degraded=names[0] != wanted or wanted not in generators)
 
     def _guards(self, turn: Turn, evidence: Evidence) -> OutputGuards:
         rules = load_prompt(turn.route.variant.prompt).rules
@@ -223,7 +235,7 @@ def _fixed_reply(turn: Turn, writer: Writer) -> str | None:
 
 def _wanted(variant: Variant, generators: Mapping[str, Generator]) -> str:
     """The name of the variant's generator; `auto` is the server where there is one."""
-    if variant.generator != "auto":
+    if variant.generator != AUTO:
         return variant.generator
     return SERVER if SERVER in generators else EXTRACTIVE
 

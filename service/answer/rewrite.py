@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from service.answer.prompts import Message, Wire, render_rewrite
 from service.errors import GeneratorError
@@ -28,6 +28,7 @@ _MOST_CARRIED_CHARS = 8_000
 _REWRITE_TOKENS = 80
 
 
+@runtime_checkable
 class Completer(Protocol):
     """A generator that can be asked for a few words at once."""
 

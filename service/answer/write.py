@@ -35,14 +35,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Who may write, in order: `first`, None where the variant's generator isn't there, then `fallback`.
+    """Who may write, in order; the last never fails. `is_degraded`: even the first is less than the variant promises."""
 
-    `is_degraded` says that the fallback alone is less than the variant promises.
-    """
-
-    first: Generator | None
-    fallback: Generator
-    is_degraded: bool
+    writers: tuple[Generator, ...]
+    is_degraded: bool = False
 
 
 class Writer:
@@ -173,23 +169,26 @@ class Writer:
         return [piece for piece in self._sent(parting) if isinstance(piece, str)]
 
     async def _events(self, task: Task, chain: Chain) -> AsyncGenerator[Event, None]:
-        """The generator's events, and the fallback's when the generator fails before anything was sent."""
-        if chain.first is not None:
+        """The generator's events, and those of the next when one fails before anything was sent."""
+        for number, writer in enumerate(chain.writers):
+            is_last = number == len(chain.writers) - 1
+            is_degraded = chain.is_degraded or number > 0
+            self._written = replace(self._written, degraded=is_degraded, generator=writer.name)
             try:
-                async with aclosing(chain.first.generate(task)) as events:
+                async with aclosing(writer.generate(task)) as events:
                     async for event in events:
-                        self._written = replace(self._written, generator=chain.first.name)
+                        if (
+                            self._written.generator != writer.name
+                        ):  # a server's model is known when it answers
+                            self._written = replace(self._written, generator=writer.name)
                         yield event
                 return
             except GeneratorError as exc:
                 request = self._turn.request
                 log.warning("generator_failed", reason=exc.message, request_id=request.request_id)
-                if self._written.text and request.is_streamed:
+                if is_last or (self._written.text and request.is_streamed):
                     raise  # the client has read a part of it
                 yield StartOver()
-        self._written = replace(self._written, degraded=chain.is_degraded, generator=chain.fallback.name)
-        async for event in chain.fallback.generate(task):
-            yield event
 
 
 def _blamed(verdicts: Sequence[Verdict]) -> str:

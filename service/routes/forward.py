@@ -15,10 +15,10 @@ from fastapi.responses import Response
 
 from service.answer.completions import INLINE_CHARS, guard_prompt, guard_reply, guard_stream
 from service.answer.generate.chunks import MalformedError, count_at, load
-from service.answer.generate.openai import check_status, read_whole
+from service.answer.generate.openai import OpenAIGenerator, check_status
+from service.answer.generate.replica import read_whole
 from service.deps import AnswerCall, Call, State
 from service.errors import GeneratorError, UnknownModelError
-from service.guard.build import AssistantGuards
 from service.ids import uuid7
 from service.logs import get_logger
 from service.openapi import errors
@@ -47,7 +47,7 @@ async def tokenize(ask: TokenizeRequest, request: Request, call: AnswerCall) -> 
 async def _completed(ask: CompletionRequest, call: Call) -> Response:
     name = _assistant_of(ask, call.state)
     guards = call.state.guards[name]
-    reply = await _sent(call.state, "/completions", ask, guards)
+    reply = await _sent(call.state, name, "/completions", ask)
     named = [ask.prompt] if isinstance(ask.prompt, str) else ask.prompt
     head: Json = {
         "id": f"cmpl-{uuid7()}",
@@ -65,8 +65,7 @@ async def _completed(ask: CompletionRequest, call: Call) -> Response:
 
 
 async def _tokenized(ask: TokenizeRequest, call: Call) -> Response:
-    guards = call.state.guards[_assistant_of(ask, call.state)]
-    data = await _read(await _sent(call.state, "/../tokenize", ask, guards))
+    data = await _read(await _sent(call.state, _assistant_of(ask, call.state), "/../tokenize", ask))
     try:
         return _json(_tokens_of(load(data)))
     except MalformedError as exc:
@@ -105,21 +104,27 @@ def _assistant_of(ask: ForwardedRequest, state: State) -> str:
     return ask.model or next(iter(known))
 
 
-async def _sent(
-    state: State, path: str, ask: ForwardedRequest, guards: AssistantGuards
-) -> aiohttp.ClientResponse:
+async def _sent(state: State, assistant: str, path: str, ask: ForwardedRequest) -> aiohttp.ClientResponse:
     """The generator's reply, whose status is 200. Raises `GeneratorError`, `InvalidRequestError`."""
     body: dict[str, Any] = ask.model_dump(exclude=_OURS, exclude_unset=True, exclude_none=True)
-    checked = await guard_prompt(body, guards)
-    if state.generator is None:
-        raise GeneratorError("No generator is configured. Set TOUCHSTONE_GENERATOR_URL.")
-    reply = await state.generator.forward(path, checked)
+    checked = await guard_prompt(body, state.guards[assistant])
+    reply = await _server_of(assistant, state).forward(path, checked)
     try:
         await check_status(reply)
     except BaseException:
         reply.close()
         raise
     return reply
+
+
+def _server_of(assistant: str, state: State) -> OpenAIGenerator:
+    """The server of the assistant's variant, or the first there is. Raises `GeneratorError`."""
+    variant = state.scope.variants[state.scope.assistants[assistant].variant]
+    for name in (variant.generator, *state.generators):
+        generator = state.generators.get(name)
+        if isinstance(generator, OpenAIGenerator):
+            return generator
+    raise GeneratorError("No generator is configured. Set TOUCHSTONE_GENERATOR_URL.")
 
 
 async def _relay(reply: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -18,6 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from service.answer.generate.openai import OpenAIGenerator
 from service.database import ReplacedError
 from service.deps import AppState, State
 from service.errors import NotReadyError
@@ -46,14 +47,22 @@ async def readyz(state: AppState) -> JSONResponse:
         "guards": "ok" if leaks == [] else "self-test has not ended" if leaks is None else "; ".join(leaks),
         "documents": state.library.trouble or "ok",
         "process": "stopping" if state.stopping.has_begun else "ok",
+        "generators": _generators(state),
         "index": _index(missing, state.live.damaged()),
     }
-    # Questions are answered whether or not documents can be read.
+    # Questions are answered whether or not documents can be read and generators answer.
     # The answer log waits for the database, so answers go on without it; without an index none do, and none may
     # with guards that let a canary through. A database whose file was replaced does not come back by itself.
     is_ready = not missing and leaks == [] and not is_lost and not state.stopping.has_begun
     status = 200 if is_ready else 503
     return JSONResponse({"status": "ok" if status == 200 else "not ready", "checks": checks}, status)
+
+
+def _generators(state: State) -> str:
+    """Which servers rest after failures."""
+    servers = [one for one in state.generators.values() if isinstance(one, OpenAIGenerator)]
+    ill = [replica for server in servers for replica in server.replicas if not replica.is_well]
+    return "; ".join(f"{one.generator}: {one.upstream.base_url} fails" for one in ill) or "ok"
 
 
 def _index(missing: list[str], damaged: list[str]) -> str:

@@ -10,7 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ingestion.config import CollectionConfig, explain, read_scope
 from ingestion.errors import ScopeError
 from ingestion.search.retrieve import RetrievalSettings
+from service.scope.generators import GeneratorConfig
 from service.scope.policy import GuardPolicy, policy_of
+
+# Generators that need no entry: the documents' own sentences, and the server of TOUCHSTONE_GENERATOR_URL.
+EXTRACTIVE, SERVER, AUTO = "extractive", "openai", "auto"
 
 
 class Strict(BaseModel):
@@ -41,8 +45,8 @@ class Variant(Strict):
     )
     rewrite: Literal["auto", "rules", "none"] = Field(
         "auto",
-        description="How a follow-up becomes a question that stands alone: `auto` asks the server of"
-        " TOUCHSTONE_GENERATOR_URL when set and follows rules otherwise.",
+        description="How a follow-up becomes a question that stands alone: `auto` asks the generator where it is a"
+        " server and follows rules otherwise.",
     )
     rewrite_deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
         1.5, description="Longest wait for the server's rewriting; then rules do it."
@@ -53,9 +57,15 @@ class Variant(Strict):
         description="Whether passages are fenced as data with a word that is new for every request; measure what it"
         " does for your model with `python -m evals run marking --model URL`.",
     )
-    generator: Literal["auto", "extractive", "openai"] = Field(
-        "auto",
-        description="`auto`: the server of TOUCHSTONE_GENERATOR_URL when set, else extractive.",
+    generator: str = Field(
+        AUTO,
+        description="Who writes the answer: a name of `generators`, `openai` for the server of"
+        " TOUCHSTONE_GENERATOR_URL, `extractive` for the documents' own sentences, or `auto` for that server where it"
+        " is set and else the documents.",
+    )
+    fallback: Annotated[list[str], Field(min_length=1)] = Field(
+        [EXTRACTIVE],
+        description="Who writes it when the generator fails, in this order; the last is `extractive`, which never does.",
     )
     adapter: str | None = Field(
         None, description="LoRA adapter that the server has loaded, asked for as the model."
@@ -105,6 +115,7 @@ class Scope(Strict):
     collections: dict[str, CollectionConfig] = Field(min_length=1, description="Collections by name.")
     variants: dict[str, Variant] = Field(min_length=1, description="Variants by name.")
     assistants: dict[str, Assistant] = Field(min_length=1, description="Assistants by name.")
+    generators: dict[str, GeneratorConfig] = Field({}, description="Servers and models that write, by name.")
     guards: dict[str, Any] = Field(
         {}, description="Rules of guards that differ from the default, by zone and guard."
     )
@@ -120,7 +131,20 @@ class Scope(Strict):
             if assistant.variant not in self.variants:
                 raise ValueError(f"assistant {name!r} names the unknown variant {assistant.variant!r}")
             self.policy_of(name)
+        for name, variant in self.variants.items():
+            self._check_generators(name, variant)
         return self
+
+    def _check_generators(self, name: str, variant: Variant) -> None:
+        known = {EXTRACTIVE, SERVER, *self.generators}
+        for one in ({variant.generator} - {AUTO}) | set(variant.fallback):
+            if one not in known:
+                raise ValueError(f"variant {name!r} names the unknown generator {one!r}: {sorted(known)}")
+        if variant.fallback[-1] != EXTRACTIVE:
+            raise ValueError(f"variant {name!r}: its fallback must end with {EXTRACTIVE!r}")
+        taken = {AUTO, EXTRACTIVE, SERVER} & self.generators.keys()
+        if taken:
+            raise ValueError(f"generators: the name {min(taken)!r} has a meaning already")
 
     def policy_of(self, assistant: str) -> GuardPolicy:
         """What the guards of an assistant do."""

@@ -110,12 +110,15 @@ def message_of(data: bytes) -> str:
     return clean(text_at(object_at(choices[0], "message"), "content"))
 
 
-def models_of(data: bytes) -> list[str]:
-    """The names that a server lists. Raises `MalformedError`."""
-    names = [text_at(entry, "id") for entry in objects_at(load(data), "data")]
-    if not all(names):
+def served_of(data: bytes) -> tuple[tuple[str, ...], tuple[str, ...], int | None]:
+    """What a server lists: models, adapters (which have a parent) and the first model's context in tokens."""
+    entries = objects_at(load(data), "data")
+    if not all(text_at(entry, "id") for entry in entries):
         raise MalformedError("a model without a name")
-    return names
+    models = [entry for entry in entries if not entry.get("parent")]
+    names = tuple(text_at(entry, "id") for entry in models)
+    adapters = tuple(text_at(entry, "id") for entry in entries if entry.get("parent"))
+    return names, adapters, (count_at(models[0], "max_model_len") or None) if models else None
 
 
 @dataclass(slots=True)

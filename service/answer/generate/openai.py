@@ -4,47 +4,35 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import orjson
 
-from ingestion.corpus import Hit
 from service.answer.generate import Event, Finished, KeepAlive, Task, Text
-from service.answer.generate.chunks import (
-    MOST_LINE_BYTES,
-    ChatStream,
-    MalformedError,
-    message_of,
-    models_of,
-)
-from service.answer.prompts import Message, Wire, render
+from service.answer.generate.chunks import MOST_LINE_BYTES, ChatStream, MalformedError, message_of
+from service.answer.generate.pack import Packed, TokenEstimate, pack, shortened
+from service.answer.generate.replica import Replica, read_whole
+from service.answer.prompts import Wire
 from service.errors import ContextOverflowError, GeneratorError, GeneratorInterruptedError
 from service.metrics import GENERATOR_ERRORS
 
 _BACKOFF_S = 0.2
-_MOST_REPLY_BYTES = 8_000_000
+# How often a server that works is asked whether it still serves the same.
+_LOOK_S = 30.0
 # Of an error its beginning tells what it is, and nobody waits long for it.
 _ERROR_BYTES, _ERROR_S = 4_000, 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where the server is and how patient we are with it. `model` of None: the first it lists."""
-
-    base_url: str
-    model: str | None = None
-    api_key: str | None = None
-    connect_timeout_s: float = 2.0
-    first_token_timeout_s: float = 30.0
-    idle_timeout_s: float = 20.0
-    keep_alive_s: float = 10.0
-    retries: int = 2
-
-
 class _Retriable(Exception):
     """This try failed; another may not. The message is a short reason."""
+
+
+class _Unreachable(_Retriable):
+    """Nobody is there; asking the same server again within the second is no use."""
+
+
+class _Busy(_Retriable):
+    """The server works, and has too much to do."""
 
 
 class _ModelGone(_Retriable):
@@ -52,97 +40,83 @@ class _ModelGone(_Retriable):
 
 
 class OpenAIGenerator:
-    """Streams from `/chat/completions`. Retries only before the first token.
+    """Streams from `/chat/completions` of one of its servers. Retries only before the first token.
 
-    When the caller goes away, the connection is closed, so that the server stops generating. The model is asked for
-    once, and again when the server says that it isn't there: servers restart with other models.
+    When the caller goes away, the connection is closed, so that the server stops generating. A server that failed
+    several times in a row rests while there are others; with none left, the generator fails at once.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, upstream: Upstream) -> None:
-        self._session = session
-        self._upstream = upstream
-        self._model = upstream.model
-        self.name = f"openai:{upstream.model or 'default'}"
+    def __init__(self, name: str, replicas: Sequence[Replica]) -> None:
+        """The replicas serve the same model; the first one's patience holds for all."""
+        self._name = self.name = name
+        self._replicas = replicas
+        self._upstream = replicas[0].upstream
+        self._estimate = TokenEstimate()
+
+    @property
+    def replicas(self) -> Sequence[Replica]:
+        """Its servers."""
+        return self._replicas
 
     async def generate(self, task: Task) -> AsyncGenerator[Event, None]:
-        """Stream the answer; passages that don't fit the server's context are left out."""
-        hits: Sequence[Hit] = task.evidence.hits
-        history = task.history
+        """Stream the answer; what doesn't fit into the server's context is left out."""
         while True:
+            replica = self._pick()
+            packed = pack(task, self._estimate, replica.known_context)
             try:
-                async for event in self._attempts(
-                    self._body(task, hits, history), is_adapted=task.adapter is not None
-                ):
+                async for event in self._attempts(replica, packed, task):
                     yield event
                 return
             except ContextOverflowError:
-                if len(hits) <= 1 and not history:
+                self._estimate.overflowed()
+                smaller = shortened(task, packed)
+                if smaller is None:
                     raise
-                hits, history = hits[: max(1, len(hits) // 2)], ()
+                task = smaller
 
-    async def models(self) -> list[str]:
-        """The models that the server lists. Raises `GeneratorError` when it can't be asked."""
-        timeout = aiohttp.ClientTimeout(total=self._upstream.connect_timeout_s)
-        try:
-            async with self._session.get(
-                f"{self._upstream.base_url}/models", headers=self.headers(), timeout=timeout
-            ) as reply:
-                if reply.status != 200:
-                    raise GeneratorError(f"The generator answered {reply.status} to /models.")
-                return models_of(await read_whole(reply))
-        except (aiohttp.ClientError, TimeoutError, MalformedError) as exc:
-            raise GeneratorError("The generator can't be reached.") from exc
+    async def watch(self) -> None:
+        """Look at the servers for ever: at those that rest, and at those that work for what they serve now."""
+        await asyncio.gather(*(self._watch(replica) for replica in self._replicas))
 
-    async def model(self) -> str:
-        """The model to ask for."""
-        if self._model is None:
-            listed = await self.models()
-            if not listed:
-                raise GeneratorError("The generator lists no model.")
-            self._model = listed[0]
-            self.name = f"openai:{self._model}"
-        return self._model
+    async def _watch(self, replica: Replica) -> None:
+        while True:
+            try:
+                served = await replica.ask()
+            except GeneratorError:
+                replica.failed("unreachable")
+                await asyncio.sleep(max(replica.rest_s, 1.0))
+            else:
+                replica.worked()
+                self.name = f"{self._name}:{self._upstream.model or next(iter(served.models), 'default')}"
+                await asyncio.sleep(_LOOK_S)
 
-    def headers(self) -> dict[str, str]:
-        """Headers of every request to the server."""
-        headers = {"content-type": "application/json"}
-        if self._upstream.api_key:
-            headers["authorization"] = f"Bearer {self._upstream.api_key}"
-        return headers
+    def _pick(self) -> Replica:
+        """The server that failed least of late, and of those the one with the least to do.
 
-    def _forget_model(self) -> bool:
-        """Whether the server may be asked again which model it serves: not where the settings name one."""
-        if self._upstream.model is not None:
-            return False
-        self._model = None
-        return True
+        Raises `GeneratorError` when all rest.
+        """
+        well = [replica for replica in self._replicas if replica.may_be_asked]
+        if not well:
+            raise GeneratorError(f"No server of the generator {self._name!r} answers.")
+        return min(well, key=lambda replica: (replica.failures, replica.in_flight))
 
     async def forward(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
         """Send a request on as it is, but for the model; the caller closes the reply.
 
         Raises `GeneratorError` when the server can't be reached.
         """
-        known = self._model
-        reply = await self._forwarded(path, {**body, "model": known or await self.model()})
-        if reply.status == 404 and known is not None and self._forget_model():
+        replica = self._pick()
+        reply = await self._forwarded(replica, path, {**body, "model": await replica.model()})
+        if reply.status == 404 and replica.forget():
             reply.close()
-            reply = await self._forwarded(path, {**body, "model": await self.model()})
+            reply = await self._forwarded(replica, path, {**body, "model": await replica.model()})
         return reply
 
-    async def _forwarded(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
-        timeout = aiohttp.ClientTimeout(
-            sock_connect=self._upstream.connect_timeout_s,
-            sock_read=self._upstream.first_token_timeout_s,
-        )
+    async def _forwarded(self, replica: Replica, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
         try:
-            return await self._session.post(
-                f"{self._upstream.base_url}{path}",
-                data=orjson.dumps(body),
-                headers=self.headers(),
-                timeout=timeout,
-            )
+            return await replica.post(path, body, silence_s=self._upstream.first_token_timeout_s)
         except (aiohttp.ClientError, TimeoutError) as exc:
-            GENERATOR_ERRORS.labels("connection").inc()
+            replica.failed("connection")
             raise GeneratorError("The generator can't be reached or is too slow.") from exc
 
     async def complete(self, messages: Sequence[Wire], *, max_tokens: int) -> str:
@@ -158,42 +132,50 @@ class OpenAIGenerator:
         finally:
             reply.close()
 
-    def _body(self, task: Task, hits: Sequence[Hit], history: Sequence[Message]) -> dict[str, Any]:
-        return {
-            "model": task.adapter or self._model,
-            "messages": render(task.prompt, task.question, history, hits, task.marking),
-            "temperature": task.sampling.temperature,
-            "max_tokens": task.sampling.max_tokens,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-
-    async def _attempts(self, body: dict[str, Any], *, is_adapted: bool) -> AsyncGenerator[Event, None]:
+    async def _attempts(self, replica: Replica, packed: Packed, task: Task) -> AsyncGenerator[Event, None]:
         deadline = time.monotonic() + self._upstream.first_token_timeout_s
         for attempt in range(self._upstream.retries + 1):
+            is_last = attempt == self._upstream.retries
             try:
-                if not is_adapted:
-                    body["model"] = await self.model()
-                async for event in self._stream(body, deadline):
-                    yield event
+                with replica.at_work():
+                    async for event in self._asked(replica, packed, task, deadline):
+                        yield event
                 return
             except _ModelGone as exc:
                 GENERATOR_ERRORS.labels(str(exc)).inc()
-                if is_adapted or attempt == self._upstream.retries or not self._forget_model():
-                    raise GeneratorError(f"The generator has no model {body['model']!r}.") from exc
+                if task.adapter is not None or is_last or not replica.forget():
+                    raise GeneratorError(f"The generator lacks the model of {self.name!r}.") from exc
             except _Retriable as exc:
-                GENERATOR_ERRORS.labels(str(exc)).inc()
-                wait = _BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5)
-                is_last = attempt == self._upstream.retries
-                if is_last or time.monotonic() + wait > deadline:
+                replica.failed(str(exc), is_ill=not isinstance(exc, _Busy))
+                is_alone = len(self._replicas) == 1
+                wait = _BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5) if is_alone else 0.0
+                is_useless = is_last or (is_alone and isinstance(exc, _Unreachable))
+                if is_useless or time.monotonic() + wait > deadline:
                     raise GeneratorError(f"The generator failed: {exc}.") from exc
                 await asyncio.sleep(wait)
+                replica = self._pick()
 
-    async def _stream(self, body: dict[str, Any], deadline: float) -> AsyncGenerator[Event, None]:
+    async def _asked(
+        self, replica: Replica, packed: Packed, task: Task, deadline: float
+    ) -> AsyncGenerator[Event, None]:
+        try:
+            model = task.adapter or await replica.model()
+        except GeneratorError as exc:
+            raise _Unreachable("unreachable") from exc
+        self.name = f"{self._name}:{model}"
+        async for event in self._stream(replica, _body(model, packed, task), deadline):
+            if isinstance(event, Finished):
+                self._estimate.learn(packed.messages, event.prompt_tokens)
+            yield event
+        replica.worked()
+
+    async def _stream(
+        self, replica: Replica, body: dict[str, Any], deadline: float
+    ) -> AsyncGenerator[Event, None]:
         """One try. Raises `_Retriable` before the first token only."""
         begun = False
         try:
-            request = asyncio.ensure_future(self._post(body))
+            request = asyncio.ensure_future(replica.post("/chat/completions", body))
             try:
                 while not await _settled(request, self._upstream.keep_alive_s, deadline):
                     yield KeepAlive()
@@ -210,18 +192,10 @@ class OpenAIGenerator:
             reason = _reason_of(exc)
             if not begun:
                 raise _Retriable(reason) from exc
-            GENERATOR_ERRORS.labels(f"{reason} mid-stream").inc()
+            replica.failed(f"{reason} mid-stream")
             raise GeneratorInterruptedError(
                 "The generator stopped in the middle of the answer. Please ask again."
             ) from exc
-
-    async def _post(self, body: dict[str, Any]) -> aiohttp.ClientResponse:
-        return await self._session.post(
-            f"{self._upstream.base_url}/chat/completions",
-            data=orjson.dumps(body),
-            headers=self.headers(),
-            timeout=aiohttp.ClientTimeout(sock_connect=self._upstream.connect_timeout_s),
-        )
 
     async def _events(self, reply: aiohttp.ClientResponse, deadline: float) -> AsyncGenerator[Event, None]:
         """Events of a server-sent stream; what arrives together is handed on together."""
@@ -254,6 +228,17 @@ class OpenAIGenerator:
         yield Finished(state.finish_reason, state.prompt_tokens, state.completion_tokens)
 
 
+def _body(model: str, packed: Packed, task: Task) -> dict[str, Any]:
+    return {
+        "model": model,
+        "messages": packed.messages,
+        "temperature": task.sampling.temperature,
+        "max_tokens": packed.max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
 async def check_status(reply: aiohttp.ClientResponse) -> None:
     """Raises `GeneratorError` or `ContextOverflowError` for another status than 200, never in the server's own words."""
     try:
@@ -279,16 +264,6 @@ async def _read(reply: aiohttp.ClientResponse, timeout_s: float) -> bytes | None
             return await reply.content.readany()
     except TimeoutError:
         return None
-
-
-async def read_whole(reply: aiohttp.ClientResponse, most_bytes: int = _MOST_REPLY_BYTES) -> bytes:
-    """A whole reply. Raises `MalformedError` for one that is too large, and what `aiohttp` does."""
-    data = bytearray()
-    async for piece in reply.content.iter_any():
-        data += piece
-        if len(data) > most_bytes:
-            raise MalformedError("a reply without an end")
-    return bytes(data)
 
 
 def _reason_of(exc: Exception) -> str:
@@ -317,7 +292,9 @@ async def _check(reply: aiohttp.ClientResponse) -> None:
         )
     if reply.status == 404:
         raise _ModelGone("model not found")
-    if reply.status == 429 or reply.status >= 500:
+    if reply.status == 429:
+        raise _Busy("status 429")
+    if reply.status >= 500:
         raise _Retriable(f"status {reply.status}")
     GENERATOR_ERRORS.labels(f"status {reply.status}").inc()
     raise GeneratorError(f"The generator refused the request with status {reply.status}.")

@@ -50,7 +50,7 @@ _GROUP = re.compile(
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 # Each run is read once: from its beginning, and without going back.
 _TOKEN = re.compile(r"(?<![A-Za-z0-9@$!*#'-])[0-9'-]*+[A-Za-z@$!*#][A-Za-z0-9@$!*#'-]*")
-_SPACED = re.compile(r"\b\w(?:[ .\-_*]++\w){2,}\b(?![a-z])")
+_SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[ .\-_*]++[^\W_]){2,}(?![^\W_])")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _QUOTE = re.compile(r"[\"“”«»]([^\"“”«»]{2,})[\"“”«»]|(?<!\w)['‘]([^'’]{4,1500})['’](?!\w)")
 _CUES = (

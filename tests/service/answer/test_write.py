@@ -55,7 +55,7 @@ class Whole:
 
 async def written(writer: Writer, first: Any, guards: AssistantGuards) -> list[object]:
     context = AnswerContext(hits(*PASSAGES), ("How long?",))
-    chain = Chain(first, Whole(), is_degraded=True)
+    chain = Chain((first, Whole()))
     return [piece async for piece in writer.write(None, chain, lambda: guards.output(context))]  # type: ignore[arg-type]
 
 

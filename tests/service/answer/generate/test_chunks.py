@@ -11,8 +11,9 @@ import pytest
 from service.answer.abstain import Relevance
 from service.answer.evidence import Evidence
 from service.answer.generate import Event, Finished, Task, Text
-from service.answer.generate.chunks import ChatStream, MalformedError, clean, message_of, models_of
-from service.answer.generate.openai import OpenAIGenerator, Upstream
+from service.answer.generate.chunks import ChatStream, MalformedError, clean, message_of, served_of
+from service.answer.generate.openai import OpenAIGenerator
+from service.answer.generate.replica import Replica, Upstream
 from service.answer.prompts import load_prompt
 from service.errors import GeneratorError, GeneratorInterruptedError
 from service.guard.texts import MaskedText
@@ -86,7 +87,7 @@ def task() -> Task:
 
 async def events_of(upstream: ScriptedUpstream) -> list[Event]:
     async with aiohttp.ClientSession() as session:
-        generator = OpenAIGenerator(session, Upstream(upstream.url, retries=0))
+        generator = OpenAIGenerator("openai", [Replica("openai", session, Upstream(upstream.url, retries=0))])
         return [event async for event in generator.generate(task())]
 
 
@@ -173,4 +174,4 @@ def test_whole_replies_of_the_wrong_form_are_malformed(value: object) -> None:
     for path in ((), ("data", 0), ("data", 0, "id")):
         if path != ("data", 0, "id") or value != "words":
             with pytest.raises(MalformedError):
-                models_of(json.dumps(put(reply, path, value)).encode())
+                served_of(json.dumps(put(reply, path, value)).encode())
