@@ -140,7 +140,7 @@ def test_the_scope_of_the_demo_loads_and_its_digest_ignores_comments(tmp_path: P
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        (("generator: auto", "generator: gpt"), "variants.baseline.generator"),
+        (("generator: auto", "generator: gpt"), "variant 'baseline' names the unknown generator 'gpt'"),
         (("top_k: 5", "topk: 5"), "variants.baseline.retrieval.topk"),
         (("collection: help", "collection: gone"), "'gone'"),
         (("variant: baseline", "variant: gone"), "'gone'"),
