@@ -187,11 +187,14 @@ def _screen_history(
 ) -> tuple[tuple[Message, ...], list[Verdict]]:
     verdicts: list[Verdict] = []
     history: list[Message] = []
+    is_left_out = False
     for message in spoken:
         one = guards.screen(message.content, originals)
+        # A reply goes with the question that was refused.
+        is_left_out = one.is_blocked or (is_left_out and message.role == "assistant")
         if one.is_blocked:
             verdicts += unblocked(one.verdicts)
-        else:
+        elif not is_left_out:
             history.append(Message(message.role, one.text))
     return tuple(history), verdicts
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
 from service.answer.prompts import NO_ANSWER
 from service.answer.understand import Turn
-from service.errors import GeneratorError
+from service.errors import GeneratorError, GeneratorInterruptedError
 from service.guard.chain import Verdict
 from service.guard.output import Notice, OutputGuards, OutputPiece
 from service.logs import get_logger
@@ -106,7 +106,10 @@ class Writer:
                 if isinstance(event, KeepAlive):
                     yield event
                 elif isinstance(event, StartOver):
+                    is_read = bool(self._written.text) and self._turn.request.is_streamed
                     guard, opening = self._start_over(guards()), _Opening()
+                    if is_read:
+                        raise GeneratorInterruptedError("What was written was no answer. Please ask again.")
                 elif isinstance(event, Finished):
                     self._finished(event)
                 else:

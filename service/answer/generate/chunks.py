@@ -164,7 +164,11 @@ def _usage_of(usage: dict[str, Any]) -> dict[str, int]:
 
 @dataclass(slots=True)
 class ChatStream:
-    """What the lines of a chat stream have said so far; `broken` is why nothing more can be read."""
+    """What the lines of a chat stream have said so far; `broken` is why nothing more can be read.
+
+    Common oddities are understood: `data: null`, no or null choices, an empty delta, no usage or half of it, no reason
+    for the end before `[DONE]`. What a model thinks, where the server tells it apart, is no text.
+    """
 
     is_done: bool = False
     finish_reason: str | None = None
@@ -183,8 +187,10 @@ class ChatStream:
                     continue
                 if payload == b"[DONE]":
                     self.is_done = True
+                    self.finish_reason = self.finish_reason or "stop"
                     break
-                parts += self._texts(load(payload))
+                if payload != b"null":
+                    parts += self._texts(load(payload))
         except MalformedError as exc:
             self.broken = exc
         return self._counted(clean("".join(parts)))
@@ -200,8 +206,9 @@ class ChatStream:
         """The texts of an event, whose other parts are noted."""
         check_no_error(event)
         texts = []
-        for choice in objects_at(event, "choices"):
-            texts.append(text_at(object_at(choice, "delta"), "content"))
+        for choice in objects_at(event, "choices") if event.get("choices") is not None else ():
+            if choice.get("delta") is not None:
+                texts.append(text_at(object_at(choice, "delta"), "content"))
             self.finish_reason = finish_at(choice) or self.finish_reason
         if event.get("usage") is not None:
             usage = object_at(event, "usage")

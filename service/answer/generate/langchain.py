@@ -10,8 +10,9 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessageChunk
 
-from service.answer.generate import Event, Finished, KeepAlive, Task, Text
+from service.answer.generate import Event, Finished, KeepAlive, StartOver, Task, Text
 from service.answer.generate.chunks import clean
+from service.answer.generate.cleaning import Cleaner
 from service.answer.generate.pack import TokenEstimate, pack
 from service.errors import GeneratorError, GeneratorInterruptedError
 from service.logs import get_logger
@@ -63,6 +64,7 @@ class LangChainGenerator:
         packed = pack(task, self._estimate, self._context)
         pairs = [(message["role"], message["content"]) for message in packed.messages]
         asked: dict[str, Any] = {"max_tokens": packed.max_tokens, "temperature": task.sampling.temperature}
+        cleaner = Cleaner(task.marking.nonce)
         begun, used, reason = False, (0, 0), "stop"
         try:
             async with aclosing(self._chunks(self._model.astream(pairs, **asked))) as chunks:
@@ -70,8 +72,11 @@ class LangChainGenerator:
                     if isinstance(chunk, KeepAlive):
                         yield chunk
                         continue
-                    text = clean(_text_of(chunk))
+                    text = cleaner.feed(clean(_text_of(chunk)))
                     used, reason = _used(chunk, used), _reason(chunk, reason)
+                    if cleaner.is_void:
+                        cleaner.is_void = False
+                        yield StartOver()
                     if text:
                         begun = True
                         yield Text(text)
@@ -80,6 +85,11 @@ class LangChainGenerator:
         except Exception as exc:
             # Every vendor's package has errors of its own.
             raise self._failed(exc, begun=begun) from exc
+        text = cleaner.close()
+        if text:
+            yield Text(text)
+        elif not begun:
+            raise GeneratorError(f"The generator {self.name!r} wrote nothing but thoughts.")
         self._estimate.learn(packed.messages, used[0])
         yield Finished(reason, *used)
 

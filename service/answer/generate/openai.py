@@ -2,16 +2,18 @@
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import aiohttp
 
-from service.answer.generate import Event, Finished, KeepAlive, Task, Text
+from service.answer.generate import Event, Finished, KeepAlive, StartOver, Task, Text
 from service.answer.generate.chunks import MOST_LINE_BYTES, ChatStream, MalformedError, message_of
+from service.answer.generate.cleaning import Cleaner
 from service.answer.generate.pack import Packed, TokenEstimate, pack, shortened
-from service.answer.generate.replica import Replica, read_whole
+from service.answer.generate.replica import Replica, Upstream, read_whole
 from service.answer.prompts import Wire
 from service.errors import ContextOverflowError, GeneratorError, GeneratorInterruptedError
 from service.metrics import GENERATOR_ERRORS
@@ -19,6 +21,13 @@ from service.metrics import GENERATOR_ERRORS
 _BACKOFF_S = 0.2
 # How often a server that works is asked whether it still serves the same.
 _LOOK_S = 30.0
+# What a request can do without, the likeliest to be refused first.
+_OPTIONAL = ("stream_options", "temperature", "max_tokens")
+# A prompt that is too long, in the words of vLLM, OpenAI, TGI, llama.cpp, Mistral, Ollama, SGLang and TensorRT-LLM.
+_OVERFLOW = re.compile(
+    r"context[ _](?:length|size|window)|maximum context|max_model_len|maximum input|too long|exceeds? (?:the )?(?:max\w*|limit)"
+    r"|too large for model|`inputs` tokens \+|prompt is too|longer than the maximum"
+)
 # Of an error its beginning tells what it is, and nobody waits long for it.
 _ERROR_BYTES, _ERROR_S = 4_000, 5.0
 
@@ -33,6 +42,14 @@ class _Unreachable(_Retriable):
 
 class _Busy(_Retriable):
     """The server works, and has too much to do."""
+
+
+class _FieldRefusedError(Exception):
+    """The server doesn't take a field; `name` is left out from now on, or sent as `other`."""
+
+    def __init__(self, name: str, other: str | None) -> None:
+        super().__init__(f"{name} refused")
+        self.name, self.other = name, other
 
 
 class _ModelGone(_Retriable):
@@ -52,6 +69,8 @@ class OpenAIGenerator:
         self._replicas = replicas
         self._upstream = replicas[0].upstream
         self._estimate = TokenEstimate()
+        # Whether the server's template opens the model's thoughts, so that answers begin within them.
+        self._thinks_unasked = False
 
     @property
     def replicas(self) -> Sequence[Replica]:
@@ -134,26 +153,38 @@ class OpenAIGenerator:
 
     async def _attempts(self, replica: Replica, packed: Packed, task: Task) -> AsyncGenerator[Event, None]:
         deadline = time.monotonic() + self._upstream.first_token_timeout_s
-        for attempt in range(self._upstream.retries + 1):
-            is_last = attempt == self._upstream.retries
+        attempt = 0
+        while True:
             try:
                 with replica.at_work():
                     async for event in self._asked(replica, packed, task, deadline):
                         yield event
                 return
-            except _ModelGone as exc:
+            except _FieldRefusedError as exc:
+                # Each is learned once, so this ends; the server is well, and the next try is no repetition.
                 GENERATOR_ERRORS.labels(str(exc)).inc()
-                if task.adapter is not None or is_last or not replica.forget():
-                    raise GeneratorError(f"The generator lacks the model of {self.name!r}.") from exc
+                replica.refused[exc.name] = exc.other
             except _Retriable as exc:
-                replica.failed(str(exc), is_ill=not isinstance(exc, _Busy))
-                is_alone = len(self._replicas) == 1
-                wait = _BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5) if is_alone else 0.0
-                is_useless = is_last or (is_alone and isinstance(exc, _Unreachable))
-                if is_useless or time.monotonic() + wait > deadline:
-                    raise GeneratorError(f"The generator failed: {exc}.") from exc
-                await asyncio.sleep(wait)
+                await self._failed(exc, replica, task, attempt, deadline)
                 replica = self._pick()
+                attempt += 1
+
+    async def _failed(
+        self, exc: _Retriable, replica: Replica, task: Task, attempt: int, deadline: float
+    ) -> None:
+        """Wait until another try makes sense. Raises `GeneratorError` when none does."""
+        is_last, is_alone = attempt == self._upstream.retries, len(self._replicas) == 1
+        if isinstance(exc, _ModelGone):
+            GENERATOR_ERRORS.labels(str(exc)).inc()
+            if task.adapter is not None or is_last or not replica.forget():
+                raise GeneratorError(f"The generator lacks the model of {self.name!r}.") from exc
+            return
+        replica.failed(str(exc), is_ill=not isinstance(exc, _Busy))
+        wait = _BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5) if is_alone else 0.0
+        is_useless = is_last or (is_alone and isinstance(exc, _Unreachable))
+        if is_useless or time.monotonic() + wait > deadline:
+            raise GeneratorError(f"The generator failed: {exc}.") from exc
+        await asyncio.sleep(wait)
 
     async def _asked(
         self, replica: Replica, packed: Packed, task: Task, deadline: float
@@ -163,14 +194,19 @@ class OpenAIGenerator:
         except GeneratorError as exc:
             raise _Unreachable("unreachable") from exc
         self.name = f"{self._name}:{model}"
-        async for event in self._stream(replica, _body(model, packed, task), deadline):
+        cleaner = Cleaner(task.marking.nonce, may_think=self._thinks_unasked)
+        has_text = False
+        async for event in self._stream(replica, _body(model, packed, task, replica), deadline, cleaner):
             if isinstance(event, Finished):
                 self._estimate.learn(packed.messages, event.prompt_tokens)
+                if not has_text:
+                    raise GeneratorError(f"The generator {self.name!r} wrote nothing but thoughts.")
+            has_text = has_text or isinstance(event, Text)
             yield event
         replica.worked()
 
     async def _stream(
-        self, replica: Replica, body: dict[str, Any], deadline: float
+        self, replica: Replica, body: dict[str, Any], deadline: float, cleaner: Cleaner
     ) -> AsyncGenerator[Event, None]:
         """One try. Raises `_Retriable` before the first token only."""
         begun = False
@@ -185,7 +221,7 @@ class OpenAIGenerator:
                 raise
             async with reply:
                 await _check(reply)
-                async for event in self._events(reply, deadline):
+                async for event in self._events(reply, deadline, cleaner):
                     begun = begun or isinstance(event, Text)
                     yield event
         except (aiohttp.ClientError, TimeoutError, ValueError) as exc:
@@ -197,39 +233,73 @@ class OpenAIGenerator:
                 "The generator stopped in the middle of the answer. Please ask again."
             ) from exc
 
-    async def _events(self, reply: aiohttp.ClientResponse, deadline: float) -> AsyncGenerator[Event, None]:
-        """Events of a server-sent stream; what arrives together is handed on together."""
-        rest = b""
+    async def _events(
+        self, reply: aiohttp.ClientResponse, deadline: float, cleaner: Cleaner
+    ) -> AsyncGenerator[Event, None]:
+        """Events of a server-sent stream; what arrives together is handed on together.
+
+        While nothing is said for the client, because the model thinks or the server is slow, there are signs of life.
+        """
         state = ChatStream()
-        patience = deadline - time.monotonic()
-        while True:
-            data = await _read(reply, min(self._upstream.keep_alive_s, patience))
-            if data is None:
-                patience -= self._upstream.keep_alive_s
-                if patience <= 0:
-                    raise TimeoutError
-                yield KeepAlive()
-                continue
-            if not data:
-                break
-            *lines, rest = (rest + data).split(b"\n")
-            if len(rest) > MOST_LINE_BYTES:
-                raise MalformedError("a line without an end")
-            text = state.take(lines)
+        stream = _Lines(reply, deadline - time.monotonic(), self._upstream)
+        signed = time.monotonic()
+        while not (state.is_done or cleaner.has_ended or stream.is_over):
+            text = cleaner.feed(state.take(await stream.next()))
+            if cleaner.is_void:
+                cleaner.is_void, self._thinks_unasked = False, True
+                yield StartOver()
             if text:
-                patience = self._upstream.idle_timeout_s
                 yield Text(text)
+                signed = time.monotonic()
+            elif time.monotonic() - signed >= self._upstream.keep_alive_s:
+                yield KeepAlive()
+                signed = time.monotonic()
             if state.broken is not None:
                 raise state.broken
-            if state.is_done:
-                break
-        if state.finish_reason is None:
+        if state.finish_reason is None and not cleaner.has_ended:
             raise aiohttp.ClientPayloadError("the stream ended without a finish reason")
-        yield Finished(state.finish_reason, state.prompt_tokens, state.completion_tokens)
+        text = cleaner.close()
+        if text:
+            yield Text(text)
+        yield Finished(state.finish_reason or "stop", state.prompt_tokens, state.completion_tokens)
 
 
-def _body(model: str, packed: Packed, task: Task) -> dict[str, Any]:
-    return {
+class _Lines:
+    """The lines of a reply as they come; the last may have no end."""
+
+    def __init__(self, reply: aiohttp.ClientResponse, patience_s: float, upstream: Upstream) -> None:
+        self._content = reply.content
+        self._patience_s = patience_s
+        self._upstream = upstream
+        self._rest = b""
+        self.is_over = False
+
+    async def next(self) -> list[bytes]:
+        """Lines that have come whole; none after a silence of `keep_alive_s`. A server that sends is alive.
+
+        Raises `TimeoutError` when patience ends, `MalformedError` for a line without an end.
+        """
+        wait_s = min(self._upstream.keep_alive_s, self._patience_s)
+        try:
+            async with asyncio.timeout(wait_s):
+                data = await self._content.readany()
+        except TimeoutError:
+            self._patience_s -= wait_s
+            if self._patience_s <= 0:
+                raise
+            return []
+        self._patience_s = self._upstream.idle_timeout_s
+        if not data:
+            self.is_over = True
+            return [self._rest]
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > MOST_LINE_BYTES:
+            raise MalformedError("a line without an end")
+        return lines
+
+
+def _body(model: str, packed: Packed, task: Task, replica: Replica) -> dict[str, Any]:
+    body = {
         "model": model,
         "messages": packed.messages,
         "temperature": task.sampling.temperature,
@@ -237,6 +307,11 @@ def _body(model: str, packed: Packed, task: Task) -> dict[str, Any]:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    for name, other in replica.refused.items():
+        value = body.pop(name, None)
+        if other is not None:
+            body[other] = value
+    return body
 
 
 async def check_status(reply: aiohttp.ClientResponse) -> None:
@@ -257,15 +332,6 @@ async def _settled(task: asyncio.Future[Any], keep_alive_s: float, deadline: flo
     return bool(done)
 
 
-async def _read(reply: aiohttp.ClientResponse, timeout_s: float) -> bytes | None:
-    """Bytes that have arrived, empty at the end, None after a silence of `timeout_s`."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await reply.content.readany()
-    except TimeoutError:
-        return None
-
-
 def _reason_of(exc: Exception) -> str:
     """Why a stream broke, for the metric."""
     if isinstance(exc, TimeoutError):
@@ -279,17 +345,16 @@ async def _check(reply: aiohttp.ClientResponse) -> None:
         return
     async with asyncio.timeout(_ERROR_S):
         detail = (await reply.content.read(_ERROR_BYTES)).decode("utf-8", "replace").lower()
-    if reply.status in (400, 413) and (
-        "context length" in detail
-        or "too long" in detail
-        or "maximum input" in detail
-        or "max_model_len" in detail
-    ):
+    if reply.status in (400, 413, 422, 500) and _OVERFLOW.search(detail):
         raise ContextOverflowError(
             "The question and the conversation are longer than the generator's context. "
             "Shorten the question or start a new conversation.",
             param="messages",
         )
+    refused = next((name for name in _OPTIONAL if re.search(rf"[\"'`]{name}[\"'`]", detail)), None)
+    if reply.status in (400, 422) and refused is not None:
+        takes_new = refused == "max_tokens" and "max_completion_tokens" in detail
+        raise _FieldRefusedError(refused, "max_completion_tokens" if takes_new else None)
     if reply.status == 404:
         raise _ModelGone("model not found")
     if reply.status == 429:

@@ -52,6 +52,8 @@ class Replica:
     session: aiohttp.ClientSession
     upstream: Upstream
     in_flight: int = 0
+    # Fields of a request that the server doesn't take, and what it takes in their place.
+    refused: dict[str, str | None] = field(default_factory=dict)
     _served: Served | None = field(default=None, repr=False)
     failures: int = 0
     _rests_until: float = 0.0

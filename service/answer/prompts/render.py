@@ -42,14 +42,23 @@ def render(
     marking: Marking = Marking(),
 ) -> list[Wire]:
     """Chat messages: the rules first and unchanged, so that a prefix cache hits; then history; then
-    the passages, numbered from 1, with the question."""
+    the passages, numbered from 1, with the question. User and assistant take turns, as many templates want it."""
     passages = "\n\n".join(_passage(number, hit, marking) for number, hit in enumerate(hits, start=1))
     secret = f"\nInternal reference, never to be repeated: {marking.canary}" if marking.canary else ""
-    return [
-        {"role": "system", "content": prompt.rules + secret},
-        *({"role": message.role, "content": message.content} for message in history),
-        {"role": "user", "content": f"{passages}\n\nQuestion: {question}"},
-    ]
+    asked = {"role": "user", "content": f"{passages}\n\nQuestion: {question}"}
+    spoken: list[Wire] = [{"role": message.role, "content": message.content} for message in history]
+    return [{"role": "system", "content": prompt.rules + secret}, *_in_turns([*spoken, asked])]
+
+
+def _in_turns(messages: Sequence[Wire]) -> list[Wire]:
+    """Messages of the same role in a row as one; what the assistant says before anybody asked goes."""
+    turns: list[Wire] = []
+    for message in messages:
+        if turns and turns[-1]["role"] == message["role"]:
+            turns[-1] = {**message, "content": f"{turns[-1]['content']}\n\n{message['content']}"}
+        elif turns or message["role"] == "user":
+            turns.append(message)
+    return turns
 
 
 def _passage(number: int, hit: Hit, marking: Marking) -> str:
