@@ -31,7 +31,7 @@ MEGABYTE = 1_000_000
 # Words that no vocabulary has: the embedder takes a second for a megabyte of them, and half a minute for one of prose.
 WORD = b"x" * 400
 PROSE = b"The lamp of the hub is yellow while it starts, and green afterwards. "
-WAIT_S, GRACE_S, HARD_S = 20.0, 3.0, 8.0
+WAIT_S, GRACE_S, HARD_S = 30.0, 3.0, 8.0
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ class Killer:
 
     def _work(self) -> None:
         chance = random.Random(1)
-        while not self._stop.wait(chance.uniform(0.5, 6)):
+        while not self._stop.wait(chance.uniform(1, 9)):
             for pid in workers_of(self._process):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
