@@ -2,7 +2,12 @@
 
 import os
 import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from ingestion.errors import StateError
 
 _PRIVATE = 0o077
 
@@ -29,6 +34,17 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """For libraries that write a file by themselves and raise what they like on a full disk. Raises `StateError`."""
+    try:
+        yield
+    except (sqlite3.Error, RuntimeError) as exc:
+        raise StateError(
+            f"{str(path)!r} can't be written: {exc}. Check the disk's space and rights."
+        ) from exc
 
 
 def create_atomically(path: Path, data: bytes) -> bool:

@@ -8,7 +8,7 @@ IngestionError
 ├── EmbedderError        an embedding model is missing, damaged or of the wrong kind
 ├── ReleaseError         a release is missing, damaged or not of this collection
 ├── FilterError          a filter on metadata is not written as it must be
-├── StateError           what the collection remembers can't be read or written
+├── StateError           what the collection remembers, or a new release, can't be read or written
 ├── VaultError           the vault's key is missing or wrong
 ├── QuarantineError      there is nothing to decide about a document
 ├── AudienceError        a document is given to groups that its caller can't give it to
@@ -51,7 +51,7 @@ class FilterError(IngestionError):
 
 
 class StateError(IngestionError):
-    """What a collection remembers of its runs can't be read or written."""
+    """What a collection remembers of its runs, or a new release, can't be read or written."""
 
 
 class VaultError(IngestionError):

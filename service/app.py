@@ -51,7 +51,7 @@ from service.guard.selftest import SelfTest
 from service.guard.stream.background import BackgroundQueue
 from service.handlers import add_error_handlers
 from service.logs import configure_logs
-from service.middleware import KeepLocal, LimitBody, Observe, cors
+from service.middleware import KeepLocal, LimitBody, LimitUploads, Observe, cors
 from service.openapi import described
 from service.patience import Drain, Patience, Stopping
 from service.routes import chat, documents, feedback, forward, health, page, search
@@ -60,6 +60,7 @@ from service.settings import Settings
 from service.threads import one_thread_each, processors, rest_of
 
 _SWITCH_S = 0.0005
+_UPLOADS = 8  # of the largest, that may wait in memory together
 # A piece of advisory work takes 10 to 100 ms, and an answer waits for its last one no longer than a quarter of a second.
 _ADVISORY_A_CORE = 2
 T = TypeVar("T")
@@ -91,6 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(module.router)
     app.openapi = described(app)  # type: ignore[method-assign]  # as FastAPI's documentation does
     add_error_handlers(app)
+    app.add_middleware(LimitUploads, max_bytes=_UPLOADS * settings.max_upload_bytes)
     app.add_middleware(
         LimitBody, max_bytes=settings.max_body_bytes, max_upload_bytes=settings.max_upload_bytes
     )

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import structlog
 
-from service.errors import BodyTooLargeError, ForbiddenError, InternalError, TouchstoneError
+from service.errors import BodyTooLargeError, BusyError, ForbiddenError, InternalError, TouchstoneError
 from service.ids import uuid7
 from service.logs import frames_of, get_logger
 from service.metrics import IN_FLIGHT, REQUEST_SECONDS, REQUESTS
@@ -122,6 +122,42 @@ class LimitBody:
             return message
 
         await self._app(scope, counted, send)
+
+
+class LimitUploads:
+    """Refuses an upload that comes while others hold too many bytes: those that arrive and those that wait their turn.
+
+    What has arrived counts, not what was announced: who announces much and sends nothing takes no room from others.
+    """
+
+    def __init__(self, app: App, max_bytes: int) -> None:
+        """`max_bytes` is of all bodies together; it should leave room for several of the largest."""
+        self._app = app
+        self._max_bytes = max_bytes
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/documents"):
+            await self._app(scope, receive, send)
+            return
+        mine = 0
+
+        async def counted() -> Message:
+            nonlocal mine
+            message = await receive()
+            size = len(message.get("body", b""))
+            if self._held + size > self._max_bytes:
+                raise BusyError(
+                    f"Uploads of {self._max_bytes} bytes arrive or wait already, so it was not read. Send it again."
+                )
+            self._held, mine = self._held + size, mine + size
+            return message
+
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= mine
 
 
 def _too_large(size: int, limit: int) -> BodyTooLargeError:

@@ -43,6 +43,11 @@ class Settings(CorpusSettings):
     max_upload_bytes: int = Field(
         33_554_432, ge=1024, le=209_715_200, description="Largest body of an upload of documents."
     )
+    change_wait_s: float = Field(
+        60.0,
+        gt=0,
+        description="Longest wait of an upload or another change for those before it; after that it is a 503.",
+    )
     max_question_chars: int = Field(8_000, ge=1, description="Longest question.")
     release_poll_s: float = Field(0.5, gt=0, description="How often to look for a newly activated release.")
     keep_alive_s: float = Field(10.0, gt=0, description="Silence after which a stream gets a comment.")

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from service.errors import NotReadyError
+from service.errors import BusyError, NotReadyError
 
 T = TypeVar("T")
 
@@ -26,6 +26,24 @@ async def within(seconds: float, executor: Executor, work: Callable[[], T], what
         raise NotReadyError(
             f"{what} has not answered within {seconds:g} s. Send the request again, with the same Idempotency-Key."
         ) from exc
+
+
+async def in_turn(executor: Executor, work: Callable[[], T], *, wait_s: float) -> T:
+    """Do it in a thread, after what came before it. What has begun is finished, whoever hangs up meanwhile.
+
+    Raises `BusyError` when its turn has not come within so many seconds; it is not done then.
+    """
+    future = executor.submit(work)
+    done = asyncio.wrap_future(future)
+    try:
+        async with asyncio.timeout(wait_s):
+            return await asyncio.shield(done)
+    except TimeoutError:
+        if future.cancel():
+            raise BusyError(
+                f"Those before it have taken more than {wait_s:g} s, so nothing was begun. Send it again."
+            ) from None
+        return await asyncio.shield(done)
 
 
 def one_thread_each() -> None:

@@ -11,6 +11,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.atomic import writing
 from ingestion.errors import ReleaseError
 
 FILE = "dense.faiss"
@@ -24,7 +25,8 @@ def build_dense(folder: Path, vectors: Vectors) -> None:
         vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     )
     index.add(np.ascontiguousarray(vectors, dtype=np.float32))
-    faiss.write_index(index, str(folder / FILE))
+    with writing(folder / FILE):
+        faiss.write_index(index, str(folder / FILE))
 
 
 class DenseIndex:

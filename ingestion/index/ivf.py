@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.atomic import sync, write_atomically
+from ingestion.atomic import sync, write_atomically, writing
 from ingestion.errors import ReleaseError
 from ingestion.index.dense import Bitmap, DenseIndex, Vectors
 
@@ -118,7 +118,8 @@ def build_ivf(
     index = train(_sample(stores, lists * PLAN.training_rows_a_list), lists)
     for batch in batches(stores):
         index.add(batch)
-    faiss.write_index(index, str(folder / _FILE))
+    with writing(folder / _FILE):
+        faiss.write_index(index, str(folder / _FILE))
     sync(folder / _FILE)
     facts = IvfFacts(tuple(segments), rows, lists)
     write_atomically(folder / _FACTS, json.dumps(asdict(facts)))

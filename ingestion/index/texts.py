@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ingestion.atomic import sync
+from ingestion.atomic import sync, writing
 from ingestion.audience import plain_id
 from ingestion.cache import LruCache
 from ingestion.corpus import Chunk, Document, Flag, Span
@@ -36,11 +36,16 @@ class SegmentTextsWriter:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _FILE
-        self._db = sqlite3.connect(self._path)
-        self._db.executescript(f"pragma journal_mode=off; pragma synchronous=off; {_SCHEMA}")
+        with writing(self._path):
+            self._db = sqlite3.connect(self._path)
+            self._db.executescript(f"pragma journal_mode=off; pragma synchronous=off; {_SCHEMA}")
 
     def add(self, document: Document, rows: Sequence[tuple[int, Chunk]], bands: Iterable[int]) -> None:
-        """Add a document, its chunks with their rows, and its near-duplicate bands."""
+        """Add a document, its chunks with their rows, and its near-duplicate bands. Raises `StateError`."""
+        with writing(self._path):
+            self._insert(document, rows, bands)
+
+    def _insert(self, document: Document, rows: Sequence[tuple[int, Chunk]], bands: Iterable[int]) -> None:
         self._db.execute(
             "insert into documents values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -67,9 +72,10 @@ class SegmentTextsWriter:
         )
 
     def close(self) -> None:
-        """Make the file durable."""
-        self._db.commit()
-        self._db.close()
+        """Make the file durable. Raises `StateError`."""
+        with writing(self._path):
+            self._db.commit()
+            self._db.close()
         sync(self._path)
 
     def abandon(self) -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from ingestion.atomic import sync, write_atomically
+from ingestion.errors import ReleaseError, StateError
 from ingestion.index import OTHER
 from ingestion.index.ivf import build_ivf, link_ivf
 from ingestion.index.segment import (
@@ -67,8 +68,8 @@ def build_release(
     """Write a release below `folder` and validate it. It is not active yet.
 
     Documents that are added replace those of the same id. Without a base, or with one of another
-    embedder, only what is added is in it. Raises `ReleaseError` when what was written can't be read
-    back; nothing is left behind then.
+    embedder, only what is added is in it. Raises `StateError` when it can't be written or what was written can't be
+    read back; nothing is left behind then.
     """
     if base is not None and base.manifest.embedder_digest != recipe.embedder_digest:
         base = None
@@ -81,11 +82,21 @@ def build_release(
         work.apply(change)
         manifest = work.manifest(collection, number, created, change.origin)
         write_atomically(release_folder / "manifest.json", json.dumps(asdict(manifest), indent=1))
-        release = Release(release_folder, like=base)
-        release.check()
+        return _read_back(release_folder, base)
     except BaseException:
         work.abandon()
         raise
+
+
+def _read_back(release_folder: Path, base: Release | None) -> Release:
+    """The release as it lies on the disk: not every library says so when it can't write a file to its end."""
+    try:
+        release = Release(release_folder, like=base)
+        release.check()
+    except ReleaseError as exc:
+        raise StateError(
+            f"The release that was written can't be read back. Check the disk's space and rights. {exc}"
+        ) from exc
     return release
 
 

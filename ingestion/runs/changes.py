@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from ingestion.audience import shown_id
@@ -38,6 +39,7 @@ from ingestion.runs.workers import Failure, Workers
 from ingestion.view import may_see
 
 _WAIT_S = 30.0
+_EMBEDDED = 64  # chunks at once, which take two seconds of a core
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _uploaded(
     results: list[ChangeResult | Failure] = []
     entries: list[Entry] = []
     for _, prepared in workers.prepare(plan, sources):
-        results.append(_admit(collection, state, prepared, entries, run_id))
+        results.append(_admit(collection, state, prepared, entries, run_id, workers))
     with _writing(collection.folder, collection.name):
         base = _base(collection, like)
         _check_unchanged(
@@ -175,6 +177,7 @@ def _admit(
     prepared: PreparedDocument | Failure,
     entries: list[Entry],
     run_id: str,
+    workers: Workers,
 ) -> ChangeResult | Failure:
     if isinstance(prepared, Failure):
         return prepared
@@ -188,7 +191,7 @@ def _admit(
         return Failure(ruling.detail)
     if prepared.originals and collection.vault:
         collection.vault.put(prepared.originals)
-    entries.append(embedded_entry(entry_of(ruling.prepared), collection.embedder))
+    entries.append(_embedded_by(workers, entry_of(ruling.prepared), collection.embedder))
     return ChangeResult("", "ingested", 1, len(prepared.chunks))
 
 
@@ -331,6 +334,15 @@ def embedded_entry(entry: Entry, embedder: Embedder) -> Entry:
     """An entry with the vectors and codes of its chunks."""
     embedded = embedder.encode([chunk.embedded_text for chunk in entry.chunks])
     return replace(entry, vectors=embedded.vectors, codes=embedded.codes)
+
+
+def _embedded_by(workers: Workers, entry: Entry, embedder: Embedder) -> Entry:
+    """The same for a long document: a megabyte of prose takes half a minute, and workers that are closed end it."""
+    texts = [chunk.embedded_text for chunk in entry.chunks]
+    batches = (texts[start : start + _EMBEDDED] for start in range(0, len(texts), _EMBEDDED))
+    parts = list(workers.embed(embedder, batches))
+    vectors = np.concatenate([part.vectors for part in parts])
+    return replace(entry, vectors=vectors, codes=tuple(code for part in parts for code in part.codes))
 
 
 def _check_readable(collection: Collection) -> None:

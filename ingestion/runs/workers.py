@@ -167,8 +167,10 @@ class LocalWorkers:
             return self._threads.submit(self._attend, plan, source)
 
     def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
-        """In this process; the embedder uses every core by itself."""
-        yield from embed_here(embedder, batches)
+        """In this process; the embedder uses every core by itself. Raises `StoppedError` when it is closed meanwhile."""
+        for texts in batches:
+            self._check_open()
+            yield from embed_here(embedder, [texts])
 
     def _attend(self, plan: Plan, source: Source) -> PreparedDocument | Failure:
         """Have a child prepare a source. One that does not answer is replaced."""

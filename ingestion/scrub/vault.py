@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from ingestion.atomic import writing
 from ingestion.errors import VaultError
 
 
@@ -24,14 +25,14 @@ class Vault:
             ) from exc
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "vault.sqlite"
-        with sqlite3.connect(self._path, timeout=30) as db:
+        with writing(self._path), sqlite3.connect(self._path, timeout=30) as db:
             db.execute("create table if not exists vault (pseudonym text primary key, value blob not null)")
         self._path.chmod(0o600)
 
     def put(self, originals: Mapping[str, str]) -> None:
         """Store the value behind each pseudonym; one that is stored already is kept."""
         rows = [(name, self._fernet.encrypt(value.encode())) for name, value in originals.items()]
-        with sqlite3.connect(self._path, timeout=30) as db:
+        with writing(self._path), sqlite3.connect(self._path, timeout=30) as db:
             db.executemany("insert or ignore into vault values (?, ?)", rows)
 
     def reveal(self, pseudonyms: Sequence[str]) -> dict[str, str]:

@@ -49,6 +49,7 @@ from service.schemas import (
     HeldList,
     RemovedReply,
 )
+from service.threads import in_turn
 
 router = APIRouter(prefix="/v1", responses=errors(400, 401, 503))
 _CHANGED: Responses = {201: {"model": DocumentChanged}, 202: {"model": DocumentChanged}}
@@ -274,11 +275,8 @@ async def _decide(
 
 async def _work(call: Call, work: Callable[[], T]) -> T:
     """Change something, one change after the other."""
-    loop = asyncio.get_running_loop()
-    # A client that hangs up doesn't undo half a change.
-    done = loop.run_in_executor(call.state.library.thread, work)
     try:
-        return await asyncio.shield(done)
+        return await in_turn(call.state.library.thread, work, wait_s=call.state.settings.change_wait_s)
     except AudienceError as exc:
         raise ForbiddenError(str(exc), param="groups") from exc
     except QuarantineError as exc:

@@ -1,26 +1,35 @@
 """The same gateway on a real PostgreSQL, also when it goes away for a while."""
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
+from ingestion.embed import Embedder
 from service.answer.record import insert_answers
 from service.answer.rows import storable
 from service.auth import create_key
 from service.database import migrate, open_database
-from tests.conftest import StartGateway, wait_until
+from tests.conftest import Gateway, StartGateway, wait_until
 from tests.service.answer.test_record import a_row
+from tests.service.faults import QUESTION as FAULT_QUESTION
+from tests.service.faults import how_often, small_collection
 
 pytestmark = pytest.mark.postgres
 QUESTION = "What does express delivery cost?"
@@ -62,12 +71,16 @@ class Postgres:
         log = str(self._data.parent / "log")
         self._call("pg_ctl", "-D", str(self._data), "-o", options, "-l", log, "-w", "start")
 
+    def _everyone(self) -> list[int]:
+        """The server's first process, which starts the others, and those."""
+        parent = int((self._data / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [parent, *map(int, children)]
+
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Every process of the server stands still; its sockets stay open."""
-        parent = int((self._data / "postmaster.pid").read_text().splitlines()[0])
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        everyone = [parent, *map(int, children)]
+        everyone = self._everyone()
         for one in everyone:
             os.kill(one, signal.SIGSTOP)
         try:
@@ -75,6 +88,14 @@ class Postgres:
         finally:
             for one in everyone:
                 os.kill(one, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End every process of the server at once, without a word; what it had acknowledged is in its log alone."""
+        everyone = self._everyone()
+        for one in everyone:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in everyone), 30)
 
     def stop(self) -> None:
         self._call("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop")
@@ -196,6 +217,68 @@ def test_a_server_that_stands_still_is_a_503_within_seconds_and_answers_go_on(
             assert time.monotonic() - started < 50, "somebody waited for the server"
         wait_until(lambda: client.post("/v1/feedback", json=thumb).status_code == 201, seconds=30)
         wait_until(lambda: count(postgres.url, "answers") == before + 2, seconds=30)
+
+
+@dataclass
+class Acknowledged:
+    """What clients were told of: ids, and every status with its `Retry-After`."""
+
+    ids: set[str] = field(default_factory=set)
+    replies: Counter[tuple[int, bool]] = field(default_factory=Counter)
+
+    def note(self, reply: httpx.Response) -> bool:
+        self.replies[reply.status_code, "retry-after" in reply.headers] += 1
+        return reply.is_success
+
+
+def ask_and_rate(gateway: Gateway, told: Acknowledged, is_over: threading.Event) -> None:
+    """Ask and rate until it is over, and note what was acknowledged."""
+    body = {"model": "support", "messages": [{"role": "user", "content": FAULT_QUESTION}]}
+    with gateway.client() as client:
+        while not is_over.is_set():
+            asked = client.post("/v1/chat/completions", json=body)
+            if not told.note(asked):
+                continue
+            rag = asked.json()["rag"]
+            told.ids.add(rag["answer_id"])
+            event = {"answer_id": rag["answer_id"], "token": rag["feedback_token"], "kind": "thumb"}
+            rated = client.post("/v1/feedback", json={**event, "value": "up"})
+            if told.note(rated):
+                told.ids.add(rated.json()["event_id"])
+
+
+def stored(url: str) -> set[str]:
+    engine = open_database(url)
+    with engine.connect() as connection:
+        found = connection.execute(text("select id from answers union all select event_id from feedback"))
+        known = set(found.scalars())
+    engine.dispose()
+    return known
+
+
+def test_a_server_that_is_killed_under_load_loses_nothing_that_was_acknowledged(
+    start_gateway: StartGateway, postgres: Postgres, tmp_path: Path, embedder: Embedder
+) -> None:
+    small_collection(tmp_path, tmp_path / "data", embedder)
+    kills, told, is_over = how_often(3, long=200), Acknowledged(), threading.Event()
+    chance = random.Random(kills)
+    settings = {"scope_file": tmp_path / "scope.yaml", "data_dir": tmp_path / "data"}
+    with start_gateway(database_url=postgres.url, **settings) as gateway, ThreadPoolExecutor(3) as executor:
+        clients = [executor.submit(ask_and_rate, gateway, told, is_over) for _ in range(3)]
+        try:
+            for _ in range(kills):
+                enough = told.replies[201, False] + chance.randint(1, 20)
+                wait_until(lambda enough=enough: told.replies[201, False] >= enough)
+                postgres.kill()
+                time.sleep(chance.uniform(0, 0.5))
+                postgres.start()
+        finally:
+            is_over.set()
+        for client in clients:
+            client.result()
+        wait_until(lambda: told.ids <= stored(postgres.url))
+    assert set(told.replies) <= {(200, False), (201, False), (503, True)}
+    assert told.replies[201, False] >= kills
 
 
 def test_an_answer_with_what_the_server_refuses_is_recorded(

@@ -5,7 +5,9 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +15,15 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from ingestion.embed import Embedder
 from service.answer.record import insert_answers
 from service.answer.spill import Spill
 from service.database import open_database
-from tests.conftest import ROOT, Demo, wait_until
-from tests.service.test_postgres import free_port
+from tests.conftest import ROOT, wait_until
+from tests.service.faults import QUESTION, how_often, small_collection
+from tests.service.processes import environment, free_port
+
+CLIENTS = 3
 
 
 def ids(url: str) -> set[str]:
@@ -62,52 +68,78 @@ def test_a_killed_process_loses_no_acknowledged_answer_and_no_feedback(kills: in
     assert acknowledged - ids(f"sqlite:///{tmp_path / 'db'}") == set()
 
 
-def ready(client: httpx.Client) -> bool:
+def is_ready(url: str) -> bool:
     try:
-        return client.get("/readyz").status_code == 200
+        return httpx.get(f"{url}/readyz", timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 
 
 def load(url: str, acknowledged: set[str]) -> None:
     """Ask and rate until the gateway is gone."""
-    body = {"model": "support", "messages": [{"role": "user", "content": "What does Plus cost?"}]}
+    body = {"model": "support", "messages": [{"role": "user", "content": QUESTION}]}
     with httpx.Client(base_url=url, timeout=60) as client:
         while True:
             try:
-                rag = client.post("/v1/chat/completions", json=body).json()["rag"]
+                rag = client.post("/v1/chat/completions", json=body).raise_for_status().json()["rag"]
                 acknowledged.add(rag["answer_id"])
                 event = {"answer_id": rag["answer_id"], "token": rag["feedback_token"], "kind": "thumb"}
-                acknowledged.add(
-                    client.post("/v1/feedback", json={**event, "value": "up"}).json()["event_id"]
-                )
+                rated = client.post("/v1/feedback", json={**event, "value": "up"}).raise_for_status()
+                acknowledged.add(rated.json()["event_id"])
             except httpx.TransportError:
                 return
 
 
 @pytest.mark.slow
-def test_a_killed_gateway_loses_nothing_that_was_acknowledged(demo: Demo, tmp_path: Path) -> None:
-    url, port = f"sqlite:///{tmp_path / 'db'}", free_port()
-    data_dir, acknowledged = tmp_path / "data", set[str]()
-    data_dir.mkdir()
-    (data_dir / "collections").symlink_to(demo.data_dir / "collections")
-    env = {**os.environ, "TOUCHSTONE_DATA_DIR": str(data_dir), "TOUCHSTONE_DATABASE_URL": url}  # noqa: TID251
-    command = [sys.executable, "-m", "service", "serve", f"--port={port}"]
-    for kill in range(4):
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
+def test_a_killed_gateway_loses_nothing_that_was_acknowledged(tmp_path: Path, embedder: Embedder) -> None:
+    small_collection(tmp_path, tmp_path / "data", embedder)
+    database, url = f"sqlite:///{tmp_path / 'db'}", f"http://127.0.0.1:{(port := free_port())}"
+    env = environment(
+        scope_file=tmp_path / "scope.yaml", data_dir=tmp_path / "data", database_url=database, embed_threads=1
+    )
+    kills, acknowledged = how_often(4, long=200), set[str]()
+    chance = random.Random(kills)
+    command = [sys.executable, "-m", "tests.service.answer.forked", f"--port={port}"]
+    with forking(command, env) as start:
+        for _ in range(kills):
+            gateway = start()
+            wait_until(partial(is_ready, url))
+            enough = len(acknowledged) + chance.randint(2, 60)
+            with ThreadPoolExecutor(CLIENTS) as executor:
+                clients = [executor.submit(load, url, acknowledged) for _ in range(CLIENTS)]
+                try:
+                    wait_until(lambda enough=enough: len(acknowledged) >= enough)
+                finally:
+                    os.kill(gateway, signal.SIGKILL)
+                for client in clients:
+                    client.result()
+        gateway = start()
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                wait_until(partial(ready, client), seconds=400)
-            if kill == 3:
-                wait_until(lambda: acknowledged <= ids(url))
-                break
-            with ThreadPoolExecutor(3) as clients:
-                before = len(acknowledged)
-                for _ in range(3):
-                    clients.submit(load, f"http://127.0.0.1:{port}", acknowledged)
-                wait_until(lambda before=before: len(acknowledged) > before + 20)
-                process.kill()
+            wait_until(lambda: acknowledged <= ids(database))
         finally:
-            process.kill()
-            process.wait()
-    assert acknowledged - ids(url) == set()
+            os.kill(gateway, signal.SIGKILL)
+    assert len(acknowledged) > 20 * kills
+    assert acknowledged - ids(database) == set()
+
+
+@contextmanager
+def forking(command: list[str], env: Mapping[str, str]) -> Iterator[Callable[[], int]]:
+    """What starts the next process, once the last one is gone; its process id."""
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as nursery:
+        assert nursery.stdin
+        assert nursery.stdout
+        has_started = False
+
+        def start() -> int:
+            nonlocal has_started
+            if has_started:
+                assert nursery.stdout.readline() == b"gone\n"
+            nursery.stdin.write(b"one\n")
+            nursery.stdin.flush()
+            has_started = True
+            return int(nursery.stdout.readline())
+
+        yield start
+        nursery.stdin.close()
