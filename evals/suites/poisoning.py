@@ -28,6 +28,7 @@ class GullibleGenerator:
     """Gives the attacker's answer when it gets one of the attacker's passages; otherwise extracts."""
 
     name = "believer"
+    quotes = False
 
     def __init__(self, poison: Mapping[str, str], extractive: ExtractiveGenerator) -> None:
         self._poison = poison

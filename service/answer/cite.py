@@ -10,6 +10,7 @@ from ingestion.audience import plain_id
 from ingestion.corpus import Hit
 from ingestion.text.sentences import sentence_spans
 from service.guard.chain import Verdict
+from service.guard.checks.attribution import Attributed, By
 from service.guard.checks.citations import MARKER
 
 _WORD = re.compile(r"\w+")
@@ -36,20 +37,29 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class CitedSentence:
-    """`start:end` of the answer's text, the citations it rests on, and whether they support it."""
+    """`start:end` of the answer's text, the citations it rests on, whether they support it, and who named them: the
+    generator (`model`) or what compared the sentence with the passages (`service`)."""
 
     start: int
     end: int
     citations: tuple[int, ...]
     supported: bool
+    cited_by: By | None = None
 
 
-def cite(answer: str, hits: Sequence[Hit], language: str) -> tuple[list[Citation], list[CitedSentence]]:
+# Where a sentence stands in the answer, and what supports it.
+Placed = tuple[int, int, Attributed]
+
+
+def cite(
+    answer: str, hits: Sequence[Hit], language: str, attributed: Sequence[Placed] | None = None
+) -> tuple[list[Citation], list[CitedSentence]]:
     """The citations of an answer and its sentences.
 
-    A sentence's markers name its passages. One without markers gets the passage that holds most of
-    its words, if it holds enough. `supported` says that the passages hold enough of the words. The quote of a
-    passage reaches from the first to the last of its sentences that the answer rests on.
+    A sentence's markers name its passages. Where sentences were attributed before they left, the markers are those that
+    hold. Otherwise one without markers gets the passage that holds most of its words, if it holds enough, and
+    `supported` says that the passages hold enough of the words. The quote of a passage reaches from the first to the
+    last of its sentences that the answer rests on.
     """
     sentences: list[CitedSentence] = []
     quotes: dict[int, tuple[int, int]] = {}
@@ -57,19 +67,30 @@ def cite(answer: str, hits: Sequence[Hit], language: str) -> tuple[list[Citation
     for start, end, text, marked in _sentences(answer, language):
         words = _words(text)
         numbers = [number for number in marked if 1 <= number <= len(hits)]
-        if not numbers and words:
+        by: By | None = "model" if numbers else None
+        if attributed is not None:
+            by = _named_by(attributed, start, end) if numbers else None
+        elif not numbers and words:
             best = max(range(len(hits)), key=lambda i: _share(words, passages[i]), default=None)
             if best is not None and _share(words, passages[best]) >= _SUPPORT:
-                numbers = [best + 1]
+                numbers, by = [best + 1], "service"
         pooled = frozenset().union(*(passages[number - 1] for number in numbers))
-        supported = bool(numbers) and _share(words, pooled) >= _SUPPORT
-        sentences.append(CitedSentence(start, end, tuple(numbers), supported))
+        supported = bool(numbers) and (attributed is not None or _share(words, pooled) >= _SUPPORT)
+        sentences.append(CitedSentence(start, end, tuple(numbers), supported, by))
         for number in numbers:
             start_at, end_at = _quote(words, hits[number - 1])
             first, last = quotes.get(number, (start_at, end_at))
             quotes[number] = (min(first, start_at), max(last, end_at))
     citations = [_citation(number, hits[number - 1], quotes[number]) for number in sorted(quotes)]
     return citations, sentences
+
+
+def _named_by(attributed: Sequence[Placed], start: int, end: int) -> By | None:
+    """Who named the passages of the sentence at `start:end`; sentences may have been cut elsewhere then."""
+    found = [
+        one.cited_by for begin, stop, one in attributed if begin < end and stop > start and one.citations
+    ]
+    return "service" if "service" in found else next(iter(found), None)
 
 
 def _sentences(answer: str, language: str) -> list[tuple[int, int, str, list[int]]]:

@@ -172,10 +172,14 @@ class AnswerPipeline:
         writers = tuple(generators[name] for name in dict.fromkeys(names) if name in generators)
         return Chain(writers, is_degraded=names[0] != wanted or wanted not in generators)
 
-    def _guards(self, turn: Turn, evidence: Evidence) -> OutputGuards:
-        rules = load_prompt(turn.route.variant.prompt).rules
+    def _guards(self, turn: Turn, evidence: Evidence, generator: Generator) -> OutputGuards:
         context = AnswerContext(
-            evidence.hits, turn.conversation, turn.request.groups, turn.originals or None, rules
+            evidence.hits,
+            turn.conversation,
+            turn.request.groups,
+            turn.originals or None,
+            rules=load_prompt(turn.route.variant.prompt).rules,
+            is_quoted=generator.quotes,
         )
         return self._parts.guards[turn.request.assistant].output(context)
 
@@ -191,7 +195,7 @@ class AnswerPipeline:
         sentences: tuple[CitedSentence, ...] = ()
         verdicts = [*turn.verdicts, *(finding.evidence.verdicts if finding else ()), *written.verdicts]
         if is_whole and finding is not None and written.outcome == "answered":
-            citations, sentences, masked = self._cited(turn, finding.evidence, written.text)
+            citations, sentences, masked = self._cited(turn, finding.evidence, writer)
             verdicts += masked
         return outcome_of(
             turn,
@@ -205,11 +209,12 @@ class AnswerPipeline:
         )
 
     def _cited(
-        self, turn: Turn, evidence: Evidence, text: str
+        self, turn: Turn, evidence: Evidence, writer: Writer
     ) -> tuple[tuple[Citation, ...], tuple[CitedSentence, ...], list[Verdict]]:
         """The citations as the caller may read them, the sentences, and what was masked in quotes."""
         language = evidence.hits[0].chunk.language if evidence.hits else "en"
-        citations, sentences = cite(text, evidence.hits, language)
+        text, attributed = writer.written.text, writer.attributed
+        citations, sentences = cite(text, evidence.hits, language, attributed)
         masks = self._parts.guards[turn.request.assistant].passages
         scrubbed_under = evidence.release.manifest.pii_policies
         read = partial(masks.read, groups=turn.request.groups, scrubbed_under=scrubbed_under)

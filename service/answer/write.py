@@ -4,11 +4,12 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
+from service.answer.generate import Finished, Generator, KeepAlive, StartOver, Task
 from service.answer.prompts import NO_ANSWER
 from service.answer.understand import Turn
 from service.errors import GeneratorError, GeneratorInterruptedError
 from service.guard.chain import Verdict
+from service.guard.checks.attribution import Attributed
 from service.guard.output import Notice, OutputGuards, OutputPiece
 from service.logs import get_logger
 
@@ -48,6 +49,12 @@ class Writer:
         self._turn = turn
         self._written = Written()
         self._guards: OutputGuards | None = None
+        self._opening = _Opening()
+
+    @property
+    def attributed(self) -> list[tuple[int, int, Attributed]] | None:
+        """What supports each sentence, with its place in the text; None where nobody asked."""
+        return self._guards.attributed if self._guards else None
 
     @property
     def written(self) -> Written:
@@ -91,43 +98,88 @@ class Writer:
     # Generated text.
 
     async def write(
-        self, task: Task, chain: Chain, guards: Callable[[], OutputGuards]
+        self, task: Task, chain: Chain, guards: Callable[[Generator], OutputGuards]
     ) -> AsyncGenerator[str | KeepAlive | Notice, None]:
-        """Guarded text, piece by piece; `guards` makes those of an answer that begins.
+        """Guarded text, piece by piece; `guards` makes those of an answer that a generator begins.
 
-        An answer of which nothing is left becomes an abstention; one that a guard stops ends with a refusal.
+        A generator that fails, or of whose text nothing is left, is followed by the next. An answer of which nothing is
+        left at last becomes an abstention; one that a guard stops ends with a refusal.
         Raises `GeneratorError` when text had been sent and can't be continued.
         """
         begun = self._turn.since()
-        guard = self._guards = guards()
-        opening = _Opening()
-        async with aclosing(self._events(task, chain)) as events:
+        for number, generator in enumerate(chain.writers):
+            is_last = number == len(chain.writers) - 1
+            self._begin(guards(generator), generator, is_degraded=chain.is_degraded or number > 0)
+            try:
+                async with aclosing(self._written_by(generator, task, guards)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            except GeneratorError as exc:
+                log.warning("generator_failed", reason=exc.message, request_id=self._turn.request.request_id)
+                if is_last or self._is_read:
+                    raise
+                continue
+            if is_last or not self._is_void:
+                break
+            log.info("answer_unsupported", generator=generator.name, request_id=self._turn.request.request_id)
+        self._written = replace(self._written, generate_s=self._turn.since() - begun)
+        for parting in self._ended():
+            yield parting
+
+    async def _written_by(
+        self, generator: Generator, task: Task, guards: Callable[[Generator], OutputGuards]
+    ) -> AsyncGenerator[str | KeepAlive | Notice, None]:
+        """What one generator writes. Raises `GeneratorError`."""
+        opening = self._opening = _Opening()
+        async with aclosing(generator.generate(task)) as events:
             async for event in events:
+                if self._written.generator != generator.name:  # a server's model is known when it answers
+                    self._written = replace(self._written, generator=generator.name)
                 if isinstance(event, KeepAlive):
                     yield event
                 elif isinstance(event, StartOver):
-                    is_read = bool(self._written.text) and self._turn.request.is_streamed
-                    guard, opening = self._start_over(guards()), _Opening()
-                    if is_read:
+                    if self._is_read:
                         raise GeneratorInterruptedError("What was written was no answer. Please ask again.")
+                    self._begin(guards(generator), generator, is_degraded=self._written.degraded)
+                    opening = self._opening = _Opening()
                 elif isinstance(event, Finished):
                     self._finished(event)
                 else:
-                    for piece in self._sent(await guard.feed(opening.take(event.text))):
+                    for piece in self._sent(await self._guard.feed(opening.take(event.text))):
                         yield piece
-                    if guard.stopped:
+                    if self._guard.stopped:
                         break
-        for piece in self._sent(await guard.end(opening.rest())):
+        for piece in self._sent(await self._guard.end(opening.rest())):
             yield piece
-        self._written = replace(self._written, generate_s=self._turn.since() - begun)
-        for parting in self._ended(guard):
-            yield parting
 
-    def _start_over(self, guards: OutputGuards) -> OutputGuards:
-        """Forget the void text, what was told of it and when it began."""
+    def _begin(self, guards: OutputGuards, generator: Generator, *, is_degraded: bool) -> None:
+        """Begin an answer: what was written before is void, with what was told of it and when it began."""
         self._guards = guards
-        self._written = replace(self._written, text="", notices=(), first_token_s=None)
-        return guards
+        self._written = replace(
+            self._written,
+            text="",
+            notices=(),
+            first_token_s=None,
+            degraded=is_degraded,
+            generator=generator.name,
+        )
+
+    @property
+    def _guard(self) -> OutputGuards:
+        """The guards of the answer that is being written."""
+        assert self._guards is not None
+        return self._guards
+
+    @property
+    def _is_read(self) -> bool:
+        """Whether the client has read a part of it."""
+        return bool(self._written.text) and self._turn.request.is_streamed
+
+    @property
+    def _is_void(self) -> bool:
+        """Whether nothing was left of what a generator wrote, although it didn't say that there is no answer."""
+        is_refused = self._guard.stopped == "block"
+        return not (self._written.text.strip() or is_refused or self._opening.is_no_answer)
 
     def _finished(self, event: Finished) -> None:
         self._written = replace(
@@ -150,8 +202,9 @@ class Writer:
             )
         return [*([text] if text else []), *piece.notices]
 
-    def _ended(self, guard: OutputGuards) -> list[str]:
+    def _ended(self) -> list[str]:
         """What is said when guards ended the answer or left nothing of it."""
+        guard = self._guard
         assistant = self._turn.route.assistant
         has_text = bool(self._written.text.strip())
         if guard.stopped == "block":
@@ -161,7 +214,11 @@ class Writer:
             self._written = replace(self._written, outcome="abstained", reason="not_grounded")
             return self._part(assistant.abstain_message, has_text=True)
         if not has_text:
-            is_guarded = guard.has_dropped_all or guard.stopped
+            is_guarded = (
+                guard.has_dropped_all
+                or guard.stopped
+                or (guard.says_nothing and not self._opening.is_no_answer)
+            )
             return [self.abstain("not_grounded" if is_guarded else "generator_found_no_answer")]
         return []
 
@@ -170,28 +227,6 @@ class Writer:
         self._written = replace(self._written, finish_reason="content_filter")
         parting = OutputPiece(f"\n\n{message}" if has_text else message)
         return [piece for piece in self._sent(parting) if isinstance(piece, str)]
-
-    async def _events(self, task: Task, chain: Chain) -> AsyncGenerator[Event, None]:
-        """The generator's events, and those of the next when one fails before anything was sent."""
-        for number, writer in enumerate(chain.writers):
-            is_last = number == len(chain.writers) - 1
-            is_degraded = chain.is_degraded or number > 0
-            self._written = replace(self._written, degraded=is_degraded, generator=writer.name)
-            try:
-                async with aclosing(writer.generate(task)) as events:
-                    async for event in events:
-                        if (
-                            self._written.generator != writer.name
-                        ):  # a server's model is known when it answers
-                            self._written = replace(self._written, generator=writer.name)
-                        yield event
-                return
-            except GeneratorError as exc:
-                request = self._turn.request
-                log.warning("generator_failed", reason=exc.message, request_id=request.request_id)
-                if is_last or (self._written.text and request.is_streamed):
-                    raise  # the client has read a part of it
-                yield StartOver()
 
 
 def _blamed(verdicts: Sequence[Verdict]) -> str:
@@ -214,6 +249,11 @@ class _Opening:
         held, self._held = self._held, None
         return held
 
+    @property
+    def is_no_answer(self) -> bool:
+        """Whether the answer is `NO_ANSWER`."""
+        return (self._held or "").strip().startswith(NO_ANSWER)
+
     def rest(self) -> str:
         held = self._held or ""
-        return "" if held.strip().startswith(NO_ANSWER) else held
+        return "" if self.is_no_answer else held

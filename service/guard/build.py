@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from ingestion.corpus import Hit
 from ingestion.scrub import Scrubber
 from service.guard.chain import Digests, Guard, SentenceGuard, switched
+from service.guard.checks.attribution import Attribution, TimedSupport
 from service.guard.checks.citations import CitationGuard
 from service.guard.checks.egress import EgressGuard
 from service.guard.checks.exact import ExactGuard, NumberGuard
 from service.guard.checks.leak import LeakGuard
 from service.guard.checks.pii import PiiGuard, RestoreGuard
 from service.guard.checks.secrets import SecretGuard
-from service.guard.checks.sentences import GroundingGuard, RepetitionGuard, ToxicityGuard
+from service.guard.checks.sentences import RepetitionGuard, ToxicityGuard
 from service.guard.failure import SafeJudge, TimedJudges
 from service.guard.input import InputGuards
-from service.guard.models.tier import Models, Scores
+from service.guard.models.tier import Models, Scores, Supports
 from service.guard.output import OutputGuards
 from service.guard.passages import PassageMasks
 from service.guard.stream.background import AdvisoryGuards, BackgroundQueue
@@ -29,14 +30,15 @@ _QUEUE = 8
 
 @dataclass(frozen=True, slots=True)
 class AnswerContext:
-    """What an answer may say: the passages it rests on, what was said in the conversation, and the prompt's rules,
-    which it may not."""
+    """What an answer may say: the passages it rests on, what was said in the conversation, the question first, and the
+    prompt's rules, which it may not. `is_quoted`: its sentences are those of the passages, with their numbers."""
 
     hits: tuple[Hit, ...]
     conversation: tuple[str, ...]
     groups: frozenset[str] | None = frozenset()
     originals: Mapping[str, set[str]] | None = None
     rules: str = ""
+    is_quoted: bool = False
 
 
 class AssistantGuards:
@@ -130,11 +132,22 @@ class AssistantGuards:
         return OutputGuards(
             switched(words),
             self._deciding(context, passages),
-            self._advising(passages),
+            self._advising(),
             last,
             self.policy,
             in_thread=self._executor is not None,
+            attribution=None if context.is_quoted else self._attribution(context, passages),
         )
+
+    def _attribution(self, context: AnswerContext, passages: Sequence[str]) -> Attribution | None:
+        """What finds the passage of each sentence, where grounding is on."""
+        rule = self.policy.output["grounding"]
+        if self._support is None or not rule.is_on or not passages:
+            return None
+        support: Supports = self._support
+        if self._executor is not None:
+            support = TimedSupport(support, self._executor, min(rule.deadline_s, self.policy.deadline_s))
+        return Attribution(support, passages, next(iter(context.conversation), ""), rule)
 
     def _pii(self, context: AnswerContext, passages: Sequence[str]) -> PiiGuard:
         """Who is entitled sees personal data that stands in a passage; everybody else sees none."""
@@ -157,23 +170,20 @@ class AssistantGuards:
             (rules["exact"], ExactGuard(passages, context.conversation, rules["exact"], language)),
         ]
         found: list[SentenceGuard] = [SafeJudge(guard, rule) for rule, guard in by_rules if rule.is_on]
-        models = [(rule, guard) for rule, guard in self._judges(passages) if _may_act(rule)]
+        models = [(rule, guard) for rule, guard in self._judges() if _may_act(rule)]
         return found + self._timed(models)
 
-    def _advising(self, passages: Sequence[str]) -> AdvisoryGuards:
+    def _advising(self) -> AdvisoryGuards:
         """Models whose findings change nothing: the client need not wait for them."""
-        guards = [(rule, guard) for rule, guard in self._judges(passages) if not _may_act(rule)]
+        guards = [(rule, guard) for rule, guard in self._judges() if not _may_act(rule)]
         longest = max((rule.deadline_s for rule, _ in guards), default=0.0)
         return AdvisoryGuards(guards, self._advisory, min(longest, self.policy.deadline_s))
 
-    def _judges(self, passages: Sequence[str]) -> list[tuple[Rule, SentenceGuard]]:
+    def _judges(self) -> list[tuple[Rule, SentenceGuard]]:
         rules = self.policy.output
         found: list[tuple[Rule, SentenceGuard]] = []
         if self._output_toxicity:
             found.append((rules["toxicity"], ToxicityGuard(self._output_toxicity, rules["toxicity"])))
-        if self._support and rules["grounding"].is_on:
-            guard = GroundingGuard(self._support, passages, rules["grounding"])
-            found.append((rules["grounding"], guard))
         return found
 
     def _timed(self, models: Sequence[tuple[Rule, SentenceGuard]]) -> list[SentenceGuard]:

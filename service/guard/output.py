@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from service.guard.chain import Guard, SentenceGuard, Verdict, apply_all
+from service.guard.checks.attribution import Attributed, Attribution
 from service.guard.stream.background import AdvisoryGuards
 from service.guard.stream.offsets import Offsets
 from service.guard.stream.sentences import Decision, SentenceStream, end_of_sentence
@@ -50,10 +51,12 @@ class OutputGuards:
         policy: GuardPolicy,
         *,
         in_thread: bool,
+        attribution: Attribution | None = None,
     ) -> None:
         self._words = StreamGuard(words)
-        self._sentences = SentenceStream(sentences)
-        self._holds_sentences = bool(sentences)
+        self._sentences = SentenceStream(sentences, attribution)
+        self._is_attributed = attribution is not None
+        self._holds_sentences = bool(sentences) or attribution is not None
         self._advisory = advisory
         self._last = last
         self._length = policy.output["length"]
@@ -82,6 +85,24 @@ class OutputGuards:
     def stopped(self) -> Decision | None:
         """Why nothing more comes: `block`, `abstain`, or None."""
         return self._sentences.stopped
+
+    @property
+    def attributed(self) -> list[tuple[int, int, Attributed]] | None:
+        """What supports each sentence, with its place in what was sent; None where nobody asked."""
+        if not self._is_attributed:
+            return None
+        found = []
+        for start, end, one in self._sentences.attributed:
+            place = self._kept.find(start, end) or self._kept.find(start, start + 1)
+            place = place and self._leaving.find(*place)
+            if place is not None:
+                found.append((*place, one))
+        return found
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether no sentence was left that a passage supports."""
+        return not self._sentences.is_supported
 
     @property
     def has_dropped_all(self) -> bool:

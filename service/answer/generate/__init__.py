@@ -56,10 +56,11 @@ class Generator(Protocol):
     """Writes an answer as a stream of events that ends with `Finished`.
 
     Raises `GeneratorError` before the first `Text` when it could not begin, and
-    `GeneratorInterruptedError` after it.
+    `GeneratorInterruptedError` after it. `quotes` says that it writes sentences of the passages with their numbers.
     """
 
     name: str
+    quotes: bool
 
     def generate(self, task: Task) -> AsyncGenerator[Event, None]:
         """Stream the answer."""

@@ -52,6 +52,7 @@ class ExtractiveGenerator:
     """The embedded default, and what answers when the server doesn't."""
 
     name = "extractive"
+    quotes = True
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder

@@ -43,6 +43,8 @@ def load_chat_model(path: str, options: dict[str, Any]) -> BaseChatModel:
 class LangChainGenerator:
     """Streams from a chat model. It is asked once: its own retries are among its options."""
 
+    quotes = False
+
     def __init__(
         self,
         name: str,

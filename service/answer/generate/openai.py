@@ -63,6 +63,8 @@ class OpenAIGenerator:
     several times in a row rests while there are others; with none left, the generator fails at once.
     """
 
+    quotes = False
+
     def __init__(self, name: str, replicas: Sequence[Replica]) -> None:
         """The replicas serve the same model; the first one's patience holds for all."""
         self._name = self.name = name

@@ -13,6 +13,7 @@ class ScriptedGenerator:
     """
 
     name = "scripted"
+    quotes = False
 
     def __init__(self, *script: Event | GeneratorError) -> None:
         self._script = script

@@ -7,9 +7,11 @@ text would be.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from os.path import commonprefix
 from typing import Literal
 
 from service.guard.chain import SentenceGuard, Verdict
+from service.guard.checks.attribution import Attributed, Attribution
 from service.guard.stream.offsets import Offsets
 from service.guard.stream.words import placed
 
@@ -40,8 +42,12 @@ class SentenceStream:
     `offsets` map what was fed to what was sent; offsets of verdicts are characters of what was sent.
     """
 
-    def __init__(self, guards: Sequence[SentenceGuard]) -> None:
+    def __init__(self, guards: Sequence[SentenceGuard], attribution: Attribution | None = None) -> None:
+        """With an attribution, nothing leaves before a sentence that a passage supports."""
         self._guards = guards
+        self._attribution = attribution
+        self._waiting: list[str] = []
+        self.attributed: list[tuple[int, int, Attributed]] = []
         self._held = ""
         self.offsets = Offsets()
         self.verdicts: list[Verdict] = []
@@ -74,16 +80,22 @@ class SentenceStream:
         held, self._held = self._held, ""
         return self._pass(held)
 
+    @property
+    def is_supported(self) -> bool:
+        """Whether something was said that a passage supports, or nobody asks for that."""
+        return self._attribution is None or any(one.citations for _, _, one in self.attributed)
+
     def _pass(self, sentence: str) -> str:
-        found = (
-            [verdict for guard in self._guards for verdict in guard.judge(sentence)]
-            if sentence.strip()
-            else []
-        )
+        found = self._found(sentence)
+        attributed = None
+        if self._attribution and sentence.strip() and not self._is_stopped_by(found):
+            attributed = self._attribution.attribute(sentence)
+            found = [*found, *attributed.verdicts]
         outcomes = {verdict.verdict for verdict in found}
         is_sent = outcomes.isdisjoint((*_STOPS, "drop"))
         start = self.offsets.out
-        self.offsets.add(sentence, sentence if is_sent else "")
+        text = (attributed.text if attributed else sentence) if is_sent else ""
+        self._add(sentence, text)
         self.verdicts += [placed(v, start) if is_sent else replace(v, start=None, end=None) for v in found]
         for stop in _STOPS:
             if stop in outcomes:
@@ -93,7 +105,33 @@ class SentenceStream:
             self.dropped += [verdict for verdict in found if verdict.verdict == "drop"]
             return ""
         self.sent += 1
-        return sentence
+        if attributed is not None:
+            self.attributed.append((start, self.offsets.out, attributed))
+        return self._released(text)
+
+    def _found(self, sentence: str) -> list[Verdict]:
+        if not sentence.strip():
+            return []
+        return [verdict for guard in self._guards for verdict in guard.judge(sentence)]
+
+    def _is_stopped_by(self, found: Sequence[Verdict]) -> bool:
+        return any(verdict.verdict in (*_STOPS, "drop") for verdict in found)
+
+    def _add(self, before: str, after: str) -> None:
+        """Note where a sentence went; one that got other markers is the same in front of them."""
+        same = len(commonprefix([before, after]))
+        if after and before != after:
+            self.offsets.add(before[:same], before[:same])
+            before, after = before[same:], after[same:]
+        self.offsets.add(before, after)
+
+    def _released(self, text: str) -> str:
+        """What leaves now: with an attribution, from the first supported sentence on, with all that waited for it."""
+        self._waiting.append(text)
+        if not self.is_supported:
+            return ""
+        released, self._waiting = "".join(self._waiting), []
+        return released
 
 
 def end_of_sentence(text: str) -> int:

@@ -26,7 +26,9 @@ def test_generated_text_is_streamed_with_citations_and_usage(
     assert body["choices"][0]["message"]["content"] == "Express costs €9.90. [1]"
     assert text_of(events) == "Express costs €9.90. [1]"
     assert body["usage"] == {"prompt_tokens": 321, "completion_tokens": 4, "total_tokens": 325}
-    assert body["rag"]["sentences"] == [{"start": 0, "end": 24, "citations": [1], "supported": True}]
+    assert body["rag"]["sentences"] == [
+        {"start": 0, "end": 24, "citations": [1], "supported": True, "cited_by": "model"}
+    ]
     assert "9.90" in body["rag"]["citations"][0]["quote"]
     sent = upstream.bodies[0]
     assert (sent["model"], sent["stream"], sent["temperature"]) == ("scripted-model", True, 0.2)
@@ -43,7 +45,7 @@ def test_invented_numbers_and_sources_never_leave(
     text = body["choices"][0]["message"]["content"]
     assert text == text_of(events) == "It costs €[…] [1]. Call <PHONE_NUMBER>."
     rules = {verdict["rule"] for verdict in body["rag"]["guards"]}
-    assert rules == {"NOT_IN_SOURCES", "NOT_RETRIEVED", "PHONE_NUMBER"}
+    assert rules == {"NOT_IN_SOURCES", "NOT_RETRIEVED", "PHONE_NUMBER", "UNSUPPORTED"}
 
 
 def test_no_answer_becomes_an_abstention(start_gateway: StartGateway, upstream: ScriptedUpstream) -> None:

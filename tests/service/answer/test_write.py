@@ -33,6 +33,7 @@ class Failing:
     """Writes some texts, then goes away."""
 
     name = "failing"
+    quotes = False
 
     def __init__(self, *texts: str) -> None:
         self._texts = texts
@@ -47,6 +48,7 @@ class Whole:
     """Writes a whole answer."""
 
     name = "whole"
+    quotes = False
 
     async def generate(self, task: object) -> AsyncGenerator[Event, None]:
         yield Text("Express delivery takes one day. [1]")
@@ -56,7 +58,7 @@ class Whole:
 async def written(writer: Writer, first: Any, guards: AssistantGuards) -> list[object]:
     context = AnswerContext(hits(*PASSAGES), ("How long?",))
     chain = Chain((first, Whole()))
-    return [piece async for piece in writer.write(None, chain, lambda: guards.output(context))]  # type: ignore[arg-type]
+    return [piece async for piece in writer.write(None, chain, lambda _: guards.output(context))]  # type: ignore[arg-type]
 
 
 async def test_the_void_text_leaves_neither_notices_nor_verdicts_nor_its_time(

@@ -1,7 +1,7 @@
 """A model that fails, or is late, has the consequence that the policy names, and holds nobody up."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -143,37 +143,46 @@ async def test_an_answer_asks_models_within_the_deadline(
     )
     guards._support = held
     text, _, _, rules = await streamed(
-        guards, ["The Hub does not work without a router. ", "Returns are free within 45 days."]
+        guards, ["A router is what the Hub always wants. ", "You may bring a thing back for some weeks."]
     )
-    assert (text, rules) == ("", ["LATE", "LATE"])
+    assert (text, set(rules) - {"UNSUPPORTED", "NOTHING_SHARED"}) == ("", {"LATE"})
+
+
+async def test_what_a_passage_says_in_these_words_needs_no_judge(
+    held: Held, build: Callable[..., AssistantGuards]
+) -> None:
+    guards = build(patient({"deadline_s": 0.02, "output": {"toxicity": "off", "grounding": "drop"}}))
+    guards._support = held
+    text, _, _, rules = await streamed(guards, ["The Hub does not work without a router."])
+    assert (text, rules) == ("The Hub does not work without a router. [2]", [])
 
 
 async def test_a_judge_that_only_tells_holds_nobody_up(build: Callable[..., AssistantGuards]) -> None:
-    guards = build(patient({"output": {"toxicity": "off", "grounding": {"action": "flag"}}}))
+    guards = build(patient({"output": {"grounding": "off", "toxicity": {"action": "flag"}}}))
     is_free = threading.Event()
 
-    def waits(claim: str, passages: Sequence[str]) -> float:
+    def waits(sentence: str) -> float:
         is_free.wait(_PATIENCE_S)
-        return 0.0
+        return 1.0
 
-    guards._support = waits
+    guards._output_toxicity = waits
     stream = guards.output(spoken("How does the Hub work?"))
     sent = await stream.feed("The Hub does not work without a router. Returns are free within 45 days.")
     assert sent.text.startswith("The Hub does not work without a router.")
     assert not stream.verdicts
     is_free.set()
     await stream.close()
-    assert [(v.rule, v.verdict) for v in stream.verdicts] == [("UNSUPPORTED", "flag")] * 2
+    assert [(v.rule, v.verdict) for v in stream.verdicts] == [("HATE", "flag")] * 2
 
 
 async def test_what_only_tells_is_waited_for_no_longer_than_the_policy_says(
     build: Callable[..., AssistantGuards],
 ) -> None:
     guards = build(
-        patient({"deadline_s": 0.05, "output": {"toxicity": "off", "grounding": {"action": "flag"}}})
+        patient({"deadline_s": 0.05, "output": {"grounding": "off", "toxicity": {"action": "flag"}}})
     )
     is_free = threading.Event()
-    guards._support = lambda claim, passages: float(is_free.wait(_PATIENCE_S))
+    guards._output_toxicity = lambda sentence: float(is_free.wait(_PATIENCE_S))
     with ThreadPoolExecutor(1) as apart:
         guards._advisory = BackgroundQueue(apart, limit=4)
         text, stopped, _, rules = await streamed(guards, ["Returns are free within 45 days. They are quick."])

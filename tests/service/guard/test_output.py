@@ -35,7 +35,7 @@ def test_every_split_of_a_secret_over_two_pieces_is_caught(
 
 
 def test_a_private_key_goes_whole_however_it_arrives(build: Callable[..., AssistantGuards]) -> None:
-    guards = build()
+    guards = build(patient({"output": {"grounding": "off"}}))
     text = f"Here it is: {PRIVATE_KEY} and that was it."
     for pieces in ([text], list(text), [text[i : i + 9] for i in range(0, len(text), 9)]):
         shown = asyncio.run(streamed(guards, pieces))[0]

@@ -1,0 +1,208 @@
+"""What supports each sentence that a model writes: the passage it names, another one, or none.
+
+What is plain is decided without a model: a quotation, or a sentence all of whose numbers, names and rare words stand
+in a sentence of the passage. The judge of the model tier reads the rest.
+"""
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+from ingestion.text.sentences import sentence_spans
+from service.guard.chain import Verdict, outcome_of
+from service.guard.checks.citations import MARKER, cited_in, without_markers
+from service.guard.checks.exact import REMOVED, numbers_in
+from service.guard.failure import failed
+from service.guard.models.tier import Supports
+from service.scope.policy import Rule
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_NOT = re.compile(
+    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|only|unless|except|nicht|kein\w{0,2}|nie|ohne|nur"
+    r"|nunca|sin|ni|ne|pas|sans|sauf|non|mai|senza|solo|sólo|não|sem|niet|geen|zonder)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_COMMON = frozenset(
+    "a an the of in on at to for from by with and or but is are was were be been being it its this that these those as he"
+    " she they we i you his her their our my your do does did has have had will would can could should may might there here"
+    " also so very more most than then too just about into over such some any which who whom what when where how why if s t"
+    " yes sure okay answer question passage passages according document documents based provided information text".split()
+)
+# Share of a sentence's own words that one sentence of a passage must hold, so that no model is asked.
+_PLAIN = 0.85
+# A passage that shares less is not asked about, unless the model named it.
+_LEAST_SHARED = 0.2
+# Passages that the judge reads for one sentence, besides those that the model named.
+_MOST_OTHERS = 2
+_STEM_CHARS = 5
+
+By = Literal["model", "service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """A sentence as it may leave. `citations` are the passages that support it, and `cited_by` says who found them.
+
+    `says` is False for what claims nothing: a greeting, a repeated question, a citation alone.
+    """
+
+    text: str
+    citations: tuple[int, ...] = ()
+    cited_by: By | None = None
+    says: bool = True
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a sentence claims: its text without markers, and its own words by their stems."""
+
+    text: str
+    words: frozenset[str]
+    numbers: frozenset[str]
+    is_negated: bool
+
+
+class Attribution:
+    """Attributes the sentences of one answer. `support` raises `TimeoutError` when it is late."""
+
+    def __init__(self, support: Supports, passages: Sequence[str], question: str, rule: Rule) -> None:
+        self._support = support
+        self._passages = list(passages)
+        self._asked = _stems(question)
+        self._rule = rule
+        self._seen: set[str] = set()
+
+    def attribute(self, sentence: str) -> Attributed:
+        """The sentence with the markers that it deserves."""
+        claim = _claim(without_markers(sentence))
+        if self._says_nothing(claim):
+            return Attributed(without_markers(sentence), says=False)
+        named = [n for n in dict.fromkeys(cited_in(sentence)) if 1 <= n <= len(self._passages)]
+        try:
+            return self._judged(sentence, claim, named)
+        except Exception as exc:  # noqa: BLE001 - any failure of a guard is the policy's to answer
+            return self._unjudged(sentence, claim, named, failed("grounding", "output", self._rule, exc))
+
+    def _says_nothing(self, claim: _Claim) -> bool:
+        """Whether a sentence has no words or numbers of its own, repeats the question or what was said before."""
+        said = claim.words | claim.numbers
+        if not said or (claim.text.rstrip().endswith("?") and claim.words <= self._asked):
+            return True
+        key = " ".join(claim.text.casefold().split())
+        if key in self._seen:
+            return True
+        self._seen.add(key)
+        return REMOVED in claim.text and not _stems(claim.text.replace(REMOVED, " ")) - self._asked
+
+    def _judged(self, sentence: str, claim: _Claim, named: list[int]) -> Attributed:
+        shares = {n: _shared(claim, passage) for n, passage in enumerate(self._passages, start=1)}
+        ranked = sorted(shares, key=lambda n: -shares[n])
+        for n in [*named, *ranked]:
+            if _is_plain(claim, self._passages[n - 1]):
+                return _attributed(sentence, (n,), named)
+        if named and self._supports(claim, named):
+            return _attributed(sentence, self._needed(claim, named), named)
+        others = [n for n in ranked if n not in named and shares[n] >= _LEAST_SHARED][:_MOST_OTHERS]
+        for n in others:
+            if self._supports(claim, [n]):
+                return _attributed(sentence, (n,), named)
+        verdict = Verdict("grounding", "output", outcome_of(self._rule), "UNSUPPORTED", 1.0, 0, len(sentence))
+        return Attributed(_marked(sentence, ()), verdicts=(verdict,))
+
+    def _unjudged(self, sentence: str, claim: _Claim, named: list[int], late: Verdict) -> Attributed:
+        """Without the judge a named passage is believed where it shares the sentence's words."""
+        shares = {n: _shared(claim, passage) for n, passage in enumerate(self._passages, start=1)}
+        best = max(shares, key=lambda n: (shares[n], n in named), default=0)
+        if best and shares[best] >= 0.6 and claim.numbers <= numbers_in(self._passages[best - 1]):
+            return replace(_attributed(sentence, (best,), named), verdicts=(late,))
+        rule = "NOTHING_SHARED" if not best or shares[best] < _LEAST_SHARED else "UNSUPPORTED"
+        verdict = Verdict("grounding", "output", outcome_of(self._rule), rule, 1.0, 0, len(sentence))
+        return Attributed(_marked(sentence, ()), verdicts=(late, verdict))
+
+    def _supports(self, claim: _Claim, numbers: Sequence[int]) -> bool:
+        passages = [self._passages[n - 1] for n in numbers]
+        return self._support(claim.text, passages) >= self._rule.threshold
+
+    def _needed(self, claim: _Claim, named: Sequence[int]) -> tuple[int, ...]:
+        """Of several passages that support a sentence together, those that share something with it."""
+        shared = tuple(n for n in named if _shared(claim, self._passages[n - 1]) >= _LEAST_SHARED)
+        return shared or tuple(named[:1])
+
+
+class TimedSupport:
+    """A judge in a thread, which is not waited for longer than the rule says."""
+
+    def __init__(self, support: Supports, executor: Executor, deadline_s: float) -> None:
+        self._support = support
+        self._executor = executor
+        self._deadline_s = deadline_s
+
+    def __call__(self, claim: str, passages: Sequence[str]) -> float:
+        """The probability that the passages support the claim. Raises `TimeoutError`."""
+        future = self._executor.submit(self._support, claim, passages)
+        try:
+            return future.result(timeout=self._deadline_s)
+        finally:
+            future.cancel()
+
+
+def _claim(text: str) -> _Claim:
+    return _Claim(text.strip(), _stems(text), numbers_in(text), bool(_NOT.search(text)))
+
+
+@lru_cache(maxsize=4_000)
+def _stems(text: str) -> frozenset[str]:
+    """The words of a text that are not common ones, without their endings."""
+    words = (word.casefold() for word in _WORD.findall(text))
+    return frozenset(word[:_STEM_CHARS] for word in words if word not in _COMMON and not word[0].isdigit())
+
+
+@lru_cache(maxsize=500)
+def _sentences_of(passage: str) -> tuple[_Claim, ...]:
+    """The sentences of a passage; the heading that it begins with belongs to each."""
+    return tuple(_claim(passage[start:end]) for start, end in sentence_spans(passage))
+
+
+def _shared(claim: _Claim, passage: str) -> float:
+    """Share of a claim's words that a passage holds."""
+    words = _stems(passage)
+    return (
+        len(claim.words & words) / len(claim.words)
+        if claim.words
+        else float(claim.numbers <= numbers_in(passage))
+    )
+
+
+def _is_plain(claim: _Claim, passage: str) -> bool:
+    """Whether a passage says it nearly in these words: a quotation, or one of its sentences with all numbers and as
+    many negations that holds nearly all words, the rest of which stand elsewhere in the passage."""
+    folded = " ".join(claim.text.casefold().split()).rstrip(".!?… ")
+    if folded and folded in " ".join(passage.casefold().split()):
+        return True
+    if not claim.words or not claim.words <= _stems(passage):
+        return False
+    return any(
+        claim.numbers <= one.numbers
+        and claim.is_negated == one.is_negated
+        and len(claim.words & one.words) >= _PLAIN * len(claim.words)
+        for one in _sentences_of(passage)
+    )
+
+
+def _attributed(sentence: str, citations: tuple[int, ...], named: Sequence[int]) -> Attributed:
+    by: By = "model" if set(citations) <= set(named) else "service"
+    return Attributed(_marked(sentence, citations), citations, by)
+
+
+def _marked(sentence: str, citations: Sequence[int]) -> str:
+    """The sentence with these markers alone, where it has them or else at its end."""
+    if tuple(cited_in(sentence)) == tuple(citations):
+        return sentence
+    bare = MARKER.sub("", sentence)
+    core = bare.rstrip()
+    markers = "".join(f"[{n}]" for n in citations)
+    return f"{core} {markers}{bare[len(core) :]}" if markers else bare
