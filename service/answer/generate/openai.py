@@ -239,8 +239,6 @@ class OpenAIGenerator:
             if not data:
                 break
             *lines, rest = (rest + data).split(b"\n")
-            if len(rest) > MOST_LINE_BYTES:
-                raise MalformedError("a line without an end")
             text = state.take(lines)
             if text:
                 patience = self._upstream.idle_timeout_s
@@ -249,9 +247,17 @@ class OpenAIGenerator:
                 raise state.broken
             if state.is_done:
                 break
-        if state.finish_reason is None:
-            raise aiohttp.ClientPayloadError("the stream ended without a finish reason")
-        yield Finished(state.finish_reason, state.prompt_tokens, state.completion_tokens)
+            if len(rest) > MOST_LINE_BYTES:
+                raise MalformedError("a line without an end")
+        if half := state.end():
+            yield Text(half)
+        yield _finished(state)
+
+
+def _finished(state: ChatStream) -> Finished:
+    if state.finish_reason is None:
+        raise aiohttp.ClientPayloadError("the stream ended without a finish reason")
+    return Finished(state.finish_reason, state.prompt_tokens, state.completion_tokens)
 
 
 async def check_status(reply: aiohttp.ClientResponse) -> None:
