@@ -20,8 +20,11 @@ from evals.suites.context import Context
 from ingestion.atomic import write_atomically
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError
+from ingestion.settings import load_settings
+from service.errors import TouchstoneError
 from service.scope import load_scope
 from service.settings import Settings
+from service.start import reason_of, say
 
 SUITES = {
     "retrieval": retrieval,
@@ -65,13 +68,16 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 1 for an error that a person can mend."""
     args = parser().parse_args(argv)
-    if args.command == "scope":
-        return _scope(args.write)
     started = time.perf_counter()
     try:
+        if args.command == "scope":
+            return _scope(args.write)
         figures = {"run": _run, "calibrate": _calibrate, "bench": _bench}[args.command](args)
-    except (MissingDataError, IngestionError, RuntimeError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
+    except (IngestionError, TouchstoneError, OSError) as exc:
+        say(str(reason_of(exc)))
+        return 1
+    except (MissingDataError, RuntimeError) as exc:
+        say(str(exc))
         return 1
     for name, figure in figures.items():
         print(_line(name, figure))
@@ -89,7 +95,7 @@ def _scope(file: Path | None) -> int:
 
 
 def _context(args: argparse.Namespace) -> Context:
-    settings = Settings()
+    settings = load_settings(Settings)
     scope = load_scope(settings.scope_file)
     first = next(iter(scope.collections.values()))
     return Context(

@@ -34,6 +34,11 @@ from ingestion.runs.state import Decision, QuarantinedDocument, RunState
 from ingestion.runs.workers import LocalWorkers, Workers
 from ingestion.scrub.vault import Vault, new_key
 from ingestion.settings import CorpusSettings, load_settings
+from ingestion.signals import ToldToStop, stoppable
+
+_STOPPED = (
+    "the active release is whole, what a run has finished is kept, and the next run goes on from there."
+)
 
 
 class Bars:
@@ -111,12 +116,16 @@ def _add_runs(commands: Any) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status is 1 for an error that a person can mend."""
+    """Run a command; the exit status is 1 for an error that a person can mend, 130 or 143 when it was told to stop."""
     args = parser().parse_args(argv)
     try:
-        settings = load_settings(CorpusSettings)
-        keep_private(settings.data_dir)
-        return _dispatch(args, settings)
+        with stoppable():
+            settings = load_settings(CorpusSettings)
+            keep_private(settings.data_dir)
+            return _dispatch(args, settings)
+    except ToldToStop as exc:
+        print(f"stopped by {exc}: {_STOPPED}", file=sys.stderr)
+        return exc.status
     except IngestionError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ingestion.corpus import Scalar
 
+_SCALARS = (str, int, float, bool)
 Value = Scalar | tuple[Scalar, ...] | None
 
 
@@ -28,8 +29,14 @@ def column_of(facts: Sequence[Mapping[str, object]], field: str) -> Column:
     known: dict[tuple[type, Value], int] = {}
     codes = np.empty(len(facts), np.int32)
     for number, one in enumerate(facts):
-        raw = one.get(field)
-        value: Value = tuple(raw) if isinstance(raw, list) else raw  # type: ignore[assignment]  # read from JSON
+        value = _value(one.get(field))
         # 1, 1.0 and true are one key to Python.
         codes[number] = known.setdefault((type(value), value), len(known))
     return Column(tuple(value for _, value in known), codes)
+
+
+def _value(raw: object) -> Value:
+    """What a filter can compare: a scalar, or of a list its scalars. Anything else counts as nothing."""
+    if isinstance(raw, (list, tuple)):
+        return tuple(one for one in raw if isinstance(one, _SCALARS))
+    return raw if isinstance(raw, _SCALARS) else None

@@ -62,6 +62,14 @@ class Not:
 Filter = Compare | Every | Some | Not
 
 
+def _shown(value: object) -> str:
+    """A value in a message: its beginning, or its kind where Python can't write it, as it is too deep or too long."""
+    try:
+        return f"{value!r:.80}"
+    except (RecursionError, ValueError):
+        return f"a {type(value).__name__}"
+
+
 def parse_filter(raw: object) -> Filter:
     """Read a filter. Raises `FilterError` that names what is wrong and shows how to write it."""
     found = _parse(raw, 0)
@@ -84,7 +92,7 @@ def _parse(raw: object, depth: int) -> Filter:
     if depth > _MAX_DEPTH:
         raise FilterError(f"The filter is nested deeper than {_MAX_DEPTH} levels. Make it flatter.")
     if not isinstance(raw, dict):
-        raise FilterError(f"A filter must be an object such as {_EXAMPLE}, not {raw!r:.80}.")
+        raise FilterError(f"A filter must be an object such as {_EXAMPLE}, not {_shown(raw)}.")
     parts = [_entry(str(key), value, depth) for key, value in raw.items()]
     return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
@@ -94,12 +102,12 @@ def _entry(key: str, value: object, depth: int) -> Filter:
         return Not(_parse(value, depth + 1))
     if key in ("and", "or"):
         if not isinstance(value, list) or not value:
-            raise FilterError(f"{key!r} needs a list of filters, not {value!r:.80}.")
+            raise FilterError(f"{key!r} needs a list of filters, not {_shown(value)}.")
         parts = tuple(_parse(part, depth + 1) for part in value)
         return Every(parts) if key == "and" else Some(parts)
     if not _FIELD.fullmatch(key):
         raise FilterError(
-            f"A field's name has 1 to 100 letters, digits, spaces or . - _, unlike {key!r:.80}."
+            f"A field's name has 1 to 100 letters, digits, spaces or . - _, unlike {_shown(key)}."
         )
     if isinstance(value, list):
         return Compare(key, "in", _values(key, value))
@@ -117,7 +125,7 @@ def _compare(field: str, op: str, wanted: object) -> Compare:
         raise FilterError(f"{field!r} has the unknown operator {op!r}. Use one of {list(OPS)}.")
     if known in ("in", "nin"):
         if not isinstance(wanted, list):
-            raise FilterError(f"{op!r} of {field!r} needs a list of values, not {wanted!r:.80}.")
+            raise FilterError(f"{op!r} of {field!r} needs a list of values, not {_shown(wanted)}.")
         return Compare(field, known, _values(field, wanted))
     return Compare(field, known, _scalar(field, wanted))
 
@@ -131,7 +139,7 @@ def _values(field: str, raw: list[Any]) -> tuple[Scalar, ...]:
 def _scalar(field: str, value: object) -> Scalar:
     if not isinstance(value, (str, int, float, bool)):
         raise FilterError(
-            f"{field!r} must be compared with a text, a number or a boolean, not {value!r:.80}."
+            f"{field!r} must be compared with a text, a number or a boolean, not {_shown(value)}."
         )
     return value
 
@@ -143,13 +151,11 @@ def _same(found: Scalar, wanted: Scalar) -> bool:
 
 def _ordered(found: Scalar, wanted: Scalar, test: Callable[[Any, Any], bool]) -> bool:
     """Numbers compare with numbers, texts (dates among them) with texts; nothing else compares."""
-    if (
-        isinstance(found, bool)
-        or isinstance(wanted, bool)
-        or isinstance(found, str) != isinstance(wanted, str)
-    ):
+    if isinstance(found, bool) or isinstance(wanted, bool):
         return False
-    return test(found, wanted)
+    are_texts = isinstance(found, str) and isinstance(wanted, str)
+    are_numbers = isinstance(found, (int, float)) and isinstance(wanted, (int, float))
+    return (are_texts or are_numbers) and test(found, wanted)
 
 
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {

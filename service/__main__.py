@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from ingestion.atomic import keep_private
 from ingestion.errors import IngestionError
@@ -29,8 +32,12 @@ from service.middleware import is_loopback
 from service.patience import CLOSING_S, TimedProtocol
 from service.scope import load_scope
 from service.settings import Settings
+from service.start import reason_of, say
 
 _HIDDEN = "not shown"
+_WORKER = "service.app:worker"
+# A worker answers nobody while it imports, which takes seconds on a busy machine; it would be replaced for that.
+_HEALTHCHECK_S = 30
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,17 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _purge(args, settings, engine)
         engine.dispose()
         return 0
-    except (IngestionError, TouchstoneError) as exc:
-        print(f"error: {' '.join(str(exc).split())}", file=sys.stderr)
-        return 1
-    except OSError as exc:
-        print(f"error: {exc.strerror}: {exc.filename!r}. Check space and rights.", file=sys.stderr)
-        return 1
-    except AWAY as exc:
-        print(
-            f"error: The database can't be used: {exc.args[0]}. Check its disk's space and rights.",
-            file=sys.stderr,
-        )
+    except (IngestionError, TouchstoneError, OSError, *AWAY) as exc:
+        say(str(reason_of(exc)))
         return 1
 
 
@@ -106,20 +104,29 @@ def _serve(settings: Settings) -> int:
     if settings.workers > 1:
         _share_metrics()
     print(f"Touchstone serves on http://{settings.host}:{settings.port}", file=sys.stderr)
-    uvicorn.run(
-        "service.app:worker",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers if settings.workers > 1 else None,
-        loop="uvloop",
-        http=partial(TimedProtocol, head_s=settings.body_timeout_s),  # type: ignore[arg-type]
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=ceil(settings.stop_grace_s) + CLOSING_S,
-    )
+    options: dict[str, Any] = {
+        "factory": True,
+        "host": settings.host,
+        "port": settings.port,
+        "loop": "uvloop",
+        "http": partial(TimedProtocol, head_s=settings.body_timeout_s),
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "timeout_graceful_shutdown": ceil(settings.stop_grace_s) + CLOSING_S,
+        "timeout_worker_healthcheck": _HEALTHCHECK_S,
+    }
+    if settings.workers > 1:
+        return _supervise(uvicorn.Config(_WORKER, workers=settings.workers, **options))
+    uvicorn.run(_WORKER, **options)
     return 0
+
+
+def _supervise(config: uvicorn.Config) -> int:
+    """Several workers. `uvicorn.run` would end in success when they can't start."""
+    supervisor = Multiprocess(config, sockets=[config.bind_socket()])
+    supervisor.run()
+    return 1 if any(one.exitcode == STARTUP_FAILURE for one in supervisor.processes) else 0
 
 
 def _migrated(settings: Settings) -> Engine:

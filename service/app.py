@@ -57,6 +57,7 @@ from service.patience import Drain, Patience, Stopping
 from service.routes import chat, documents, feedback, forward, health, page, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
+from service.start import SayWhy, leave_out_echo
 from service.threads import one_thread_each, processors, rest_of
 
 _SWITCH_S = 0.0005
@@ -102,6 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.origins:
         app.add_middleware(CORSMiddleware, **cors(settings.origins))
     app.add_middleware(Observe)
+    app.add_middleware(SayWhy)
     return app
 
 
@@ -109,6 +111,7 @@ def worker() -> FastAPI:
     """What each serving process runs: its own logs, and an interpreter that lets the loop in quickly."""
     settings = load_settings(Settings)
     configure_logs(settings.log_level)
+    leave_out_echo()
     keep_private(settings.data_dir)
     # Threads that embed and search hold the interpreter for moments; the loop must not wait 5 ms for it.
     sys.setswitchinterval(_SWITCH_S)

@@ -18,7 +18,8 @@ from service.logs import get_logger
 from service.tables import IdempotentRequest
 
 log = get_logger()
-_KEPT = timedelta(hours=24)
+# A day, and another one for a clock that is set forward.
+_KEPT = timedelta(hours=48)
 # A process that died leaves its claim behind. A change takes less, and doing one again does no harm: all are upserts.
 _ABANDONED = timedelta(minutes=30)
 

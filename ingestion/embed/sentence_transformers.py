@@ -63,7 +63,10 @@ def load_sentence_transformer(name: str) -> SentenceTransformerEmbedder:
     try:
         model = SentenceTransformer(name)
     except (OSError, ValueError) as exc:
-        raise EmbedderError(f"The embedder {name!r} cannot be loaded: {exc}") from exc
+        raise EmbedderError(
+            f"The embedder {name!r} cannot be loaded: {exc}. Set the collection's `embedder` to builtin, to a model's"
+            " folder, or to a model of a hub that can be reached."
+        ) from exc
     return SentenceTransformerEmbedder(model, name=name, digest=_digest(name, model))
 
 

@@ -1,8 +1,10 @@
 """One reader a format. A reader turns bytes into blocks and knows nothing of what follows."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import PurePath
 
+from ingestion.characters import whole
 from ingestion.corpus import Reading
 from ingestion.errors import SourceError
 from ingestion.load.csv_table import read_csv
@@ -60,13 +62,34 @@ def read(data: bytes, path: str) -> Reading:
 def _translated(reader: Reader, data: bytes, name: str) -> Reading:
     """What a reader makes of a file. What the format's library raises on damage becomes a `SourceError`."""
     try:
-        return reader(data, name)
+        return _whole(reader(data, name))
     except (SourceError, MemoryError):
         raise
     except RecursionError as exc:
         raise SourceError("It is nested too deeply to be read.") from exc
     except Exception as exc:
         raise SourceError(f"The reader failed on it: {type(exc).__name__}: {str(exc)[:200]}.") from exc
+
+
+def _whole(reading: Reading) -> Reading:
+    """Without halves of characters, which neither an index nor a database can hold."""
+    return replace(
+        reading,
+        title=whole(reading.title),
+        blocks=tuple(replace(block, text=whole(block.text)) for block in reading.blocks),
+        hidden=tuple(map(whole, reading.hidden)),
+        metadata={
+            whole(key): whole(value) if isinstance(value, str) else value
+            for key, value in reading.metadata.items()
+        },
+        language=_said(reading.language),
+        updated=_said(reading.updated),
+        superseded_by=_said(reading.superseded_by),
+    )
+
+
+def _said(value: str | None) -> str | None:
+    return whole(value) if value else value
 
 
 def known() -> str:

@@ -16,8 +16,9 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class Child:
 
     def _start(self, there: socket.socket) -> None:
         try:
-            with there, _STARTING, _importable_main():
+            with there, _STARTING, _importable_main(), _without_interrupts():
                 self._process.start()
         except OSError as exc:
             raise ChildStartError(f"no process can be started: {exc.strerror}") from exc
@@ -166,6 +167,18 @@ def _processor(pid: int | None) -> tuple[float, str]:
     return ticks / os.sysconf("SC_CLK_TCK"), fields[0]
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """A child inherits that it hears of no SIGINT, also while it imports: a terminal sends it to all, and the parent
+    ends its children."""
+    resource_tracker.ensure_running()  # when it starts beside a child, it lets the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _importable_main:
     """Children import the main module again, which can't be done for one that was read from standard input."""
 
@@ -188,7 +201,6 @@ class _importable_main:
 
 def _main(work: Work, pipe: socket.socket) -> None:
     """Answer whatever comes until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of it too, and ends this process
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(EOFError, OSError), pipe.makefile("rb") as reading:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ingestion.characters import whole
 from ingestion.config import Action, PiiPolicy
 from ingestion.scrub.forms import Span, domains_in, emails_in
 from ingestion.scrub.marks import SEVEN_DIGITS, has_sign, may_hold_identifiers, may_hold_telephone, windows
@@ -160,7 +161,7 @@ class Scrubber:
 
     def find_all(self, texts: Sequence[str], *, with_names: bool = True) -> list[list[Finding]]:
         """Findings in each of several texts, which costs less than one after the other."""
-        views = [plain(text) for text in texts]
+        views = [plain(whole(text)) for text in texts]
         found = self._find_plain([view.text for view in views], with_names)
         return [_written(one, view) for one, view in zip(found, views, strict=True)]
 
@@ -213,10 +214,13 @@ class Scrubber:
             for entity, (find, score) in _LONG.items():
                 found += self._find_by_form(entity, find, score, rest)
                 rest = _without(rest, found, "\n")
+            seen: list[Finding] = []
             for window in windows(rest):
                 part = self._find_within(rest[window.start : window.end])
                 placed = (replace(f, start=f.start + window.start, end=f.end + window.start) for f in part)
-                found += [f for f in placed if window.first <= f.start < window.last]
+                seen += [f for f in placed if window.first <= f.start < window.last]
+            # A run of numbers may be parted in one way by a window and in another way by the next.
+            found += _merged(seen)
         return found + self._find_by_form("DOMAIN_NAME", *_DOMAIN, _without(text, found, "\n"))
 
     def _find_private_keys(self, text: str) -> list[Finding]:
@@ -361,12 +365,26 @@ def _apart(findings: Sequence[Finding]) -> list[Finding]:
     return kept
 
 
+def _merged(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings from left to right; what overlaps is one, from the first beginning to the last end."""
+    merged: list[Finding] = []
+    for finding in sorted(findings, key=lambda f: (f.start, -f.end)):
+        if merged and finding.start < merged[-1].end:
+            merged[-1] = replace(merged[-1], end=max(merged[-1].end, finding.end))
+        else:
+            merged.append(finding)
+    return merged
+
+
 def _written(findings: Sequence[Finding], view: View) -> list[Finding]:
     """The findings in a view, in offsets of the text as written."""
     if view.origin is None:
         return list(findings)
     spans = [view.span(f.start, f.end) for f in findings]
-    return [replace(f, start=start, end=end) for f, (start, end) in zip(findings, spans, strict=True)]
+    # Two may share a character that stands for several, such as a ligature.
+    return _merged(
+        [replace(f, start=start, end=end) for f, (start, end) in zip(findings, spans, strict=True)]
+    )
 
 
 def _narrow(text: str) -> View:

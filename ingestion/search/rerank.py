@@ -50,7 +50,10 @@ def load_reranker(name: str) -> Reranker:
     try:
         return CrossEncoderReranker(CrossEncoder(name), name)
     except (OSError, ValueError) as exc:
-        raise EmbedderError(f"The reranker {name!r} cannot be loaded: {exc}") from exc
+        raise EmbedderError(
+            f"The reranker {name!r} cannot be loaded: {exc}. Set the variant's `rerank` to late or none, to a model's"
+            " folder, or to a model of a hub that can be reached."
+        ) from exc
 
 
 def late_scores(

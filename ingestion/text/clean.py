@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from ingestion.characters import whole
 from ingestion.corpus import Block
 
 # Soft hyphen, zero-width and bidi characters, variation selectors, BOM, and the tag block,
@@ -40,7 +41,8 @@ class CleanText:
 
 
 def clean_text(text: str) -> str:
-    """NFC text without invisible or control characters and with plain spaces. Idempotent."""
+    """NFC text of whole characters, without invisible or control characters and with plain spaces. Idempotent."""
+    text = whole(text)
     text = _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     text = _composed(text)
     text = _CONTROL.sub(" ", INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
@@ -62,7 +64,7 @@ def _stacked() -> re.Pattern[str]:
 def clean_block(block: Block) -> Block:
     """The block with clean text; code keeps its indentation and only loses invisible characters."""
     if block.kind == "code":
-        text = INVISIBLE.sub("", _composed(block.text)).strip("\n")
+        text = INVISIBLE.sub("", _composed(whole(block.text))).strip("\n")
         return replace(block, text=_CONTROL.sub(" ", text))
     text = clean_text(block.text)
     if block.kind in ("paragraph", "heading"):

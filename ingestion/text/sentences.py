@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from sentencex import get_sentence_boundaries
 
+from ingestion.characters import whole
+
 _CONTINUES = frozenset(":;,)]")
 # The splitter looks for the end of every quotation and bracket: its time grows with the square of a line's length.
 _WINDOW_CHARS = 4_000
@@ -15,7 +17,7 @@ def sentence_spans(text: str, language: str = "en") -> Iterator[tuple[int, int]]
     A line break always ends a sentence: table rows, list items and headings are lines.
     """
     offset = 0
-    for line in text.split("\n"):
+    for line in whole(text).split("\n"):
         for start, end in _line_spans(line, language):
             piece = line[start:end]
             left = start + len(piece) - len(piece.lstrip())

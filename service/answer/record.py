@@ -90,7 +90,7 @@ class AnswerLog:
             rows, self._new = self._new, []
             try:
                 await self._in(self._disk, self._journal.append, [row for row, _ in rows])
-            except OSError as exc:
+            except Exception as exc:  # noqa: BLE001 - a task that dies would let every later answer wait for ever
                 log.error("answer_journal_failed", rows=len(rows), error=type(exc).__name__)
                 self._homeless += rows
             else:

@@ -6,6 +6,7 @@ Work happens in one thread, because one change after the other is written to a c
 import hashlib
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -87,7 +88,7 @@ class Library:
         What the caller may not see is not replaced. Raises `SourceError`, `AudienceError`.
         """
         opened = self._opened(collection)
-        started = datetime.now(UTC)
+        started, clock = datetime.now(UTC), time.perf_counter()
         run_id = upload_id(started)
         source_name = f"upload:{caller}"
         sources = [self._source(file, source_name) for file in files]
@@ -95,7 +96,8 @@ class Library:
         results = upload(opened, sources, self._workers, run_id=run_id, like=like, groups=view.groups)
         self._live.refresh()
         by_id = dict(zip((f.id for f in files), results, strict=True))
-        report = {"collection": collection, "caller": caller, **_report(run_id, started, by_id)}
+        took_s = round(time.perf_counter() - clock, 3)
+        report = {"collection": collection, "caller": caller, **_report(run_id, started, took_s, by_id)}
         write_report(opened.folder, run_id, report)
         return run_id, results
 
@@ -190,16 +192,20 @@ def write_report(folder: Path, run_id: str, report: Mapping[str, Any], *, kept: 
     runs = folder / "runs"
     runs.mkdir(exist_ok=True)
     write_atomically(runs / f"{run_id}.json", json.dumps(report))
-    for old in sorted(runs.glob("*-u*.json"))[:-kept]:
+    # The one that was just written stays, also when the clock was set back and it is the oldest by name.
+    others = sorted(path for path in runs.glob("*-u*.json") if path.stem != run_id)
+    for old in others[: max(0, len(others) - kept + 1)]:
         old.unlink(missing_ok=True)
 
 
-def _report(run_id: str, started: datetime, results: Mapping[str, ChangeResult | Failure]) -> dict[str, Any]:
+def _report(
+    run_id: str, started: datetime, took_s: float, results: Mapping[str, ChangeResult | Failure]
+) -> dict[str, Any]:
     done = {i: asdict(r) for i, r in results.items() if isinstance(r, ChangeResult)}
     return {
         "run_id": run_id,
         "started_at": started.isoformat(),
-        "took_s": round((datetime.now(UTC) - started).total_seconds(), 3),
+        "took_s": took_s,
         "documents": len(done),
         "chunks": sum(one["chunks"] for one in done.values()),
         "failures": {i: r.reason for i, r in results.items() if isinstance(r, Failure)},

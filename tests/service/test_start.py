@@ -2,19 +2,29 @@
 
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 import typing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
 
+from evals.__main__ import main as evaluate
+from ingestion.errors import SettingsError
 from ingestion.settings import CorpusSettings, load_settings
 from service.__main__ import main
+from service.errors import SecretError
 from service.settings import Settings
+from service.start import SayWhy
 from tests.conftest import ROOT, SCOPE
-from tests.service.processes import environment
+from tests.service.processes import environment, free_port
 
 SECRET = "correct-horse-battery\n-staple"
 _NUMBERS = {int, float}
@@ -47,6 +57,38 @@ def refused(capsys: pytest.CaptureFixture[str], *command: str) -> str:
     (line,) = said.err.splitlines()
     assert line.startswith("error: ")
     return line
+
+
+def sqlite_is(state: str) -> OperationalError:
+    """What the database's library raises when its file can't be used."""
+    error = OperationalError("insert", {}, sqlite3.OperationalError(state))
+    error.args = (state,)
+    return error
+
+
+async def started(error: Exception) -> str:
+    """Start an application that can't start; what its server is told to log."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        raise error
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+    app.add_middleware(SayWhy)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with pytest.raises(type(error)):
+        await app({"type": "lifespan", "state": {}}, receive, send)
+    (failed,) = sent
+    assert failed["type"] == "lifespan.startup.failed"
+    return str(failed["message"])
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
@@ -126,6 +168,69 @@ def test_a_broken_scope_file_is_named(
     path.write_text(text)
     clean.setenv("TOUCHSTONE_SCOPE_FILE", str(path))
     assert str(path) in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (SettingsError("TOUCHSTONE_X is 1.\nName another."), "error: TOUCHSTONE_X is 1. Name another.\n"),
+        (SecretError("The secret is open to others."), "error: The secret is open to others.\n"),
+        (PermissionError(13, "Permission denied", "/x"), "error: Permission denied: '/x'. Check space and rights.\n"),
+        (sqlite_is("disk I/O error"), "error: The database can't be used: disk I/O error. Check its disk's space and rights.\n"),
+    ],
+)  # fmt: skip
+async def test_what_keeps_the_application_from_starting_is_said_in_one_line(
+    error: Exception, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await started(error) == ""
+    assert capsys.readouterr().err == says
+
+
+async def test_a_fault_of_ours_at_the_start_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Traceback" in await started(KeyError("ours"))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_model_that_is_not_there_ends_the_start_without_a_traceback(workers: int, tmp_path: Path) -> None:
+    scope = tmp_path / "scope.yaml"
+    scope.write_text(SCOPE.read_text().replace("embedder: builtin", "embedder: /no/such-model"))
+    done = subprocess.run(
+        [sys.executable, "-m", "service", "serve", f"--port={free_port()}", f"--workers={workers}"],
+        env=environment(scope_file=scope, data_dir=tmp_path / "data"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    begins, *words = done.stderr.splitlines()
+    assert done.returncode != 0
+    assert begins.startswith("Touchstone serves on ")
+    errors = [line for line in words if line.startswith("error: The embedder '/no/such-model' ")]
+    others = [line for line in words if line not in errors]
+    # Each worker says it, and at last the process that starts them.
+    assert 1 <= len(errors) <= workers
+    assert len(others) == (workers > 1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("PORT", "abc"), ("SECRET_KEY", "short"), ("SCOPE_FILE", "/no/such-file")]
+)
+def test_evaluation_names_its_settings_too(
+    setting: str, value: str, clean: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clean.setenv(f"TOUCHSTONE_{setting}", value)
+    assert evaluate(["run", "guards"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert f"TOUCHSTONE_{setting}" in line
+
+
+def test_a_page_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(["scope", "--write", str(tmp_path / "none" / "page.md")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: No such file or directory: ")
 
 
 def test_a_name_that_is_like_no_setting_is_left_alone(clean: pytest.MonkeyPatch) -> None:

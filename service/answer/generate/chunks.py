@@ -4,12 +4,13 @@ Knows no connection: bytes in, values out.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
+from ingestion.characters import whole
 
 # A server that runs away: no line and no answer of ours is as long.
 MOST_LINE_BYTES = 1_000_000
@@ -17,7 +18,6 @@ _MOST_TEXT_CHARS = 200_000
 _MOST_TOKENS = 2**31 - 1
 _MOST_CHOICES = 10_000
 _FINISHES = frozenset({"stop", "length", "content_filter", "tool_calls", "function_call"})
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class MalformedError(ValueError):
@@ -50,8 +50,8 @@ def clean(text: str) -> str:
     if text.isascii():
         return text.replace("\0", "")
     # Halves of one character may have come apart on their way.
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
-    return _LONE_SURROGATE.sub("�", whole)
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
+    return whole(joined)
 
 
 def text_at(value: dict[str, Any], name: str) -> str:
@@ -176,31 +176,46 @@ class ChatStream:
     completion_tokens: int = 0
     broken: MalformedError | None = None
     _chars: int = field(default=0, repr=False)
+    _half: str = field(default="", repr=False)
 
     def take(self, lines: Sequence[bytes]) -> str:
         """The text in these lines, up to the first malformed one: how they arrived together changes nothing."""
         parts: list[str] = []
         try:
             for line in lines:
-                payload = line[5:].strip()
-                if not line.startswith(b"data:"):
-                    continue
-                if payload == b"[DONE]":
-                    self.is_done = True
-                    self.finish_reason = self.finish_reason or "stop"
+                parts.append(self._text(line))
+                if self.is_done:
                     break
-                if payload != b"null":
-                    parts += self._texts(load(payload))
         except MalformedError as exc:
             self.broken = exc
-        return self._counted(clean("".join(parts)))
+        text = self._half + "".join(parts)
+        is_last = self.is_done or self.broken is not None
+        # The other half of a character may come with the next event.
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" and not is_last else ""
+        return clean(text.removesuffix(self._half))
 
-    def _counted(self, text: str) -> str:
+    def end(self) -> str:
+        """What is left when nothing more comes."""
+        half, self._half = self._half, ""
+        return clean(half)
+
+    def _text(self, line: bytes) -> str:
+        """The text in one line. Raises `MalformedError`."""
+        if len(line) > MOST_LINE_BYTES:
+            raise MalformedError("a line without an end")
+        payload = line[5:].strip()
+        if not line.startswith(b"data:"):
+            return ""
+        if payload == b"[DONE]":
+            self.is_done = True
+            self.finish_reason = self.finish_reason or "stop"
+        if payload in (b"[DONE]", b"null"):
+            return ""
+        text = "".join(self._texts(load(payload)))
         self._chars += len(text)
-        if self._chars <= _MOST_TEXT_CHARS:
-            return text
-        self.broken = MalformedError("an answer without an end")
-        return ""
+        if self._chars > _MOST_TEXT_CHARS:
+            raise MalformedError("an answer without an end")
+        return text
 
     def _texts(self, event: dict[str, Any]) -> list[str]:
         """The texts of an event, whose other parts are noted."""

@@ -260,7 +260,7 @@ class OpenAIGenerator:
                 raise state.broken
         if state.finish_reason is None and not cleaner.has_ended:
             raise aiohttp.ClientPayloadError("the stream ended without a finish reason")
-        text = cleaner.close()
+        text = cleaner.feed(state.end()) + cleaner.close()
         if text:
             yield Text(text)
         yield Finished(state.finish_reason or "stop", state.prompt_tokens, state.completion_tokens)
@@ -279,8 +279,10 @@ class _Lines:
     async def next(self) -> list[bytes]:
         """Lines that have come whole; none after a silence of `keep_alive_s`. A server that sends is alive.
 
-        Raises `TimeoutError` when patience ends, `MalformedError` for a line without an end.
+        Raises `TimeoutError` when patience ends, `MalformedError` for a line without an end, after the lines before it.
         """
+        if len(self._rest) > MOST_LINE_BYTES:
+            raise MalformedError("a line without an end")
         wait_s = min(self._upstream.keep_alive_s, self._patience_s)
         try:
             async with asyncio.timeout(wait_s):
@@ -295,8 +297,6 @@ class _Lines:
             self.is_over = True
             return [self._rest]
         *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > MOST_LINE_BYTES:
-            raise MalformedError("a line without an end")
         return lines
 
 

@@ -78,7 +78,7 @@ def damaged(data: bytes, suffix: str, rng: random.Random) -> bytes:
     if suffix in (".docx", ".xlsx", ".pptx") and rng.random() < 0.9:
         return _damaged_member(data, rng)
     for _ in range(rng.choice((1, 1, 2, 4, 8))):
-        data = _changed(data, rng)
+        data = changed(data, rng)
     return data
 
 
@@ -92,11 +92,12 @@ def _damaged_member(data: bytes, rng: random.Random) -> bytes:
             if name != chosen:
                 new.writestr(name, member)
             elif rng.random() < 0.9:
-                new.writestr(name, _changed(member, rng))
+                new.writestr(name, changed(member, rng))
     return out.getvalue()
 
 
-def _changed(data: bytes, rng: random.Random) -> bytes:
+def changed(data: bytes, rng: random.Random) -> bytes:
+    """With a piece of it replaced, left out, repeated, moved, or one of the tokens put in."""
     start = rng.randrange(len(data) + 1)
     end = min(len(data), start + rng.choice((1, 2, 8, 64, 512)))
     match rng.randrange(6):

@@ -1,17 +1,31 @@
 """Whatever bytes a reader gets: it reads them or raises its typed error, in bounded time and memory."""
 
+import os
 import random
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from ingestion.load import READERS
 from ingestion.runs.child import Child, ChildError
+from tests.conftest import ROOT
+from tests.fuzzing import LONG_S
 from tests.ingestion.load.mutations import damaged, samples, tried
 
-SHORT, LIMIT_S, LONG_S = 30, 20.0, 300.0
+SHORT, LIMIT_S = 30, 20.0
+SHORT_OF_CASES = 2
 SAMPLES = samples()
+# Files that readers of other systems stumbled over; they lie beside the repository, where they are there at all.
+CASES = Path(os.environ.get("TOUCHSTONE_CASES", ROOT.parent / "shared" / "cases")) / "files"  # noqa: TID251
+
+
+def cases() -> list[tuple[str, bytes]]:
+    """Suffix and bytes of each case that a reader takes."""
+    paths = sorted(CASES.iterdir()) if CASES.is_dir() else []
+    return [(path.suffix, path.read_bytes()) for path in paths if path.suffix in READERS]
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +82,26 @@ def test_what_is_deep_wide_or_endless_is_read_or_refused(child: Child, suffix: s
     assert finding(child, suffix, data)[:2000] == ""
 
 
+def test_cases_and_damaged_copies_of_them_are_read_or_refused(child: Child) -> None:
+    found = cases()
+    if not found:
+        pytest.skip(f"no cases at {CASES}: name their folder with TOUCHSTONE_CASES")
+    rng = random.Random(7)
+    for suffix, data in found:
+        assert finding(child, suffix, data) == ""
+        for _ in range(SHORT_OF_CASES):
+            assert finding(child, suffix, damaged(data, suffix, rng)) == ""
+
+
 @pytest.mark.slow
 def test_five_minutes_of_damaged_files(child: Child, capsys: pytest.CaptureFixture[str]) -> None:
+    seeds = [*SAMPLES.items(), *cases()]
     seed = time.time_ns()
     rng, count, found = random.Random(seed), 0, []
     end = time.monotonic() + LONG_S
     while time.monotonic() < end and not found:
-        suffix = rng.choice(sorted(SAMPLES))
-        wrong = finding(child, suffix, damaged(SAMPLES[suffix], suffix, rng))
+        suffix, data = rng.choice(seeds)
+        wrong = finding(child, suffix, damaged(data, suffix, rng))
         count += 1
         found += [wrong] if wrong else []
     with capsys.disabled():

@@ -232,3 +232,10 @@ def test_mail_keeps_subject_writer_and_text() -> None:
     assert reading.blocks[1].text == "From: Anna <anna@mailbox.example>"
     assert "Wo ist mein Päckchen?" in [b.text for b in reading.blocks]
     assert reading.hidden == ("unseen words",)
+
+
+def test_halves_of_characters_come_in_as_signs_of_replacement() -> None:
+    reading = read(b'{"title": "Half \\ud800", "text": "A half \\udc00 of it."}', "half.json")
+    said = "".join(block.text for block in reading.blocks)
+    assert said == "Half \ufffdA half \ufffd of it."
+    said.encode("utf-8")

@@ -289,3 +289,9 @@ def test_an_identifier_is_known_however_its_groups_are_written(
 )
 def test_years_coordinates_versions_and_bar_codes_are_no_identifiers(scrubber: Scrubber, text: str) -> None:
     assert scrubber.scrub(text).text == text
+
+
+def test_a_long_run_of_numbers_is_found_without_overlaps() -> None:
+    text = "4111 1111 1111 1111" * 40 + " and so on."
+    found = Scrubber(PiiPolicy(), with_names=False).find(text)
+    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))

@@ -221,6 +221,22 @@ async def test_a_disk_that_is_full_leaves_the_answer_to_the_database(
     assert list(database.rows) == [row(1)["id"]]
 
 
+async def test_a_row_that_the_journal_cannot_write_holds_up_no_later_answer(
+    tmp_path: Path, threads: Threads
+) -> None:
+    class Odd(datetime):
+        """A kind of value that JSON has no form for."""
+
+    database = Database()
+    log = log_of(database, tmp_path, threads)
+    log.start()
+    first = log.add({**row(1), "created_at": Odd.now(UTC)})
+    await asyncio.wait_for(first, 30)
+    await asyncio.wait_for(log.add(row(2)), 30)
+    await log.close()
+    assert set(database.rows) == {row(1)["id"], row(2)["id"]}
+
+
 async def test_an_answer_that_nobody_can_keep_is_not_acknowledged(tmp_path: Path, threads: Threads) -> None:
     database, folder = Database(), tmp_path / "file"
     folder.write_text("in the way")

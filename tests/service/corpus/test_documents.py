@@ -16,3 +16,11 @@ def test_only_reports_of_uploads_are_pruned(tmp_path: Path) -> None:
     for run_id in ids:
         write_report(tmp_path, run_id, {"run_id": run_id}, kept=2)
     assert {path.stem for path in runs.glob("*.json")} == {*(path.stem for path in real), *ids[-2:]}
+
+
+def test_the_report_of_an_upload_is_there_after_the_clock_was_set_back(tmp_path: Path) -> None:
+    for day in (3, 2, 1):
+        run_id = upload_id(datetime(2025, 1, day, tzinfo=UTC))
+        write_report(tmp_path, run_id, {"run_id": run_id}, kept=2)
+        assert (tmp_path / "runs" / f"{run_id}.json").is_file()
+    assert len(list((tmp_path / "runs").iterdir())) == 2
