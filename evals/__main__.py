@@ -15,7 +15,7 @@ from evals.calibrate import calibrate
 from evals.corpora import MissingDataError
 from evals.metrics import Figure
 from evals.scope_page import render
-from evals.suites import abstention, answers, grounding, guards, marking, pii, poisoning, retrieval
+from evals.suites import abstention, answers, generated, grounding, guards, marking, pii, poisoning, retrieval
 from evals.suites.context import Context
 from ingestion.atomic import write_atomically
 from ingestion.embed import load_embedder
@@ -35,6 +35,7 @@ SUITES = {
     "grounding": grounding,
     "poisoning": poisoning,
     "marking": marking,
+    "generated": generated,
 }
 BENCHMARKS = ("embed", "gateway", "guards", "ingest", "journal", "liveness", "search", "upsert")
 
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "--model",
         help="base URL of an OpenAI-compatible server, for `marking`; its key is TOUCHSTONE_GENERATOR_API_KEY",
     )
+    run.add_argument("--generator", help="for `generated`: a generator of the scope file, or its base URL")
     fit = commands.add_parser("calibrate", help="fit the abstention judge to the scope's embedder")
     fit.add_argument(
         "--out", type=Path, help="folder of the artefact, instead of the one that the service reads"
@@ -106,6 +108,7 @@ def _context(args: argparse.Namespace) -> Context:
         data=args.data,
         sample=getattr(args, "sample", None),
         model=getattr(args, "model", None),
+        generator=getattr(args, "generator", None),
         model_key=settings.generator_api_key.get_secret_value() if settings.generator_api_key else None,
     )
 

@@ -1,7 +1,7 @@
 """The real answer path without HTTP, over a fixed release, with the extractive generator."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +26,7 @@ from service.guard.chain import Digests
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.texts import RawText
 from service.scope import Scope
+from service.scope.file import EXTRACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +109,24 @@ def answer_all(
     generator: Generator | None = None,
 ) -> list[Answered]:
     """Every question through the pipeline, one after the other; without `guards`, with those of `off`."""
-    return asyncio.run(_answer_all(scope, assistant, release, embedder, questions, guards, generator))
+    generators = {EXTRACTIVE: generator or ExtractiveGenerator(embedder)}
+    guards = guards or off(scope, assistant)
+    return asyncio.run(answer_with(scope, assistant, release, embedder, questions, guards, generators))
 
 
-async def _answer_all(
+async def answer_with(
     scope: Scope,
     assistant: str,
     release: Release,
     embedder: Embedder,
     questions: Sequence[str],
-    guards: AssistantGuards | None,
-    generator: Generator | None,
+    guards: AssistantGuards,
+    generators: Mapping[str, Generator],
+    *,
+    together: int = 1,
+    canary: str = "",
 ) -> list[Answered]:
+    """Every question through the pipeline with these generators, so many at a time."""
     with ThreadPoolExecutor(1) as executor:
         models = Embedders({"builtin": embedder}, load_embedder)
         finder = EvidenceFinder(models, SentenceScorer(load_calibrations()), _cross_encoder(), executor)
@@ -127,14 +134,20 @@ async def _answer_all(
             scope=scope,
             live=Fixed(release),
             finder=finder,
-            generators={"extractive": generator or ExtractiveGenerator(embedder)},
-            guards={assistant: guards or off(scope, assistant)},
+            generators=generators,
+            guards={assistant: guards},
             record=lambda row: done(),
             sign=lambda answer_id: "",
             max_question_chars=8_000,
+            canary=canary,
         )
-        pipeline = AnswerPipeline(parts)
-        return [await _answer(pipeline, assistant, question) for question in questions]
+        pipeline, limit = AnswerPipeline(parts), asyncio.Semaphore(together)
+
+        async def ask(question: str) -> Answered:
+            async with limit:
+                return await _answer(pipeline, assistant, question)
+
+        return list(await asyncio.gather(*map(ask, questions)))
 
 
 async def _answer(pipeline: AnswerPipeline, assistant: str, question: str) -> Answered:

@@ -1,0 +1,253 @@
+"""Answers of a generator: `python -m evals run generated --generator NAME|URL`.
+
+The demo's cases, and of XQuAD English where its folder was named, go through the whole answer path with all guards and
+the fallback to the documents. Beside each figure stands the extractive generator's on the same questions
+(`.extractive.`), and that of the text as the model wrote it, before its sentences were attributed (`.bare.`).
+"""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from evals.case import Case, load_cases
+from evals.corpora import built_release, xquad
+from evals.harness import Answered, answer_with
+from evals.metrics import Figure, mean, share
+from evals.suites.context import Context
+from ingestion.config import PiiPolicy
+from ingestion.releases.release import Release
+from ingestion.scrub import Scrubber
+from service.answer.generate import Event, Finished, Generator, Task, Text
+from service.answer.generate.build import build_generators
+from service.answer.generate.extractive import ExtractiveGenerator
+from service.answer.generate.openai import OpenAIGenerator
+from service.guard.build import AssistantGuards
+from service.guard.chain import Digests
+from service.guard.checks.citations import without_markers
+from service.guard.checks.leak import canary_of
+from service.guard.models.cross_encoder import CrossEncoder
+from service.guard.models.tier import Models
+from service.scope import Scope
+from service.scope.file import EXTRACTIVE, SERVER
+from service.scope.generators import OpenAIServers
+from service.settings import Settings
+
+_TOGETHER = 8
+_XQUAD = 300
+_CANARY = canary_of(b"evals")
+# What no answer may hold: tags of passages, tokens of chat templates, thoughts, the canary.
+_LEAK = re.compile(
+    rf"</?passage|passage-[0-9a-f]{{4,}}|<\|\w+\|>|</?think|\[/?INST\]|{_CANARY}", re.IGNORECASE
+)
+_WORD = re.compile(r"\w+")
+_RUN_WORDS, _RUN_TIMES = 5, 3
+
+
+@dataclass
+class Recorder:
+    """A generator whose text is kept by question, as it was written."""
+
+    generator: OpenAIGenerator
+    texts: dict[str, str] = field(default_factory=dict)
+    tokens: list[int] = field(default_factory=list)
+    quotes: bool = False
+    name: str = SERVER
+
+    async def generate(self, task: Task) -> AsyncGenerator[Event, None]:
+        """What the generator streams."""
+        said = ""
+        async with aclosing(self.generator.generate(task)) as events:
+            async for event in events:
+                if isinstance(event, Text):
+                    said += event.text
+                elif isinstance(event, Finished):
+                    self.tokens.append(event.completion_tokens)
+                self.texts[task.question] = said
+                yield event
+
+
+def measure(context: Context) -> dict[str, Figure]:
+    """`{demo,xquad.en}.generated.*`. Raises `RuntimeError` without a generator."""
+    if context.generator is None:
+        raise RuntimeError("a generator is measured here: name one with --generator NAME or URL")
+    cases = list(context.sampled(load_cases()))
+    figures = asyncio.run(_measured(context, context.scope, context.demo, cases, "demo"))
+    if context.data is not None:
+        documents, judged = xquad(context.data)
+        release = built_release("xquad", documents, context.embedder, context.data_dir)
+        chosen = Context.sampled(_limited(context), list(judged.questions.items()))
+        asked = [_case(key, question, judged.answers[key]) for key, question in chosen]
+        figures |= asyncio.run(_measured(context, context.scope, release, asked, "xquad.en"))
+    return figures
+
+
+def _limited(context: Context) -> Context:
+    """The context with at most 300 questions a set: a small model on a processor writes 20 tokens a second."""
+    return context if context.sample else Context(**{**vars(context), "sample": _XQUAD})
+
+
+def _case(key: str, question: str, answers: tuple[str, ...]) -> Case:
+    """A question of XQuAD, whose passage isn't compared."""
+    return Case(
+        id=key,
+        question=question,
+        answerable=True,
+        language="en",
+        documents=("?",),
+        passage="?",
+        answers=answers,
+    )
+
+
+async def _measured(
+    context: Context, scope: Scope, release: Release, cases: Sequence[Case], name: str
+) -> dict[str, Figure]:
+    questions = [case.question for case in cases]
+    extractive = ExtractiveGenerator(context.embedder)
+    cross_encoder = CrossEncoder(threads=2)
+    models = Models(context.embedder, cross_encoder)
+    models.warm()
+    with ThreadPoolExecutor(1) as executor:
+        guards = _guards(scope, context.assistant, models, executor)
+        async with aiohttp.ClientSession() as session:
+            recorder = Recorder(_generator(context, session, extractive))
+            begun = time.perf_counter()
+            generators: dict[str, Generator] = {SERVER: recorder, EXTRACTIVE: extractive}
+            answered = await answer_with(
+                _with_generator(scope, context.assistant, SERVER),
+                context.assistant, release, context.embedder, questions, guards, generators,
+                together=_TOGETHER, canary=_CANARY,
+            )  # fmt: skip
+            took_s = time.perf_counter() - begun
+        plain = await answer_with(
+            _with_generator(scope, context.assistant, EXTRACTIVE),
+            context.assistant, release, context.embedder, questions, guards, {EXTRACTIVE: extractive}, canary=_CANARY,
+        )  # fmt: skip
+    figures = _figures(f"{name}.generated", cases, answered, models)
+    figures |= _figures(f"{name}.generated.extractive", cases, plain, models)
+    bare = [(case, recorder.texts[case.question]) for case in cases if case.question in recorder.texts]
+    held = [_holds(text, case.answers) for case, text in bare if case.answerable]
+    return figures | {
+        f"{name}.generated.bare.contains": share(held),
+        f"{name}.generated.bare.uncited": share(["[" not in text for _, text in bare]),
+        f"{name}.generated.bare.loops": share([_loops(text) for _, text in bare]),
+        f"{name}.generated.tokens": mean([float(count) for count in recorder.tokens]),
+        f"{name}.generated.seconds": Figure(took_s / len(cases), n=len(cases)),
+    }
+
+
+def _generator(
+    context: Context, session: aiohttp.ClientSession, extractive: ExtractiveGenerator
+) -> OpenAIGenerator:
+    """The generator by its name in the scope file, or by its URL. Raises `RuntimeError`."""
+    configs = dict(context.scope.generators)
+    name = str(context.generator)
+    if "://" in name:
+        configs, name = {"server": OpenAIServers(kind="openai", url=name)}, "server"
+    found = build_generators(configs, Settings(generator_url=None), session, context.embedder).get(name)
+    if not isinstance(found, OpenAIGenerator):
+        raise RuntimeError(f"there is no server {name!r}: name one of {sorted(configs)} or a URL")
+    return found
+
+
+def _guards(scope: Scope, assistant: str, models: Models, executor: ThreadPoolExecutor) -> AssistantGuards:
+    """The assistant's guards, patient: what they find is measured, not how fast this machine is."""
+    policy = scope.policy_of(assistant)
+    patient = {
+        zone: {name: rule.model_copy(update={"deadline_s": 30.0}) for name, rule in policy.of(zone).items()}
+        for zone in ("input", "output")
+    }
+    scrubber = Scrubber(PiiPolicy(), with_names=False)
+    return AssistantGuards(
+        policy.model_copy(update={**patient, "deadline_s": 30.0}),
+        input_scrubber=scrubber,
+        output_scrubber=scrubber,
+        models=models,
+        executor=executor,
+        digests=Digests(b"evals"),
+        canary=_CANARY,
+    )
+
+
+def _with_generator(scope: Scope, assistant: str, generator: str) -> Scope:
+    name = scope.assistants[assistant].variant
+    variant = scope.variants[name].model_copy(update={"generator": generator})
+    return scope.model_copy(update={"variants": {**scope.variants, name: variant}})
+
+
+def _figures(
+    name: str, cases: Sequence[Case], answered: Sequence[Answered], models: Models
+) -> dict[str, Figure]:
+    pairs = list(zip(cases, answered, strict=True))
+    asked = [(case, one) for case, one in pairs if case.answerable]
+    open_ones = [one for case, one in pairs if not case.answerable]
+    said = [(case, one) for case, one in pairs if one.reply.rag["outcome"] == "answered"]
+    cited = [_is_right(case, one, sentence, models) for case, one in said for sentence in _cited_in(one)]
+    figures = {
+        "contains": share([_holds(one.reply.text, case.answers) for case, one in asked]),
+        "token_f1": mean([_token_f1(one.reply.text, case.answers) for case, one in asked]),
+        "abstained_falsely": share([one.reply.rag["outcome"] == "abstained" for _, one in asked]),
+        "degraded": share([bool(one.reply.rag["degraded"]) for _, one in pairs]),
+        "loops": share([_loops(one.reply.text) for _, one in pairs]),
+        "leaks": share([bool(_LEAK.search(one.reply.text + str(one.reply.rag))) for _, one in pairs]),
+    }
+    if said:
+        figures["uncited"] = share([not one.reply.rag["citations"] for _, one in said])
+        supported = [s["supported"] for _, one in said for s in one.reply.rag["sentences"]]
+        figures["supported"] = share(supported)
+    if cited:
+        figures["cited_right"] = share(cited)
+    if open_ones:
+        figures["abstention.recall"] = share([one.reply.rag["outcome"] == "abstained" for one in open_ones])
+    return {f"{name}.{key}": value for key, value in figures.items()}
+
+
+def _cited_in(answered: Answered) -> list[tuple[str, tuple[int, ...]]]:
+    """The sentences of an answer that cite something, without their markers."""
+    text = answered.reply.text
+    return [
+        (without_markers(text[one["start"] : one["end"]]).strip(), tuple(one["citations"]))
+        for one in answered.reply.rag["sentences"]
+        if one["citations"]
+    ]
+
+
+def _is_right(case: Case, answered: Answered, sentence: tuple[str, tuple[int, ...]], models: Models) -> bool:
+    """Whether a cited passage holds the gold answer that the sentence gives, or supports it at the judge's point."""
+    text, numbers = sentence
+    passages = [answered.hits[n - 1].chunk.embedded_text for n in numbers]
+    gold = [answer for answer in case.answers if _holds(text, (answer,))]
+    if any(_holds(passage, (answer,)) for passage in passages for answer in gold):
+        return True
+    return models.support()(text, passages) >= 0.3
+
+
+def _holds(text: str, golds: Sequence[str]) -> bool:
+    folded = " ".join(text.split()).casefold()
+    return any(" ".join(gold.split()).casefold() in folded for gold in golds)
+
+
+def _token_f1(text: str, golds: Sequence[str]) -> float:
+    """The best F1 of words over the gold answers (SQuAD's measure, Rajpurkar et al. 2016)."""
+    said = Counter(_WORD.findall(without_markers(text).casefold()))
+    best = 0.0
+    for gold in golds:
+        wanted = Counter(_WORD.findall(gold.casefold()))
+        common = sum((said & wanted).values())
+        if common:
+            best = max(best, 2 * common / (said.total() + wanted.total()))
+    return best
+
+
+def _loops(text: str) -> bool:
+    """Whether five words in a row come three times."""
+    words = _WORD.findall(without_markers(text).casefold())
+    runs = Counter(tuple(words[i : i + _RUN_WORDS]) for i in range(len(words) - _RUN_WORDS + 1))
+    return any(count >= _RUN_TIMES for count in runs.values())
