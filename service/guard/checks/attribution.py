@@ -33,7 +33,7 @@ _COMMON = frozenset(
 )
 # Share of a sentence's own words that one sentence of a passage must hold, so that no model is asked.
 _PLAIN = 0.85
-# A passage that shares less is not asked about, unless the model named it.
+# A passage that shares less is not asked about, unless it is the nearest or the model named it.
 _LEAST_SHARED = 0.2
 # Passages that the judge reads for one sentence, besides those that the model named.
 _MOST_OTHERS = 2
@@ -79,6 +79,8 @@ class Attribution:
     def attribute(self, sentence: str) -> Attributed:
         """The sentence with the markers that it deserves."""
         claim = _claim(without_markers(sentence))
+        if self._is_repeated(claim):
+            return Attributed("", says=False)
         if self._says_nothing(claim):
             return Attributed(without_markers(sentence), says=False)
         named = [n for n in dict.fromkeys(cited_in(sentence)) if 1 <= n <= len(self._passages)]
@@ -87,15 +89,18 @@ class Attribution:
         except Exception as exc:  # noqa: BLE001 - any failure of a guard is the policy's to answer
             return self._unjudged(sentence, claim, named, failed("grounding", "output", self._rule, exc))
 
+    def _is_repeated(self, claim: _Claim) -> bool:
+        """Whether the answer has said this before."""
+        key = " ".join(claim.text.casefold().split())
+        is_repeated = key in self._seen
+        self._seen.add(key)
+        return is_repeated and bool(claim.words)
+
     def _says_nothing(self, claim: _Claim) -> bool:
-        """Whether a sentence has no words or numbers of its own, repeats the question or what was said before."""
+        """Whether a sentence has no words or numbers of its own, or repeats the question."""
         said = claim.words | claim.numbers
         if not said or (claim.text.rstrip().endswith("?") and claim.words <= self._asked):
             return True
-        key = " ".join(claim.text.casefold().split())
-        if key in self._seen:
-            return True
-        self._seen.add(key)
         return REMOVED in claim.text and not _stems(claim.text.replace(REMOVED, " ")) - self._asked
 
     def _judged(self, sentence: str, claim: _Claim, named: list[int]) -> Attributed:
@@ -106,8 +111,9 @@ class Attribution:
                 return _attributed(sentence, (n,), named)
         if named and self._supports(claim, named):
             return _attributed(sentence, self._needed(claim, named), named)
-        others = [n for n in ranked if n not in named and shares[n] >= _LEAST_SHARED][:_MOST_OTHERS]
-        for n in others:
+        others = [n for n in ranked if n not in named]
+        # A paraphrase may share no word with the passage that it comes from, so that the nearest is always read.
+        for n in [n for i, n in enumerate(others[:_MOST_OTHERS]) if not i or shares[n] >= _LEAST_SHARED]:
             if self._supports(claim, [n]):
                 return _attributed(sentence, (n,), named)
         verdict = Verdict("grounding", "output", outcome_of(self._rule), "UNSUPPORTED", 1.0, 0, len(sentence))

@@ -33,7 +33,7 @@ MAX_SENTENCE_CHARS = 600
 _SEEN_CHARS = 2 * MAX_SENTENCE_CHARS + 1
 _STOPS = ("block", "abstain")
 
-Decision = Literal["send", "drop", "block", "abstain"]
+Decision = Literal["send", "drop", "block", "abstain", "end"]
 
 
 class SentenceStream:
@@ -99,7 +99,7 @@ class SentenceStream:
         self.verdicts += [placed(v, start) if is_sent else replace(v, start=None, end=None) for v in found]
         for stop in _STOPS:
             if stop in outcomes:
-                self.stopped = "block" if stop == "block" else "abstain"
+                self.stopped = self._stop(stop, found)
                 return ""
         if not is_sent:
             self.dropped += [verdict for verdict in found if verdict.verdict == "drop"]
@@ -108,6 +108,13 @@ class SentenceStream:
         if attributed is not None:
             self.attributed.append((start, self.offsets.out, attributed))
         return self._released(text)
+
+    def _stop(self, stop: str, found: Sequence[Verdict]) -> Decision:
+        """How a finding ends the answer. One that goes round in circles has said before that what can be attributed."""
+        blamed = {verdict.guard for verdict in found if verdict.verdict == stop}
+        if self._attribution is not None and blamed == {"repetition"}:
+            return "end"
+        return "block" if stop == "block" else "abstain"
 
     def _found(self, sentence: str) -> list[Verdict]:
         if not sentence.strip():
