@@ -1,12 +1,14 @@
 """Servers for benchmarks, in processes of their own: a scripted generator, and a bare relay.
 
-The generator streams `TOKENS` tokens in OpenAI's format, at full speed or paced. The relay is the
-least that FastAPI, aiohttp and orjson need to pass a stream on: the lower bound for forwarding.
+The generator streams `TOKENS` tokens in OpenAI's format, at full speed or paced: sentences of the passages in its
+prompt, with their numbers, that which shares most words with the question first. The relay is the least that FastAPI,
+aiohttp and orjson need to pass a stream on: the lower bound for forwarding.
 """
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,11 +24,31 @@ _WORDS = "The answer stands in the passage above and is repeated here word by wo
 Message = MutableMapping[str, Any]
 
 
-def _events(kind: str) -> list[bytes]:
+_CODE = re.compile(rb"passage-[0-9a-f]+")
+_PASSAGE = re.compile(r"<passage[^>]*number=(\d+)>\n(.*?)\n</passage", re.DOTALL)
+_END = re.compile(r"(?<=[.!?])\s+")
+_WORD = re.compile(r"\w+")
+
+
+def _said(body: bytes) -> list[str]:
+    """Tokens of an answer to a prompt: its passages' own words, or some of its own where it has none."""
+    request = orjson.loads(body)
+    prompt = str((request.get("messages") or [{"content": ""}])[-1]["content"])
+    asked = set(_WORD.findall(prompt.rpartition("Question:")[2].casefold()))
+    sentences = [
+        f"{sentence} [{number}] "
+        for number, text in _PASSAGE.findall(prompt)
+        for sentence in _END.split(text.partition("\n")[2] or text)
+    ]
+    sentences.sort(key=lambda one: -len(asked & set(_WORD.findall(one.casefold()))))
+    words = [word + " " for one in sentences for word in one.split()] or [f"{word} " for word in _WORDS]
+    return [words[index % len(words)] for index in range(TOKENS)]
+
+
+def _events(kind: str, words: Sequence[str]) -> list[bytes]:
     head = {"id": "scripted", "object": kind, "created": 1, "model": "scripted"}
     events = []
-    for index in range(TOKENS):
-        word = _WORDS[index % len(_WORDS)] + (" [1]. " if index % 12 == 11 else " ")
+    for word in words:
         choice: dict[str, Any] = {"index": 0, "finish_reason": None}
         choice |= {"text": word} if kind == "text_completion" else {"delta": {"content": word}}
         events.append(_event(head | {"choices": [choice]}))
@@ -46,8 +68,8 @@ class Scripted:
 
     def __init__(self, pause_s: float) -> None:
         self._pause_s = pause_s
-        self._chat = _events("chat.completion.chunk")
-        self._text = _events("text_completion")
+        self._chat: dict[bytes, list[bytes]] = {}
+        self._text = _events("text_completion", _said(b"{}"))
 
     async def __call__(
         self,
@@ -58,15 +80,19 @@ class Scripted:
         """ASGI."""
         if scope["type"] != "http":
             return
-        while (await receive()).get("more_body"):
-            pass
+        asked = b""
+        while True:
+            message = await receive()
+            asked += message.get("body", b"")
+            if not message.get("more_body"):
+                break
         if scope["path"].endswith("/models"):
             body = orjson.dumps({"object": "list", "data": [{"id": "scripted", "object": "model"}]})
             headers = [(b"content-type", b"application/json")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
-        events = self._chat if scope["path"].endswith("/chat/completions") else self._text
+        events = self._chat_of(asked) if scope["path"].endswith("/chat/completions") else self._text
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         for event in events:
@@ -74,6 +100,13 @@ class Scripted:
             if self._pause_s:
                 await asyncio.sleep(self._pause_s)
         await send({"type": "http.response.body", "body": b""})
+
+    def _chat_of(self, asked: bytes) -> list[bytes]:
+        """The events for a prompt. The code of the passages' tags is another one in each, so that it is left out."""
+        key = _CODE.sub(b"", asked)
+        if key not in self._chat:
+            self._chat[key] = _events("chat.completion.chunk", _said(asked))
+        return self._chat[key]
 
 
 def bare_relay(upstream: str) -> FastAPI:

@@ -18,6 +18,7 @@ from service.answer.abstain import Relevance, answerability
 from service.answer.sentences import Sentence, SentenceScorer
 from service.corpus.embedders import Embedders
 from service.guard.chain import Verdict
+from service.guard.checks.attribution import Likely
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.retrieved import vet
 from service.guard.texts import SearchableText
@@ -44,6 +45,15 @@ class Evidence:
     release: Release
     timings: dict[str, float]
     verdicts: tuple[Verdict, ...] = ()
+
+
+def likely_of(evidence: Evidence) -> tuple[Likely, ...]:
+    """The sentences of the evidence under their headings, with what they score."""
+    found = []
+    for one in evidence.sentences:
+        chunk = evidence.hits[one.hit].chunk
+        found.append(Likely(one.hit + 1, f"{chunk.header}: {chunk.text[one.start : one.end]}", one.score))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ingestion.releases.release import Release
 from service.answer.cite import Citation, CitedSentence, cite, readable
-from service.answer.evidence import Evidence, EvidenceFinder
+from service.answer.evidence import Evidence, EvidenceFinder, likely_of
 from service.answer.find import Finding, find
 from service.answer.generate import Generator, KeepAlive, Task
 from service.answer.outcome import Outcome, count, outcome_of, record_of, reply_of
@@ -180,6 +180,7 @@ class AnswerPipeline:
             turn.originals or None,
             rules=load_prompt(turn.route.variant.prompt).rules,
             is_quoted=generator.quotes,
+            likely=() if generator.quotes else likely_of(evidence),
         )
         return self._parts.guards[turn.request.assistant].output(context)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ingestion.corpus import Hit
 from ingestion.scrub import Scrubber
 from service.guard.chain import Digests, Guard, SentenceGuard, switched
-from service.guard.checks.attribution import Attribution, TimedSupport
+from service.guard.checks.attribution import Attribution, Likely, TimedSupport
 from service.guard.checks.citations import CitationGuard
 from service.guard.checks.egress import EgressGuard
 from service.guard.checks.exact import ExactGuard, NumberGuard
@@ -31,7 +31,8 @@ _QUEUE = 8
 @dataclass(frozen=True, slots=True)
 class AnswerContext:
     """What an answer may say: the passages it rests on, what was said in the conversation, the question first, and the
-    prompt's rules, which it may not. `is_quoted`: its sentences are those of the passages, with their numbers."""
+    prompt's rules, which it may not. `is_quoted`: its sentences are those of the passages, with their numbers;
+    `likely`: the passages' sentences by how likely they are to answer."""
 
     hits: tuple[Hit, ...]
     conversation: tuple[str, ...]
@@ -39,6 +40,7 @@ class AnswerContext:
     originals: Mapping[str, set[str]] | None = None
     rules: str = ""
     is_quoted: bool = False
+    likely: tuple[Likely, ...] = ()
 
 
 class AssistantGuards:
@@ -147,7 +149,7 @@ class AssistantGuards:
         support: Supports = self._support
         if self._executor is not None:
             support = TimedSupport(support, self._executor, min(rule.deadline_s, self.policy.deadline_s))
-        return Attribution(support, passages, next(iter(context.conversation), ""), rule)
+        return Attribution(support, passages, next(iter(context.conversation), ""), rule, context.likely)
 
     def _pii(self, context: AnswerContext, passages: Sequence[str]) -> PiiGuard:
         """Who is entitled sees personal data that stands in a passage; everybody else sees none."""

@@ -37,7 +37,12 @@ _PLAIN = 0.85
 _LEAST_SHARED = 0.2
 # Passages that the judge reads for one sentence, besides those that the model named.
 _MOST_OTHERS = 2
-_STEM_CHARS = 5
+_STEM_CHARS = 6
+_ENDING = re.compile(r"(?<=\w{3})(?:ing|ies|ed|es|en|e|s|y)$")
+# Sentences whose score is this share of the best one's are likely to answer. What a sentence says beyond the question must
+# stand there: its numbers, or where it has none this share of its words. On the demo a small model's answers with these
+# held the right one in .86, and in .59 without (the documents' own sentences: .91); 1 of 28 right ones was lost.
+_NEAR_BEST, _SAID_THERE = 0.9, 0.7
 
 By = Literal["model", "service"]
 
@@ -46,13 +51,15 @@ By = Literal["model", "service"]
 class Attributed:
     """A sentence as it may leave. `citations` are the passages that support it, and `cited_by` says who found them.
 
-    `says` is False for what claims nothing: a greeting, a repeated question, a citation alone.
+    `says` is False for what claims nothing: a greeting, a repeated question, a citation alone. `answers`: what it says
+    beyond the question stands in a sentence that is among the likeliest to answer.
     """
 
     text: str
     citations: tuple[int, ...] = ()
     cited_by: By | None = None
     says: bool = True
+    answers: bool = False
     verdicts: tuple[Verdict, ...] = ()
 
 
@@ -66,15 +73,37 @@ class _Claim:
     is_negated: bool
 
 
-class Attribution:
-    """Attributes the sentences of one answer. `support` raises `TimeoutError` when it is late."""
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """A sentence of a passage with the heading above it, and how likely it is to answer, by retrieval's score."""
 
-    def __init__(self, support: Supports, passages: Sequence[str], question: str, rule: Rule) -> None:
+    passage: int
+    text: str
+    score: float
+
+
+class Attribution:
+    """Attributes the sentences of one answer. `support` raises `TimeoutError` when it is late.
+
+    `likely` are the passages' sentences; without them every sentence that is supported counts as an answer.
+    """
+
+    def __init__(
+        self,
+        support: Supports,
+        passages: Sequence[str],
+        question: str,
+        rule: Rule,
+        likely: Sequence[Likely] = (),
+    ) -> None:
         self._support = support
         self._passages = list(passages)
-        self._asked = _stems(question)
+        self._question = _claim(question)
         self._rule = rule
         self._seen: set[str] = set()
+        best = max((one.score for one in likely), default=0.0)
+        near = [one for one in likely if one.score >= _NEAR_BEST * best]
+        self._likely = [(one.passage, _claim(one.text)) for one in near] if best > 0 else None
 
     def attribute(self, sentence: str) -> Attributed:
         """The sentence with the markers that it deserves."""
@@ -85,9 +114,23 @@ class Attribution:
             return Attributed(without_markers(sentence), says=False)
         named = [n for n in dict.fromkeys(cited_in(sentence)) if 1 <= n <= len(self._passages)]
         try:
-            return self._judged(sentence, claim, named)
+            found = self._judged(sentence, claim, named)
         except Exception as exc:  # noqa: BLE001 - any failure of a guard is the policy's to answer
-            return self._unjudged(sentence, claim, named, failed("grounding", "output", self._rule, exc))
+            found = self._unjudged(sentence, claim, named, failed("grounding", "output", self._rule, exc))
+        return replace(found, answers=self._answers(claim, found.citations))
+
+    def _answers(self, claim: _Claim, citations: Sequence[int]) -> bool:
+        """Whether what a claim says beyond the question stands in a likely sentence of a passage that supports it."""
+        if self._likely is None or not citations:
+            return bool(citations)
+        words = claim.words - self._question.words
+        numbers = claim.numbers - self._question.numbers
+        return bool(words or numbers) and any(
+            passage in citations
+            and numbers <= one.numbers
+            and (numbers or len(words & one.words) >= _SAID_THERE * len(words))
+            for passage, one in self._likely
+        )
 
     def _is_repeated(self, claim: _Claim) -> bool:
         """Whether the answer has said this before."""
@@ -99,9 +142,9 @@ class Attribution:
     def _says_nothing(self, claim: _Claim) -> bool:
         """Whether a sentence has no words or numbers of its own, or repeats the question."""
         said = claim.words | claim.numbers
-        if not said or (claim.text.rstrip().endswith("?") and claim.words <= self._asked):
+        if not said or (claim.text.rstrip().endswith("?") and claim.words <= self._question.words):
             return True
-        return REMOVED in claim.text and not _stems(claim.text.replace(REMOVED, " ")) - self._asked
+        return REMOVED in claim.text and not _stems(claim.text.replace(REMOVED, " ")) - self._question.words
 
     def _judged(self, sentence: str, claim: _Claim, named: list[int]) -> Attributed:
         shares = {n: _shared(claim, passage) for n, passage in enumerate(self._passages, start=1)}
@@ -164,7 +207,9 @@ def _claim(text: str) -> _Claim:
 def _stems(text: str) -> frozenset[str]:
     """The words of a text that are not common ones, without their endings."""
     words = (word.casefold() for word in _WORD.findall(text))
-    return frozenset(word[:_STEM_CHARS] for word in words if word not in _COMMON and not word[0].isdigit())
+    return frozenset(
+        _ENDING.sub("", word)[:_STEM_CHARS] for word in words if word not in _COMMON and not word[0].isdigit()
+    )
 
 
 @lru_cache(maxsize=500)

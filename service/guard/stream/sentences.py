@@ -82,8 +82,8 @@ class SentenceStream:
 
     @property
     def is_supported(self) -> bool:
-        """Whether something was said that a passage supports, or nobody asks for that."""
-        return self._attribution is None or any(one.citations for _, _, one in self.attributed)
+        """Whether something was said that a passage supports and that answers, or nobody asks for that."""
+        return self._attribution is None or any(one.answers for _, _, one in self.attributed)
 
     def _pass(self, sentence: str) -> str:
         found = self._found(sentence)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from service.guard.chain import Verdict
-from service.guard.checks.attribution import Attributed, Attribution
+from service.guard.checks.attribution import Attributed, Attribution, Likely
 from service.guard.stream.sentences import SentenceStream
 from service.scope.policy import Rule
 
@@ -144,3 +144,28 @@ def test_places_are_those_of_what_was_sent() -> None:
     assert places == ["Express delivery costs €9.90. [2] "]
     flagged = [said[v.start : v.end] for v in stream.verdicts if v.start is not None]
     assert flagged == ["Bananas grow near the sea. ", "Bananas are yellow. "]
+
+
+LIKELY = (
+    Likely(2, "Delivery › Express: Express delivery costs €9.90.", 0.8),
+    Likely(2, "Delivery › Express: It does not reach islands.", 0.4),
+    Likely(1, "Returns › Deadline: Returns are free within 45 days.", 0.3),
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answers"),
+    [
+        ("Express delivery costs €9.90. [2]", True),
+        ("The price is €9.90. [2]", True),
+        ("It does not reach islands. [2]", False),
+        ("Returns are free within 45 days. [1]", False),
+        ("Express delivery costs. [2]", False),
+        ("Bananas grow near the sea. [2]", False),
+    ],
+)
+def test_an_answer_says_what_the_likeliest_sentences_say(sentence: str, answers: bool) -> None:
+    rule = Rule.model_validate({"action": "flag", "threshold": 0.3})
+    judge = Judge(("The price", 2))
+    found = Attribution(judge, PASSAGES, QUESTION, rule, LIKELY).attribute(sentence)
+    assert found.answers is answers
