@@ -52,13 +52,18 @@ Placed = tuple[int, int, Attributed]
 
 
 def cite(
-    answer: str, hits: Sequence[Hit], language: str, attributed: Sequence[Placed] | None = None
+    answer: str,
+    hits: Sequence[Hit],
+    language: str,
+    attributed: Sequence[Placed] | None = None,
+    *,
+    marked_by: By = "model",
 ) -> tuple[list[Citation], list[CitedSentence]]:
     """The citations of an answer and its sentences.
 
     A sentence's markers name its passages. Where sentences were attributed before they left, the markers are those that
     hold. Otherwise one without markers gets the passage that holds most of its words, if it holds enough, and
-    `supported` says that the passages hold enough of the words. The quote of a passage reaches from the first to the
+    `supported` says that the passages hold enough of the words. `marked_by` says who wrote the markers then. The quote of a passage reaches from the first to the
     last of its sentences that the answer rests on.
     """
     sentences: list[CitedSentence] = []
@@ -67,7 +72,7 @@ def cite(
     for start, end, text, marked in _sentences(answer, language):
         words = _words(text)
         numbers = [number for number in marked if 1 <= number <= len(hits)]
-        by: By | None = "model" if numbers else None
+        by: By | None = marked_by if numbers else None
         if attributed is not None:
             by = _named_by(attributed, start, end) if numbers else None
         elif not numbers and words:

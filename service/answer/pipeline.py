@@ -24,6 +24,7 @@ from service.answer.write import Chain, Writer
 from service.errors import GeneratorError
 from service.guard.build import AnswerContext, AssistantGuards
 from service.guard.chain import Verdict
+from service.guard.checks.attribution import By
 from service.guard.output import Notice, OutputGuards
 from service.metrics import GENERATOR_COST
 from service.scope import Sampling, Scope, Variant
@@ -215,7 +216,8 @@ class AnswerPipeline:
         """The citations as the caller may read them, the sentences, and what was masked in quotes."""
         language = evidence.hits[0].chunk.language if evidence.hits else "en"
         text, attributed = writer.written.text, writer.attributed
-        citations, sentences = cite(text, evidence.hits, language, attributed)
+        by: By = "service" if writer.is_quoted else "model"
+        citations, sentences = cite(text, evidence.hits, language, attributed, marked_by=by)
         masks = self._parts.guards[turn.request.assistant].passages
         scrubbed_under = evidence.release.manifest.pii_policies
         read = partial(masks.read, groups=turn.request.groups, scrubbed_under=scrubbed_under)

@@ -43,13 +43,15 @@ class Chain:
 
 
 class Writer:
-    """Writes one answer. `written` is what is known of it, at any moment and however it ends."""
+    """Writes one answer. `written` is what is known of it, at any moment and however it ends; `is_quoted` says that it is
+    made of the passages' own sentences."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._written = Written()
         self._guards: OutputGuards | None = None
         self._opening = _Opening()
+        self.is_quoted = False
 
     @property
     def attributed(self) -> list[tuple[int, int, Attributed]] | None:
@@ -155,6 +157,7 @@ class Writer:
     def _begin(self, guards: OutputGuards, generator: Generator, *, is_degraded: bool) -> None:
         """Begin an answer: what was written before is void, with what was told of it and when it began."""
         self._guards = guards
+        self.is_quoted = generator.quotes
         self._written = replace(
             self._written,
             text="",

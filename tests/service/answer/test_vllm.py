@@ -41,16 +41,22 @@ ENDLESS: dict[str, Any] = {
 class Vllm:
     """A server that can be killed and started again."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, model: str = "tiny") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}/v1"
         self._log = log
+        self._model = model
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        env = {**os.environ, "VLLM_PORT": str(self.port), "TOUCHSTONE_VLLM_VENV": str(VENV), "MODEL": "tiny"}  # noqa: TID251
+        env = {
+            **os.environ,
+            "VLLM_PORT": str(self.port),
+            "TOUCHSTONE_VLLM_VENV": str(VENV),
+            "MODEL": self._model,
+        }  # noqa: TID251
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 [str(ROOT / "deploy/vllm/serve")],
