@@ -63,7 +63,8 @@ def cite(
 
     A sentence's markers name its passages. Where sentences were attributed before they left, the markers are those that
     hold. Otherwise one without markers gets the passage that holds most of its words, if it holds enough, and
-    `supported` says that the passages hold enough of the words. `marked_by` says who wrote the markers then. The quote of a passage reaches from the first to the
+    `supported` says that the passages hold enough of the words. `marked_by` says who
+    wrote the markers then. The quote of a passage reaches from the first to the
     last of its sentences that the answer rests on.
     """
     sentences: list[CitedSentence] = []

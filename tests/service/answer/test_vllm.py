@@ -52,11 +52,11 @@ class Vllm:
 
     def start(self) -> None:
         env = {
-            **os.environ,
+            **os.environ,  # noqa: TID251
             "VLLM_PORT": str(self.port),
             "TOUCHSTONE_VLLM_VENV": str(VENV),
             "MODEL": self._model,
-        }  # noqa: TID251
+        }
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 [str(ROOT / "deploy/vllm/serve")],
