@@ -27,7 +27,7 @@ from service.guard.chain import Verdict
 from service.guard.output import Notice, OutputGuards
 from service.metrics import GENERATOR_COST
 from service.scope import Sampling, Scope, Variant
-from service.scope.file import AUTO, EXTRACTIVE, SERVER
+from service.scope.file import AUTO, EXTRACTIVE, MOST_TOKENS, SERVER
 
 Piece = str | KeepAlive | Notice | Reply
 _INLINE_CHARS = 2_000
@@ -149,7 +149,7 @@ class AnswerPipeline:
         sampling = variant.sampling
         chosen = Sampling(
             temperature=sampling.temperature if request.temperature is None else request.temperature,
-            max_tokens=sampling.max_tokens if request.max_tokens is None else request.max_tokens,
+            max_tokens=min(request.max_tokens or sampling.max_tokens, MOST_TOKENS),
         )
         nonce = new_nonce() if variant.marking == "fence" else None
         return Task(
@@ -160,6 +160,7 @@ class AnswerPipeline:
             load_prompt(variant.prompt),
             variant.adapter,
             Marking(nonce, self._parts.canary),
+            request.options,
         )
 
     def _chain(self, turn: Turn) -> Chain:

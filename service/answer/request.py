@@ -17,6 +17,18 @@ class RawMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller asks of the generator beside the recipe of the variant.
+
+    `stop` are words before which the answer ends.
+    """
+
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    top_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerRequest:
     """A question with the conversation before it, who asks, and what is wanted otherwise than by default.
 
@@ -34,6 +46,7 @@ class AnswerRequest:
     view: View = EVERYTHING
     temperature: float | None = None
     max_tokens: int | None = None
+    options: Options = Options()
     dry_run: bool = False
     is_streamed: bool = False
     groups: frozenset[str] | None = frozenset()

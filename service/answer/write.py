@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
 from service.answer.prompts import NO_ANSWER
+from service.answer.stop import StopWords, before_stop
 from service.answer.understand import Turn
 from service.errors import GeneratorError
 from service.guard.chain import Verdict
@@ -48,17 +49,23 @@ class Writer:
         self._turn = turn
         self._written = Written()
         self._guards: OutputGuards | None = None
+        self._stop = self._new_stop()
 
     @property
     def written(self) -> Written:
         """What has been written so far, with the verdicts on it."""
-        verdicts = tuple(self._guards.verdicts) if self._guards else ()
+        found = self._guards.verdicts if self._guards else []
+        verdicts = tuple(_within(verdict, len(self._written.text)) for verdict in found)
         return replace(self._written, verdicts=verdicts)
+
+    def _new_stop(self) -> StopWords:
+        return StopWords(self._turn.request.options.stop)
 
     # Fixed replies.
 
     def say(self, text: str) -> str:
-        """A fixed reply."""
+        """A fixed reply, which ends before a stop word like any other."""
+        text = before_stop(text, self._turn.request.options.stop)
         first_token_s = self._written.first_token_s
         self._written = replace(
             self._written,
@@ -112,9 +119,9 @@ class Writer:
                 else:
                     for piece in self._sent(await guard.feed(opening.take(event.text))):
                         yield piece
-                    if guard.stopped:
+                    if guard.stopped or self._stop.is_reached:
                         break
-        for piece in self._sent(await guard.end(opening.rest())):
+        for piece in self._sent(await guard.end(opening.rest()), is_last=True):
             yield piece
         self._written = replace(self._written, generate_s=self._turn.since() - begun)
         for parting in self._ended(guard):
@@ -122,7 +129,7 @@ class Writer:
 
     def _start_over(self, guards: OutputGuards) -> OutputGuards:
         """Forget the void text, what was told of it and when it began."""
-        self._guards = guards
+        self._guards, self._stop = guards, self._new_stop()
         self._written = replace(self._written, text="", notices=(), first_token_s=None)
         return guards
 
@@ -134,9 +141,9 @@ class Writer:
             completion_tokens=event.completion_tokens,
         )
 
-    def _sent(self, piece: OutputPiece) -> list[str | Notice]:
+    def _sent(self, piece: OutputPiece, *, is_last: bool = False) -> list[str | Notice]:
         """Text to send and notices, in this order."""
-        text = piece.text
+        text = self._stop.feed(piece.text) + (self._stop.close() if is_last else "")
         if text or piece.notices:
             first = self._written.first_token_s
             self._written = replace(
@@ -151,6 +158,9 @@ class Writer:
         """What is said when guards ended the answer or left nothing of it."""
         assistant = self._turn.route.assistant
         has_text = bool(self._written.text.strip())
+        if self._stop.is_reached:
+            self._written = replace(self._written, finish_reason="stop")
+            return []
         if guard.stopped == "block":
             self._written = replace(self._written, outcome="refused", reason=_blamed(guard.verdicts))
             return self._part(assistant.refuse_message, has_text=has_text)
@@ -166,7 +176,7 @@ class Writer:
         """The last words of an answer that a guard stopped."""
         self._written = replace(self._written, finish_reason="content_filter")
         parting = OutputPiece(f"\n\n{message}" if has_text else message)
-        return [piece for piece in self._sent(parting) if isinstance(piece, str)]
+        return [piece for piece in self._sent(parting, is_last=True) if isinstance(piece, str)]
 
     async def _events(self, task: Task, chain: Chain) -> AsyncGenerator[Event, None]:
         """The generator's events, and those of the next when one fails before anything was sent."""
@@ -189,6 +199,11 @@ class Writer:
                 if is_last or (self._written.text and request.is_streamed):
                     raise  # the client has read a part of it
                 yield StartOver()
+
+
+def _within(verdict: Verdict, chars: int) -> Verdict:
+    """The verdict; without its place where that lies behind the answer's end, before a stop word."""
+    return verdict if (verdict.end or 0) <= chars else replace(verdict, start=None, end=None)
 
 
 def _blamed(verdicts: Sequence[Verdict]) -> str:

@@ -7,14 +7,16 @@ from contextlib import aclosing
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from service.answer.request import AnswerRequest, RawMessage, Reply
+from service.answer.request import AnswerRequest, Options, RawMessage, Reply
 from service.deps import AnswerCall, Call
-from service.errors import InternalError
+from service.errors import InternalError, UnknownModelError
 from service.guard.texts import RawText
 from service.openapi import errors
+from service.protocol import ChatRequest
 from service.routes.disconnect import ClosingStream, while_connected
+from service.routes.options import refuse_unsupported
 from service.routes.sse import STREAM_HEADERS, Piece, chat_chunks, usage_of
-from service.schemas import ChatRequest, Json, Model, ModelList
+from service.schemas import Json, Model, ModelList
 
 router = APIRouter(prefix="/v1", responses=errors(400, 401))
 
@@ -24,6 +26,17 @@ async def models(call: AnswerCall) -> ModelList:
     """The assistants."""
     assistants = call.state.scope.assistants.items()
     return ModelList(data=[Model(id=name, description=a.description) for name, a in assistants])
+
+
+@router.get("/models/{model:path}", responses=errors(404))
+async def model(model: str, call: AnswerCall) -> Model:
+    """One of the assistants."""
+    known = call.state.scope.assistants
+    if model not in known:
+        raise UnknownModelError(
+            f"There is no assistant {model!r}. Choose one of {sorted(known)}.", param="model"
+        )
+    return Model(id=model, description=known[model].description)
 
 
 @router.post("/chat/completions", response_model=None, responses=errors(404, 413, 502, 503))
@@ -50,6 +63,7 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response
 
 
 def _ask_of(ask: ChatRequest, call: Call) -> AnswerRequest:
+    refuse_unsupported({**(ask.model_extra or {}), "response_format": ask.response_format})
     return AnswerRequest(
         assistant=ask.model,
         messages=tuple(RawMessage(m.role, RawText(m.text)) for m in ask.messages),
@@ -62,6 +76,7 @@ def _ask_of(ask: ChatRequest, call: Call) -> AnswerRequest:
         view=call.view(ask.rag.filter),
         temperature=ask.temperature,
         max_tokens=ask.max_completion_tokens or ask.max_tokens,
+        options=Options(stop=ask.stop_words, seed=ask.seed, top_p=ask.top_p),
         dry_run=ask.rag.dry_run,
         is_streamed=ask.stream,
         groups=call.view().groups,

@@ -63,6 +63,8 @@ class LangChainGenerator:
         packed = pack(task, self._estimate, self._context)
         pairs = [(message["role"], message["content"]) for message in packed.messages]
         asked: dict[str, Any] = {"max_tokens": packed.max_tokens, "temperature": task.sampling.temperature}
+        if task.options.stop:
+            asked["stop"] = list(task.options.stop)
         begun, used, reason = False, (0, 0), "stop"
         try:
             async with aclosing(self._chunks(self._model.astream(pairs, **asked))) as chunks:

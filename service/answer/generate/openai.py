@@ -13,6 +13,7 @@ from service.answer.generate.chunks import MOST_LINE_BYTES, ChatStream, Malforme
 from service.answer.generate.pack import Packed, TokenEstimate, pack, shortened
 from service.answer.generate.replica import Replica, read_whole
 from service.answer.prompts import Wire
+from service.answer.request import Options
 from service.errors import ContextOverflowError, GeneratorError, GeneratorInterruptedError
 from service.metrics import GENERATOR_ERRORS
 
@@ -236,7 +237,14 @@ def _body(model: str, packed: Packed, task: Task) -> dict[str, Any]:
         "max_tokens": packed.max_tokens,
         "stream": True,
         "stream_options": {"include_usage": True},
+        **_wanted(task.options),
     }
+
+
+def _wanted(options: Options) -> dict[str, Any]:
+    """What the caller asks for beside the recipe."""
+    wanted: dict[str, Any] = {"stop": list(options.stop), "seed": options.seed, "top_p": options.top_p}
+    return {name: value for name, value in wanted.items() if value not in (None, [])}
 
 
 async def check_status(reply: aiohttp.ClientResponse) -> None:

@@ -99,6 +99,7 @@ TABLE: Mapping[tuple[str, str], Entry] = {
     ("GET", "/readyz"): OPEN,
     ("GET", "/metrics"): Entry(None, always(200), is_steady=False),
     ("GET", "/v1/models"): Entry("answer", always(200)),
+    ("GET", "/v1/models/{model:path}"): Entry("answer", always(200)),
     ("POST", "/v1/chat/completions"): Entry("answer", always(200), question, LIVE),
     ("POST", "/v1/completions"): Entry("answer", always(502), lambda _: {"json": {"prompt": "x"}}),
     ("POST", "/tokenize"): Entry("answer", always(502), lambda _: {"json": {"prompt": "x"}}),
@@ -260,7 +261,7 @@ def without_ids(reply: httpx.Response, paper: Paper) -> tuple[int, str]:
 
 
 def path_to(path: str, paper: Paper) -> str:
-    named = {"document_id": paper.id, "chunk_id": paper.chunk, "run_id": paper.run, "name": "x"}
+    named = {"document_id": paper.id, "chunk_id": paper.chunk, "run_id": paper.run, "name": "x", "model": "a"}
     return re.sub(r"{(\w+)(:path)?}", lambda found: named[found[1]], path)
 
 

@@ -1,0 +1,67 @@
+"""Options of OpenAI's API that aren't supported: refused by name where they would change the answer, else no matter."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.errors import InvalidRequestError
+
+# Each option with the values that change nothing, beside null.
+_CHANGES_NOTHING: Mapping[str, tuple[Any, ...]] = {
+    "response_format": (),
+    "tools": ([],),
+    "functions": ([],),
+    "tool_choice": ("none", "auto"),
+    "function_call": ("none", "auto"),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "repetition_penalty": (1,),
+    "logit_bias": ({},),
+    "modalities": (["text"],),
+    "audio": (),
+    "prediction": (),
+    "web_search_options": (),
+    "reasoning_effort": (),
+    "verbosity": ("medium",),
+    "top_k": (-1, 0),
+    "min_p": (0,),
+    "guided_json": (),
+    "guided_regex": (),
+    "guided_choice": (),
+    "guided_grammar": (),
+    "structured_outputs": (),
+}
+_SHOWN_AS = {"top_logprobs": "logprobs"}
+_SHOWN_CHARS = 80
+
+
+def refuse_unsupported(
+    sent: Mapping[str, Any], known: Mapping[str, tuple[Any, ...]] = _CHANGES_NOTHING
+) -> None:
+    """Raises `InvalidRequestError` that names the first option that would change the answer and isn't supported."""
+    for name, harmless in known.items():
+        value = sent.get(name)
+        if value is None or any(_is_same(value, one) for one in harmless):
+            continue
+        if name in ("tools", "functions") and _has_no_choice(sent):
+            continue
+        raise InvalidRequestError(
+            f"{name!r} is {_short(value)}: it isn't supported, and the answer would not be what it asks for. Leave it out.",
+            param=_SHOWN_AS.get(name, name),
+        )
+
+
+def _has_no_choice(sent: Mapping[str, Any]) -> bool:
+    """Whether tools are named that may not be called."""
+    return sent.get("tool_choice") == "none" or sent.get("function_call") == "none"
+
+
+def _is_same(value: object, other: object) -> bool:
+    """Equal, where `False` is no number."""
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}… ({len(text)} characters)"
