@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.schemas import Name, RagOptions, StreamOptions, Words
@@ -31,6 +32,10 @@ def _as_format(value: dict[str, Any] | None) -> dict[str, Any] | None:
         wanted = (value or {}).get("json_schema")
         if not isinstance(wanted, dict) or not isinstance(wanted.get("schema"), dict):
             raise ValueError("it has no schema. Send it as `json_schema.schema`")
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError as exc:
+        raise ValueError(f"it can't be passed on: {exc}") from exc
     return value if kind != "text" else None
 
 
@@ -87,3 +92,59 @@ class ChatRequest(BaseModel):
         """Words before which the answer ends; an empty one ends nothing."""
         words = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return tuple(word for word in words if word)
+
+
+class InputPart(BaseModel):
+    """A part of a message in the list form of OpenAI's responses."""
+
+    type: Literal["input_text", "output_text", "text"]
+    text: Words
+
+
+class InputMessage(BaseModel):
+    """A message of the conversation, as OpenAI's responses have it."""
+
+    type: Literal["message"] = "message"
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Words | list[InputPart]
+
+    def as_chat(self) -> ChatMessage:
+        """The same message of a chat."""
+        parts = [self.content] if isinstance(self.content, str) else [part.text for part in self.content]
+        return ChatMessage(role=self.role, content="\n".join(parts))
+
+
+class ResponseRequest(BaseModel):
+    """OpenAI's request for a response. What isn't listed here is accepted where it changes nothing, and else refused
+    by name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: Name
+    input: Words | Annotated[list[InputMessage], Field(min_length=1)]
+    stream: bool = False
+    max_output_tokens: MostTokens = None
+    temperature: Temperature = None
+    top_p: TopP = None
+    user: User = None
+    metadata: dict[str, Words] | None = Field(None, description="Comes back with the response.")
+    rag: RagOptions = RagOptions()
+
+    def as_chat(self) -> ChatRequest:
+        """The same question in a chat."""
+        said = self.input
+        messages = (
+            [ChatMessage(role="user", content=said)]
+            if isinstance(said, str)
+            else [message.as_chat() for message in said]
+        )
+        return ChatRequest(
+            model=self.model,
+            messages=messages,
+            stream=self.stream,
+            user=self.user,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_completion_tokens=self.max_output_tokens,
+            rag=self.rag,
+        )

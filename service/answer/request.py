@@ -20,12 +20,13 @@ class RawMessage:
 class Options:
     """What a caller asks of the generator beside the recipe of the variant.
 
-    `stop` are words before which the answer ends.
+    `stop` are words before which the answer ends; `form` is OpenAI's `response_format` where the answer is to be JSON.
     """
 
     stop: tuple[str, ...] = ()
     seed: int | None = None
     top_p: float | None = None
+    form: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,8 @@ class Reply:
     prompt_tokens: int
     completion_tokens: int
     evidence: Evidence | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the assistant's own words were said instead of an answer."""
+        return bool(self.rag["outcome"] != "answered" or self.rag["reason"] == "small_talk")

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from ingestion.releases.release import Release
 from service.answer.prompts import Message
-from service.answer.request import AnswerRequest, RawMessage
+from service.answer.request import AnswerRequest, Options, RawMessage
 from service.answer.route import Route
+from service.answer.structured import guarded_form
 from service.errors import InvalidRequestError
 from service.guard.chain import Verdict
 from service.guard.input import Disposition, InputGuards, unblocked
@@ -95,20 +96,31 @@ async def understand(
     told = [] if len(read) == len(spoken) else [_LEFT_OUT]
     if (request.max_tokens or 0) > MOST_TOKENS:
         told.append(_CLAMPED)
+    options, found = await _with_guarded_form(request.options, guards, screening.originals)
     turn = Turn(
         id=uuid7(),
-        request=request,
+        request=replace(request, options=options),
         route=route,
         release=release,
         started=started,
         question=screening.question,
         search=screening.search,
         history=screening.history,
-        verdicts=(*told, *screening.verdicts),
+        verdicts=(*told, *screening.verdicts, *found),
         originals=screening.originals,
     )
     turn = await _judged(turn, question, guards)
     return replace(turn, guard_input_s=turn.since())
+
+
+async def _with_guarded_form(
+    options: Options, guards: InputGuards | None, originals: Originals
+) -> tuple[Options, tuple[Verdict, ...]]:
+    """The options, whose form of JSON holds words of the caller like the question does."""
+    if options.form is None or guards is None:
+        return options, ()
+    guarded = await guarded_form(options.form, guards, originals)
+    return replace(options, form=guarded.form), guarded.verdicts
 
 
 def _asked(messages: Sequence[RawMessage]) -> Sequence[RawMessage]:

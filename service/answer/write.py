@@ -3,14 +3,17 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
 from service.answer.generate import Event, Finished, Generator, KeepAlive, StartOver, Task
 from service.answer.prompts import NO_ANSWER
 from service.answer.stop import StopWords, before_stop
+from service.answer.structured import read_json, write_json
 from service.answer.understand import Turn
 from service.errors import GeneratorError
 from service.guard.chain import Verdict
 from service.guard.output import Notice, OutputGuards, OutputPiece
+from service.guard.values import ValueGuards
 from service.logs import get_logger
 
 log = get_logger()
@@ -48,7 +51,7 @@ class Writer:
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._written = Written()
-        self._guards: OutputGuards | None = None
+        self._guards: OutputGuards | ValueGuards | None = None
         self._stop = self._new_stop()
 
     @property
@@ -126,6 +129,37 @@ class Writer:
         self._written = replace(self._written, generate_s=self._turn.since() - begun)
         for parting in self._ended(guard):
             yield parting
+
+    async def write_json(
+        self, task: Task, chain: Chain, guards: ValueGuards, form: dict[str, Any]
+    ) -> AsyncGenerator[str | KeepAlive | Notice, None]:
+        """An answer in a form of JSON, guarded and in one piece; the chain's writers know the form.
+
+        Raises `GeneratorError` for what is no JSON.
+        """
+        begun, text = self._turn.since(), ""
+        self._guards = guards
+        async with aclosing(self._events(task, chain)) as events:
+            async for event in events:
+                if isinstance(event, KeepAlive):
+                    yield event
+                elif isinstance(event, StartOver):
+                    text = ""
+                elif isinstance(event, Finished):
+                    self._finished(event)
+                else:
+                    text += event.text
+        self._written = replace(self._written, generate_s=self._turn.since() - begun)
+        if text.strip().startswith(NO_ANSWER):
+            yield self.abstain("generator_found_no_answer")
+            return
+        safe = await guards.guard(read_json(text, form))
+        if guards.stopped:
+            blocked = guards.stopped == "block"
+            yield self.refuse(guards.verdicts) if blocked else self.abstain("not_grounded")
+            return
+        for piece in self._sent(OutputPiece(write_json(safe), guards.notices), is_last=True):
+            yield piece
 
     def _start_over(self, guards: OutputGuards) -> OutputGuards:
         """Forget the void text, what was told of it and when it began."""

@@ -6,8 +6,7 @@ from typing import Any
 from service.errors import InvalidRequestError
 
 # Each option with the values that change nothing, beside null.
-_CHANGES_NOTHING: Mapping[str, tuple[Any, ...]] = {
-    "response_format": (),
+CHAT: Mapping[str, tuple[Any, ...]] = {
     "tools": ([],),
     "functions": ([],),
     "tool_choice": ("none", "auto"),
@@ -32,13 +31,26 @@ _CHANGES_NOTHING: Mapping[str, tuple[Any, ...]] = {
     "guided_grammar": (),
     "structured_outputs": (),
 }
-_SHOWN_AS = {"top_logprobs": "logprobs"}
+_PLAIN = {"type": "text"}
+RESPONSES: Mapping[str, tuple[Any, ...]] = {
+    "instructions": ("",),
+    "previous_response_id": (),
+    "conversation": (),
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "background": (False,),
+    "store": (False,),
+    "include": ([],),
+    "prompt": (),
+    "reasoning": ({},),
+    "text": ({}, {"format": _PLAIN}, {"verbosity": "medium"}, {"format": _PLAIN, "verbosity": "medium"}),
+    "top_logprobs": (0,),
+    "context_management": ([],),
+}
 _SHOWN_CHARS = 80
 
 
-def refuse_unsupported(
-    sent: Mapping[str, Any], known: Mapping[str, tuple[Any, ...]] = _CHANGES_NOTHING
-) -> None:
+def refuse_unsupported(sent: Mapping[str, Any], known: Mapping[str, tuple[Any, ...]]) -> None:
     """Raises `InvalidRequestError` that names the first option that would change the answer and isn't supported."""
     for name, harmless in known.items():
         value = sent.get(name)
@@ -48,7 +60,7 @@ def refuse_unsupported(
             continue
         raise InvalidRequestError(
             f"{name!r} is {_short(value)}: it isn't supported, and the answer would not be what it asks for. Leave it out.",
-            param=_SHOWN_AS.get(name, name),
+            param="logprobs" if name == "top_logprobs" and known is CHAT else name,
         )
 
 

@@ -243,7 +243,12 @@ def _body(model: str, packed: Packed, task: Task) -> dict[str, Any]:
 
 def _wanted(options: Options) -> dict[str, Any]:
     """What the caller asks for beside the recipe."""
-    wanted: dict[str, Any] = {"stop": list(options.stop), "seed": options.seed, "top_p": options.top_p}
+    wanted: dict[str, Any] = {
+        "stop": list(options.stop),
+        "seed": options.seed,
+        "top_p": options.top_p,
+        "response_format": options.form,
+    }
     return {name: value for name, value in wanted.items() if value not in (None, [])}
 
 

@@ -101,6 +101,14 @@ TABLE: Mapping[tuple[str, str], Entry] = {
     ("GET", "/v1/models"): Entry("answer", always(200)),
     ("GET", "/v1/models/{model:path}"): Entry("answer", always(200)),
     ("POST", "/v1/chat/completions"): Entry("answer", always(200), question, LIVE),
+    ("POST", "/v1/responses"): Entry(
+        "answer",
+        always(200),
+        lambda p: {
+            "json": {"model": "a", "input": "What does the paper say?", "rag": {"filter": {"id": p.id}}}
+        },
+        LIVE,
+    ),
     ("POST", "/v1/completions"): Entry("answer", always(502), lambda _: {"json": {"prompt": "x"}}),
     ("POST", "/tokenize"): Entry("answer", always(502), lambda _: {"json": {"prompt": "x"}}),
     ("POST", "/v1/search"): Entry(
@@ -248,7 +256,7 @@ def expected(entry: Entry, scope: str, seen: str) -> int:
 
 
 _VARIES = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{8}T\d{6}-\w+|\d{10}\.[\w=-]{24}|\b\d+\.\d+(e-\d+)?\b|\"created\":\d+"
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{8}T\d{6}-\w+|\d{10}\.[\w=-]{24}|\b\d+\.\d+(e-\d+)?\b|\"created(_at)?\":\d+"
 )
 
 
