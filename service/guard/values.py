@@ -1,6 +1,7 @@
 """What leaves as JSON: every string through the masks and the judges of an answer, by itself."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import orjson
 from service.guard.chain import Guard, SentenceGuard, Verdict, apply_to_json
 from service.guard.output import Notice
 from service.guard.stream.sentences import Decision, SentenceStream
+from service.metrics import GUARD_SECONDS
 from service.scope.policy import Rule, Zone
 
 
@@ -61,12 +63,14 @@ class ValueGuards:
 
     async def guard(self, value: object) -> object:
         """The value as it may leave. Verdicts have no places: they would be of single strings."""
+        begun = time.perf_counter()
         self._check_length(value)
         if self._in_thread:
             safe, found = await asyncio.to_thread(apply_to_json, self._guards, value, "output")
         else:
             safe, found = apply_to_json(self._guards, value, "output")
         self.verdicts += [replace(verdict, start=None, end=None) for verdict in found]
+        GUARD_SECONDS.labels("output", "all").observe(time.perf_counter() - begun)
         return safe
 
     def _check_length(self, value: object) -> None:

@@ -59,7 +59,7 @@ def refuse_unsupported(sent: Mapping[str, Any], known: Mapping[str, tuple[Any, .
         if name in ("tools", "functions") and _has_no_choice(sent):
             continue
         raise InvalidRequestError(
-            f"{name!r} is {_short(value)}: it isn't supported, and the answer would not be what it asks for. Leave it out.",
+            f"{name!r}{_shown(value)} isn't supported, and the answer would not be what it asks for. Leave it out.",
             param="logprobs" if name == "top_logprobs" and known is CHAT else name,
         )
 
@@ -74,6 +74,10 @@ def _is_same(value: object, other: object) -> bool:
     return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}… ({len(text)} characters)"
+def _shown(value: object) -> str:
+    """The value, where it is short: others may be deeper than they can be written."""
+    return f" with the value {value!r}" if isinstance(value, (bool, int, float)) or _is_word(value) else ""
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _SHOWN_CHARS

@@ -108,6 +108,14 @@ def test_what_would_change_the_answer_is_refused_by_name(
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, param), reply.text
 
 
+def test_a_deep_value_of_an_option_is_refused_like_any_other(gateway: Gateway) -> None:
+    deep = "[" * 800 + "]" * 800
+    body = f'{{"model": "support", "messages": [{{"role": "user", "content": "x"}}], "logit_bias": {deep}}}'
+    with gateway.client(headers={"content-type": "application/json"}) as client:
+        reply = client.post("/v1/chat/completions", content=body)
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "logit_bias"), reply.text
+
+
 # Messages.
 
 

@@ -79,6 +79,24 @@ def test_every_value_is_guarded(generating: Gateway, upstream: ScriptedUpstream)
     assert "jane.doe" not in open_file(generating)
 
 
+def test_plain_values_pass_as_they_are(generating: Gateway, upstream: ScriptedUpstream) -> None:
+    plain = {
+        "service": "Express delivery",
+        "currency": "EUR",
+        "price": 9.9,
+        "days": 1,
+        "available": True,
+        "kind": "shipping_option",
+        "note": None,
+        "countries": ["Germany", "Austria"],
+        "confidence": "high",
+        "summary": "Express delivery costs €9.90.",
+    }
+    upstream.tokens = [json.dumps(plain)]
+    body = asked(generating, response_format=OBJECT)
+    assert json.loads(body["choices"][0]["message"]["content"]) == plain
+
+
 def test_values_that_repeat_are_no_loop(generating: Gateway, upstream: ScriptedUpstream) -> None:
     upstream.tokens = [json.dumps({"rows": [{"price": "€9.90"}] * 20})]
     body = asked(generating, response_format=OBJECT)
