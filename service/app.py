@@ -54,7 +54,7 @@ from service.logs import configure_logs
 from service.middleware import KeepLocal, LimitBody, LimitUploads, Observe, cors
 from service.openapi import described
 from service.patience import Drain, Patience, Stopping
-from service.routes import chat, documents, feedback, forward, health, page, search
+from service.routes import chat, documents, feedback, forward, health, page, responses, search
 from service.scope import Scope, load_scope
 from service.settings import Settings
 from service.start import SayWhy, leave_out_echo
@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         summary="Answers from a company's own documents, with the source of every sentence.",
     )
-    for module in (chat, forward, search, documents, feedback, health, page):
+    for module in (chat, responses, forward, search, documents, feedback, health, page):
         app.include_router(module.router)
     app.openapi = described(app)  # type: ignore[method-assign]  # as FastAPI's documentation does
     add_error_handlers(app)

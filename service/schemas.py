@@ -1,4 +1,4 @@
-"""What the API accepts and returns."""
+"""What the API accepts and returns; `protocol` has what OpenAI's clients ask with."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -20,27 +20,6 @@ Words = Annotated[str, AfterValidator(_whole)]
 Name = Annotated[Words, Field(min_length=1, max_length=100)]
 
 
-class TextPart(BaseModel):
-    """A part of a message in OpenAI's list form."""
-
-    type: Literal["text"]
-    text: Words
-
-
-class ChatMessage(BaseModel):
-    """A message of the conversation."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Words | list[TextPart] | None = None
-
-    @property
-    def text(self) -> str:
-        """The words of the message."""
-        if isinstance(self.content, list):
-            return "\n".join(part.text for part in self.content)
-        return self.content or ""
-
-
 class RagOptions(BaseModel):
     """The extension object of a request; unknown keys are refused."""
 
@@ -57,21 +36,6 @@ class StreamOptions(BaseModel):
     """OpenAI's options of a stream."""
 
     include_usage: bool = False
-
-
-class ChatRequest(BaseModel):
-    """OpenAI's chat request. What isn't listed here is accepted and has no effect."""
-
-    model: Name
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=200)]
-    stream: bool = False
-    stream_options: StreamOptions | None = None
-    user: Annotated[Words, Field(min_length=1, max_length=256)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=8192)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1, le=8192)] | None = None
-    n: Literal[1] | None = None
-    rag: RagOptions = RagOptions()
 
 
 # Prompts of evaluation harnesses: few-shot examples make them long, and one request holds a batch.

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,22 +13,24 @@ from service.answer.cite import Citation, CitedSentence, cite, readable
 from service.answer.evidence import Evidence, EvidenceFinder, likely_of
 from service.answer.find import Finding, find
 from service.answer.generate import Generator, KeepAlive, Task
+from service.answer.generate.openai import OpenAIGenerator
 from service.answer.outcome import Outcome, count, outcome_of, record_of, reply_of
 from service.answer.prompts import Marking, load_prompt, new_nonce
 from service.answer.request import AnswerRequest, Reply
 from service.answer.rewrite import Completer
 from service.answer.route import route
 from service.answer.small_talk import is_small_talk
+from service.answer.structured import texts_of, values_in
 from service.answer.understand import ScrubQuery, Turn, understand
 from service.answer.write import Chain, Writer
-from service.errors import GeneratorError
+from service.errors import BusyError, GeneratorError, InvalidRequestError
 from service.guard.build import AnswerContext, AssistantGuards
 from service.guard.chain import Verdict
 from service.guard.checks.attribution import By
-from service.guard.output import Notice, OutputGuards
+from service.guard.output import Notice
 from service.metrics import GENERATOR_COST
 from service.scope import Sampling, Scope, Variant
-from service.scope.file import AUTO, EXTRACTIVE, SERVER
+from service.scope.file import AUTO, EXTRACTIVE, MOST_TOKENS, SERVER
 
 Piece = str | KeepAlive | Notice | Reply
 _INLINE_CHARS = 2_000
@@ -70,11 +72,13 @@ class AnswerPipeline:
         self._scope_digest = parts.scope.digest
 
     async def begin(self, request: AnswerRequest) -> Turn:
-        """Choose the way and check the question. Raises `InvalidRequestError`, `NotReadyError`."""
+        """Choose the way and check the question. Raises `InvalidRequestError`, `NotReadyError`, `BusyError`."""
         started = time.perf_counter()
         chosen = route(self._parts.scope, request)
+        if request.options.form is not None:
+            self._check_can_write_json(chosen.variant)
         release = await self._parts.live.serving(chosen.assistant.collection, chosen.variant.release)
-        return await understand(
+        turn = await understand(
             request,
             chosen,
             release,
@@ -83,6 +87,26 @@ class AnswerPipeline:
             max_question_chars=self._parts.max_question_chars,
             started=started,
         )
+        if request.options.form is not None and turn.disposition == "degrade":
+            # Nothing but the generator could answer here.
+            raise BusyError("The guards are busy, and this may not pass without them. Try again.")
+        return turn
+
+    def _check_can_write_json(self, variant: Variant) -> None:
+        if not self._json_writers(variant):
+            raise InvalidRequestError(
+                f"The generator {_wanted(variant, self._parts.generators)!r} can't write JSON: it takes a server that speaks"
+                " OpenAI's protocol. Set TOUCHSTONE_GENERATOR_URL, choose another `rag.variant`, or ask for text.",
+                param="response_format",
+            )
+
+    def _json_writers(self, variant: Variant) -> tuple[Generator, ...]:
+        """Of a variant whose generator is a server, the servers; the documents' own sentences are no JSON."""
+        names = dict.fromkeys([_wanted(variant, self._parts.generators), *variant.fallback])
+        found = [self._parts.generators.get(name) for name in names]
+        if not isinstance(found[0], OpenAIGenerator):
+            return ()
+        return tuple(one for one in found if isinstance(one, OpenAIGenerator))
 
     async def stream(self, turn: Turn) -> AsyncGenerator[Piece, None]:
         """Text that is safe to send, piece by piece, notices of what was taken out, and at last the `Reply`.
@@ -140,8 +164,16 @@ class AnswerPipeline:
         if evidence.relevance.probability < turn.route.variant.retrieval.relevance_floor:
             yield writer.abstain("below_relevance_floor")
             return
-        task, chain = self._task(turn, evidence), self._chain(turn)
-        async with aclosing(writer.write(task, chain, partial(self._guards, turn, evidence))) as pieces:
+        task, chain, form = self._task(turn, evidence), self._chain(turn), turn.request.options.form
+        guards, context = self._parts.guards[turn.request.assistant], _context(turn, evidence)
+        written = (
+            writer.write(
+                task, chain, lambda generator: guards.output(_written_by(generator, context, evidence))
+            )
+            if form is None
+            else writer.write_json(task, chain, guards.values(context), form)
+        )
+        async with aclosing(written) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -150,7 +182,7 @@ class AnswerPipeline:
         sampling = variant.sampling
         chosen = Sampling(
             temperature=sampling.temperature if request.temperature is None else request.temperature,
-            max_tokens=sampling.max_tokens if request.max_tokens is None else request.max_tokens,
+            max_tokens=min(request.max_tokens or sampling.max_tokens, MOST_TOKENS),
         )
         nonce = new_nonce() if variant.marking == "fence" else None
         return Task(
@@ -161,29 +193,20 @@ class AnswerPipeline:
             load_prompt(variant.prompt),
             variant.adapter,
             Marking(nonce, self._parts.canary),
+            request.options,
         )
 
     def _chain(self, turn: Turn) -> Chain:
         """Who may write: guards that were late may leave the answer to the documents' own sentences."""
         generators, variant = self._parts.generators, turn.route.variant
+        if turn.request.options.form is not None:
+            return Chain(self._json_writers(variant))
         wanted = _wanted(variant, generators)
         is_held_back = turn.disposition == "degrade"
         names = [EXTRACTIVE] if is_held_back or wanted == EXTRACTIVE else [wanted, *variant.fallback]
         # A server that this deployment doesn't have fails like one that is away.
         writers = tuple(generators[name] for name in dict.fromkeys(names) if name in generators)
         return Chain(writers, is_degraded=names[0] != wanted or wanted not in generators)
-
-    def _guards(self, turn: Turn, evidence: Evidence, generator: Generator) -> OutputGuards:
-        context = AnswerContext(
-            evidence.hits,
-            turn.conversation,
-            turn.request.groups,
-            turn.originals or None,
-            rules=load_prompt(turn.route.variant.prompt).rules,
-            is_quoted=generator.quotes,
-            likely=() if generator.quotes else likely_of(evidence),
-        )
-        return self._parts.guards[turn.request.assistant].output(context)
 
     async def _whole(self, turn: Turn, finding: Finding | None, writer: Writer) -> Outcome:
         """The outcome of an answer that came to its end; a long one is cited in a thread, so that the loop stays free."""
@@ -215,14 +238,30 @@ class AnswerPipeline:
     ) -> tuple[tuple[Citation, ...], tuple[CitedSentence, ...], list[Verdict]]:
         """The citations as the caller may read them, the sentences, and what was masked in quotes."""
         language = evidence.hits[0].chunk.language if evidence.hits else "en"
-        text, attributed = writer.written.text, writer.attributed
+        is_json = turn.request.options.form is not None
+        text = values_in(writer.written.text) if is_json else writer.written.text
+        attributed = None if is_json else writer.attributed
         by: By = "service" if writer.is_quoted else "model"
         citations, sentences = cite(text, evidence.hits, language, attributed, marked_by=by)
         masks = self._parts.guards[turn.request.assistant].passages
         scrubbed_under = evidence.release.manifest.pii_policies
         read = partial(masks.read, groups=turn.request.groups, scrubbed_under=scrubbed_under)
         shown, masked = readable(citations, read)
-        return tuple(shown), tuple(sentences), masked
+        # Sentences are places of prose; in JSON there are none.
+        return tuple(shown), () if is_json else tuple(sentences), masked
+
+
+def _context(turn: Turn, evidence: Evidence) -> AnswerContext:
+    """What the answer may say. The form of JSON was said by the caller, like the conversation."""
+    rules = load_prompt(turn.route.variant.prompt).rules
+    said = (*turn.conversation, *texts_of(turn.request.options.form))
+    return AnswerContext(evidence.hits, said, turn.request.groups, turn.originals or None, rules)
+
+
+def _written_by(generator: Generator, context: AnswerContext, evidence: Evidence) -> AnswerContext:
+    """The context of what a generator writes: quotations need no attribution."""
+    likely = () if generator.quotes else likely_of(evidence)
+    return replace(context, is_quoted=generator.quotes, likely=likely)
 
 
 def done() -> Awaitable[None]:

@@ -17,6 +17,19 @@ class RawMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller asks of the generator beside the recipe of the variant.
+
+    `stop` are words before which the answer ends; `form` is OpenAI's `response_format` where the answer is to be JSON.
+    """
+
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    top_p: float | None = None
+    form: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerRequest:
     """A question with the conversation before it, who asks, and what is wanted otherwise than by default.
 
@@ -34,6 +47,7 @@ class AnswerRequest:
     view: View = EVERYTHING
     temperature: float | None = None
     max_tokens: int | None = None
+    options: Options = Options()
     dry_run: bool = False
     is_streamed: bool = False
     groups: frozenset[str] | None = frozenset()
@@ -49,3 +63,8 @@ class Reply:
     prompt_tokens: int
     completion_tokens: int
     evidence: Evidence | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the assistant's own words were said instead of an answer."""
+        return bool(self.rag["outcome"] != "answered" or self.rag["reason"] == "small_talk")

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 from ingestion.releases.release import Release
 from service.answer.prompts import Message
-from service.answer.request import AnswerRequest, RawMessage
+from service.answer.request import AnswerRequest, Options, RawMessage
 from service.answer.route import Route
+from service.answer.structured import guarded_form
 from service.errors import InvalidRequestError
 from service.guard.chain import Verdict
 from service.guard.input import Disposition, InputGuards, unblocked
 from service.guard.texts import MaskedText, RawText, SearchableText
 from service.ids import uuid7
+from service.scope.file import MOST_TOKENS
 
 # Longer conversations are guarded in a thread, so that the loop stays free: a character costs up to 1 µs.
 _INLINE_CHARS = 1_000
@@ -31,6 +33,7 @@ class SearchText:
 
 
 _LEFT_OUT = Verdict("length", "input", "flag", "HISTORY_TOO_LONG", 1.0)
+_CLAMPED = Verdict("length", "input", "flag", "MAX_TOKENS_CLAMPED", 1.0)
 ScrubQuery = Callable[[RawText], SearchText]
 
 
@@ -85,32 +88,52 @@ async def understand(
     A conversation beyond the bound loses its oldest messages, as chat clients expect. Raises `InvalidRequestError` for
     a question that is missing, empty or too long.
     """
-    question = question_of(request.messages, max_question_chars)
-    spoken = [message for message in request.messages[:-1] if message.role in ("user", "assistant")]
+    asked = _asked(request.messages)
+    question = question_of(asked, max_question_chars)
+    spoken = [one for one in asked[:-1] if one.role in ("user", "assistant") and one.content.strip()]
     read = recent(spoken, _HISTORY_QUESTIONS * max_question_chars)
     screening = await screened(guards, scrub_query, question, read)
-    left_out = [] if len(read) == len(spoken) else [_LEFT_OUT]
+    told = [] if len(read) == len(spoken) else [_LEFT_OUT]
+    if (request.max_tokens or 0) > MOST_TOKENS:
+        told.append(_CLAMPED)
+    options, found = await _with_guarded_form(request.options, guards, screening.originals)
     turn = Turn(
         id=uuid7(),
-        request=request,
+        request=replace(request, options=options),
         route=route,
         release=release,
         started=started,
         question=screening.question,
         search=screening.search,
         history=screening.history,
-        verdicts=(*left_out, *screening.verdicts),
+        verdicts=(*told, *screening.verdicts, *found),
         originals=screening.originals,
     )
     turn = await _judged(turn, question, guards)
     return replace(turn, guard_input_s=turn.since())
 
 
+async def _with_guarded_form(
+    options: Options, guards: InputGuards | None, originals: Originals
+) -> tuple[Options, tuple[Verdict, ...]]:
+    """The options, whose form of JSON holds words of the caller like the question does."""
+    if options.form is None or guards is None:
+        return options, ()
+    guarded = await guarded_form(options.form, guards, originals)
+    return replace(options, form=guarded.form), guarded.verdicts
+
+
+def _asked(messages: Sequence[RawMessage]) -> Sequence[RawMessage]:
+    """The conversation up to the user's last message; what stands behind it are an agent's steps towards an answer."""
+    last = max((place for place, one in enumerate(messages) if one.role == "user"), default=-1)
+    return messages[: last + 1]
+
+
 def question_of(messages: Sequence[RawMessage], most_chars: int) -> RawText:
-    """The last message. Raises `InvalidRequestError` when it is none, empty or longer than `most_chars`."""
-    if not messages or messages[-1].role != "user":
+    """The last message. Raises `InvalidRequestError` when there is none, or it is empty or longer than `most_chars`."""
+    if not messages:
         raise InvalidRequestError(
-            "The last message must have the role 'user': it is the question.", param="messages"
+            "No message has the role 'user': the last one of that role is the question.", param="messages"
         )
     question = RawText(messages[-1].content.replace("\0", "").strip())
     if not question:

@@ -3,14 +3,18 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
 from service.answer.generate import Finished, Generator, KeepAlive, StartOver, Task
 from service.answer.prompts import NO_ANSWER
+from service.answer.stop import StopWords, before_stop
+from service.answer.structured import read_json, write_json
 from service.answer.understand import Turn
 from service.errors import GeneratorError, GeneratorInterruptedError
 from service.guard.chain import Verdict
 from service.guard.checks.attribution import Attributed
 from service.guard.output import Notice, OutputGuards, OutputPiece
+from service.guard.values import ValueGuards
 from service.logs import get_logger
 
 log = get_logger()
@@ -49,25 +53,31 @@ class Writer:
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._written = Written()
-        self._guards: OutputGuards | None = None
+        self._guards: OutputGuards | ValueGuards | None = None
         self._opening = _Opening()
+        self._stop = self._new_stop()
         self.is_quoted = False
 
     @property
     def attributed(self) -> list[tuple[int, int, Attributed]] | None:
         """What supports each sentence, with its place in the text; None where nobody asked."""
-        return self._guards.attributed if self._guards else None
+        return self._guards.attributed if isinstance(self._guards, OutputGuards) else None
 
     @property
     def written(self) -> Written:
         """What has been written so far, with the verdicts on it."""
-        verdicts = tuple(self._guards.verdicts) if self._guards else ()
+        found = self._guards.verdicts if self._guards else []
+        verdicts = tuple(_within(verdict, len(self._written.text)) for verdict in found)
         return replace(self._written, verdicts=verdicts)
+
+    def _new_stop(self) -> StopWords:
+        return StopWords(self._turn.request.options.stop)
 
     # Fixed replies.
 
     def say(self, text: str) -> str:
-        """A fixed reply."""
+        """A fixed reply, which ends before a stop word like any other."""
+        text = before_stop(text, self._turn.request.options.stop)
         first_token_s = self._written.first_token_s
         self._written = replace(
             self._written,
@@ -117,7 +127,7 @@ class Writer:
                     async for piece in pieces:
                         yield piece
             except GeneratorError as exc:
-                log.warning("generator_failed", reason=exc.message, request_id=self._turn.request.request_id)
+                self._failed(exc)
                 if is_last or self._is_read:
                     raise
                 continue
@@ -149,14 +159,68 @@ class Writer:
                 else:
                     for piece in self._sent(await self._guard.feed(opening.take(event.text))):
                         yield piece
-                    if self._guard.stopped:
+                    if self._guard.stopped or self._stop.is_reached:
                         break
-        for piece in self._sent(await self._guard.end(opening.rest())):
+        for piece in self._sent(await self._guard.end(opening.rest()), is_last=True):
             yield piece
+
+    async def write_json(
+        self, task: Task, chain: Chain, guards: ValueGuards, form: dict[str, Any]
+    ) -> AsyncGenerator[str | KeepAlive | Notice, None]:
+        """An answer in a form of JSON, guarded and in one piece; the chain's writers know the form.
+
+        Raises `GeneratorError` for what is no JSON.
+        """
+        begun, text = self._turn.since(), ""
+        self._guards = guards
+        for number, generator in enumerate(chain.writers):
+            is_last = number == len(chain.writers) - 1
+            self._written = replace(self._written, degraded=number > 0, generator=generator.name)
+            try:
+                async with aclosing(self._raw(generator, task)) as pieces:
+                    async for piece in pieces:
+                        text = piece if isinstance(piece, str) else text
+                        if not isinstance(piece, str):
+                            yield piece
+                break
+            except GeneratorError as exc:
+                self._failed(exc)
+                if is_last:
+                    raise
+        self._written = replace(self._written, generate_s=self._turn.since() - begun)
+        if text.strip().startswith(NO_ANSWER):
+            yield self.abstain("generator_found_no_answer")
+            return
+        safe = await guards.guard(read_json(text, form))
+        if guards.stopped:
+            blocked = guards.stopped == "block"
+            yield self.refuse(guards.verdicts) if blocked else self.abstain("not_grounded")
+            return
+        for sent in self._sent(OutputPiece(write_json(safe), guards.notices), is_last=True):
+            yield sent
+
+    async def _raw(self, generator: Generator, task: Task) -> AsyncGenerator[str | KeepAlive, None]:
+        """The whole text of a generator, behind signs of life."""
+        text = ""
+        async with aclosing(generator.generate(task)) as events:
+            async for event in events:
+                if isinstance(event, KeepAlive):
+                    yield event
+                elif isinstance(event, StartOver):
+                    text = ""
+                elif isinstance(event, Finished):
+                    self._finished(event)
+                else:
+                    text += event.text
+        self._written = replace(self._written, generator=generator.name)
+        yield text
+
+    def _failed(self, exc: GeneratorError) -> None:
+        log.warning("generator_failed", reason=exc.message, request_id=self._turn.request.request_id)
 
     def _begin(self, guards: OutputGuards, generator: Generator, *, is_degraded: bool) -> None:
         """Begin an answer: what was written before is void, with what was told of it and when it began."""
-        self._guards = guards
+        self._guards, self._stop = guards, self._new_stop()
         self.is_quoted = generator.quotes
         self._written = replace(
             self._written,
@@ -170,7 +234,7 @@ class Writer:
     @property
     def _guard(self) -> OutputGuards:
         """The guards of the answer that is being written."""
-        assert self._guards is not None
+        assert isinstance(self._guards, OutputGuards)
         return self._guards
 
     @property
@@ -181,8 +245,8 @@ class Writer:
     @property
     def _is_void(self) -> bool:
         """Whether nothing was left of what a generator wrote, although it didn't say that there is no answer."""
-        is_refused = self._guard.stopped == "block"
-        return not (self._written.text.strip() or is_refused or self._opening.is_no_answer)
+        is_meant = self._guard.stopped == "block" or self._stop.is_reached or self._opening.is_no_answer
+        return not (self._written.text.strip() or is_meant)
 
     def _finished(self, event: Finished) -> None:
         self._written = replace(
@@ -192,9 +256,9 @@ class Writer:
             completion_tokens=event.completion_tokens,
         )
 
-    def _sent(self, piece: OutputPiece) -> list[str | Notice]:
+    def _sent(self, piece: OutputPiece, *, is_last: bool = False) -> list[str | Notice]:
         """Text to send and notices, in this order."""
-        text = piece.text
+        text = self._stop.feed(piece.text) + (self._stop.close() if is_last else "")
         if text or piece.notices:
             first = self._written.first_token_s
             self._written = replace(
@@ -210,6 +274,9 @@ class Writer:
         guard = self._guard
         assistant = self._turn.route.assistant
         has_text = bool(self._written.text.strip())
+        if self._stop.is_reached:
+            self._written = replace(self._written, finish_reason="stop")
+            return []
         if guard.stopped == "block":
             self._written = replace(self._written, outcome="refused", reason=_blamed(guard.verdicts))
             return self._part(assistant.refuse_message, has_text=has_text)
@@ -229,7 +296,12 @@ class Writer:
         """The last words of an answer that a guard stopped."""
         self._written = replace(self._written, finish_reason="content_filter")
         parting = OutputPiece(f"\n\n{message}" if has_text else message)
-        return [piece for piece in self._sent(parting) if isinstance(piece, str)]
+        return [piece for piece in self._sent(parting, is_last=True) if isinstance(piece, str)]
+
+
+def _within(verdict: Verdict, chars: int) -> Verdict:
+    """The verdict; without its place where that lies behind the answer's end, before a stop word."""
+    return verdict if (verdict.end or 0) <= chars else replace(verdict, start=None, end=None)
 
 
 def _blamed(verdicts: Sequence[Verdict]) -> str:

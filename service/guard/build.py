@@ -22,6 +22,7 @@ from service.guard.models.tier import Models, Scores, Supports
 from service.guard.output import OutputGuards
 from service.guard.passages import PassageMasks
 from service.guard.stream.background import AdvisoryGuards, BackgroundQueue
+from service.guard.values import ValueGuards
 from service.scope.policy import GuardPolicy, Rule
 
 # Pieces of advisory work that may wait where nobody says otherwise.
@@ -41,6 +42,11 @@ class AnswerContext:
     rules: str = ""
     is_quoted: bool = False
     likely: tuple[Likely, ...] = ()
+
+    @property
+    def passages(self) -> list[str]:
+        """The texts of the passages."""
+        return [hit.chunk.embedded_text for hit in self.hits]
 
 
 class AssistantGuards:
@@ -116,8 +122,29 @@ class AssistantGuards:
 
     def output(self, context: AnswerContext) -> OutputGuards:
         """The guards of one answer."""
-        rules = self.policy.output
-        passages = [hit.chunk.embedded_text for hit in context.hits]
+        return OutputGuards(
+            self._words(context),
+            self._deciding(context),
+            self._advising(),
+            self._last(context),
+            self.policy,
+            in_thread=self._executor is not None,
+            attribution=None if context.is_quoted else self._attribution(context),
+        )
+
+    def values(self, context: AnswerContext) -> ValueGuards:
+        """The guards of one answer that is JSON. Values repeat, and a single one says nothing that could be grounded."""
+        return ValueGuards(
+            self._words(context),
+            self._deciding(context, is_prose=False),
+            self._last(context),
+            self.policy.output["length"],
+            in_thread=self._executor is not None,
+        )
+
+    def _words(self, context: AnswerContext) -> list[Guard]:
+        """Those that mask."""
+        rules, passages = self.policy.output, context.passages
         sources = [*passages, *(hit.chunk.source for hit in context.hits)]
         words: list[tuple[Rule, Guard]] = [
             (rules["citations"], CitationGuard(len(context.hits))),
@@ -126,24 +153,15 @@ class AssistantGuards:
             (rules["egress"], EgressGuard(sources, rules["egress"].allow, self._digests)),
             (rules["numbers"], NumberGuard([*passages, *context.conversation])),
         ]
-        last: Sequence[Guard] = (
-            [RestoreGuard(context.originals)]
-            if context.originals and self.policy.input["pii"].restore
-            else []
-        )
-        return OutputGuards(
-            switched(words),
-            self._deciding(context, passages),
-            self._advising(),
-            last,
-            self.policy,
-            in_thread=self._executor is not None,
-            attribution=None if context.is_quoted else self._attribution(context, passages),
-        )
+        return switched(words)
 
-    def _attribution(self, context: AnswerContext, passages: Sequence[str]) -> Attribution | None:
+    def _last(self, context: AnswerContext) -> list[Guard]:
+        is_restored = context.originals and self.policy.input["pii"].restore
+        return [RestoreGuard(context.originals)] if is_restored and context.originals else []
+
+    def _attribution(self, context: AnswerContext) -> Attribution | None:
         """What finds the passage of each sentence, where grounding is on."""
-        rule = self.policy.output["grounding"]
+        rule, passages = self.policy.output["grounding"], context.passages
         if self._support is None or not rule.is_on or not passages:
             return None
         support: Supports = self._support
@@ -161,9 +179,9 @@ class AssistantGuards:
             is_entitled=(lambda value: value in joined) if is_entitled else None,
         )
 
-    def _deciding(self, context: AnswerContext, passages: Sequence[str]) -> list[SentenceGuard]:
+    def _deciding(self, context: AnswerContext, *, is_prose: bool = True) -> list[SentenceGuard]:
         """Rules, and those models that may stop or drop a sentence: it waits for them."""
-        rules = self.policy.output
+        rules, passages = self.policy.output, context.passages
         language = context.hits[0].chunk.language if context.hits else "en"
         sources = "\n".join([*passages, *context.conversation])
         by_rules: list[tuple[Rule, SentenceGuard]] = [
@@ -171,6 +189,8 @@ class AssistantGuards:
             (rules["repetition"], RepetitionGuard(rules["repetition"])),
             (rules["exact"], ExactGuard(passages, context.conversation, rules["exact"], language)),
         ]
+        if not is_prose:
+            by_rules = [(rule, guard) for rule, guard in by_rules if guard.name != RepetitionGuard.name]
         found: list[SentenceGuard] = [SafeJudge(guard, rule) for rule, guard in by_rules if rule.is_on]
         models = [(rule, guard) for rule, guard in self._judges() if _may_act(rule)]
         return found + self._timed(models)

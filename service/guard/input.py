@@ -9,7 +9,7 @@ from typing import Literal
 
 from ingestion.detect.decodings import decodings_of
 from ingestion.detect.injection import by_rules
-from service.guard.chain import Guard, Verdict, apply_all, outcome_of
+from service.guard.chain import Guard, Verdict, apply_all, apply_to_json, outcome_of
 from service.guard.failure import failed
 from service.guard.models.tier import Scores
 from service.guard.texts import MaskedText, RawText
@@ -66,14 +66,25 @@ class InputGuards:
         verdicts = self._by_length(text)
         if any(verdict.verdict == "block" for verdict in verdicts):
             return ScreenResult(MaskedText(""), tuple(verdicts))
-        try:
-            verdicts += self._by_rules(text)
-        except Exception as exc:  # noqa: BLE001 - a guard that fails must not fail open
-            verdicts.append(failed("injection", "input", self._policy.input["injection"], exc))
+        verdicts += self._injections(text)
         # What masks personal data must not fail in silence: its errors end the request.
         safe, found = apply_all(self._redactors(originals), text, "input")
         GUARD_SECONDS.labels("input", "rules").observe(time.perf_counter() - begun)
         return ScreenResult(MaskedText(safe), (*verdicts, *found))
+
+    def screen_json(
+        self, value: object, text: str, originals: dict[str, set[str]] | None = None
+    ) -> tuple[object, list[Verdict]]:
+        """The same for a JSON value, of which `text` is all that it says: each of its strings is masked by itself."""
+        verdicts = self._injections(text)
+        safe, found = apply_to_json(self._redactors(originals), value, "input")
+        return safe, verdicts + found
+
+    def _injections(self, text: str) -> list[Verdict]:
+        try:
+            return self._by_rules(text)
+        except Exception as exc:  # noqa: BLE001 - a guard that fails must not fail open
+            return [failed("injection", "input", self._policy.input["injection"], exc)]
 
     def _by_length(self, text: str) -> list[Verdict]:
         rule = self._policy.input["length"]

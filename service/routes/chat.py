@@ -2,19 +2,20 @@
 
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from service.answer.request import AnswerRequest, RawMessage, Reply
-from service.deps import AnswerCall, Call
-from service.errors import InternalError
-from service.guard.texts import RawText
+from service.answer.request import Reply
+from service.deps import AnswerCall
+from service.errors import UnknownModelError
 from service.openapi import errors
+from service.protocol import ChatRequest
+from service.routes.ask import ask_of, last_of
 from service.routes.disconnect import ClosingStream, while_connected
-from service.routes.sse import STREAM_HEADERS, Piece, chat_chunks, usage_of
-from service.schemas import ChatRequest, Json, Model, ModelList
+from service.routes.options import CHAT, refuse_unsupported
+from service.routes.sse import STREAM_HEADERS, Piece, chat_chunks, usage_of, with_refusals
+from service.schemas import Json, Model, ModelList
 
 router = APIRouter(prefix="/v1", responses=errors(400, 401))
 
@@ -26,16 +27,30 @@ async def models(call: AnswerCall) -> ModelList:
     return ModelList(data=[Model(id=name, description=a.description) for name, a in assistants])
 
 
+@router.get("/models/{model:path}", responses=errors(404))
+async def model(model: str, call: AnswerCall) -> Model:
+    """One of the assistants."""
+    known = call.state.scope.assistants
+    if model not in known:
+        raise UnknownModelError(
+            f"There is no assistant {model!r}. Choose one of {sorted(known)}.", param="model"
+        )
+    return Model(id=model, description=known[model].description)
+
+
 @router.post("/chat/completions", response_model=None, responses=errors(404, 413, 502, 503))
 async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response | Json:
     """Answer a question, streamed or not."""
+    refuse_unsupported(ask.model_extra or {}, CHAT)
     pipeline = call.state.pipeline
-    turn = await while_connected(request, pipeline.begin(_ask_of(ask, call)))
-    pieces = pipeline.stream(turn)
+    turn = await while_connected(request, pipeline.begin(ask_of(ask, call)))
+    pieces: AsyncGenerator[Piece, None] = pipeline.stream(turn)
     if not ask.stream:
-        reply = await while_connected(request, _last(pieces))
-        return _completion(ask.model, reply)
+        reply = await while_connected(request, last_of(pieces))
+        return _completion(ask.model, reply, may_refuse=ask.response_format is not None)
     # The first piece is awaited here, so that what fails at once gets its proper status.
+    if ask.response_format is not None:
+        pieces = with_refusals(pieces)
     first = await while_connected(request, anext(pieces))
     usage = bool(ask.stream_options and ask.stream_options.include_usage)
     chunks = chat_chunks(
@@ -49,35 +64,11 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response
     return ClosingStream(chunks, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
-def _ask_of(ask: ChatRequest, call: Call) -> AnswerRequest:
-    return AnswerRequest(
-        assistant=ask.model,
-        messages=tuple(RawMessage(m.role, RawText(m.text)) for m in ask.messages),
-        caller=call.caller.id,
-        request_id=call.request_id,
-        subject=call.state.pseudonyms.of(ask.user),
-        conversation_id=ask.rag.conversation_id,
-        variant=ask.rag.variant,
-        top_k=ask.rag.top_k,
-        view=call.view(ask.rag.filter),
-        temperature=ask.temperature,
-        max_tokens=ask.max_completion_tokens or ask.max_tokens,
-        dry_run=ask.rag.dry_run,
-        is_streamed=ask.stream,
-        groups=call.view().groups,
-    )
-
-
-async def _last(pieces: AsyncGenerator[Piece, None]) -> Reply:
-    async with aclosing(pieces):
-        async for piece in pieces:
-            if isinstance(piece, Reply):
-                return piece
-    raise InternalError("The answer ended without a reply.")
-
-
-def _completion(model: str, reply: Reply) -> Json:
-    message = {"role": "assistant", "content": reply.text}
+def _completion(model: str, reply: Reply, *, may_refuse: bool) -> Json:
+    """`may_refuse`: the client reads JSON, and what the assistant says instead is a refusal in OpenAI's sense."""
+    message: Json = {"role": "assistant", "content": reply.text}
+    if may_refuse and reply.is_fixed:
+        message = {"role": "assistant", "content": None, "refusal": reply.text}
     return {
         "id": _reply_id(reply.rag["answer_id"]),
         "object": "chat.completion",

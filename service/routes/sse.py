@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import orjson
 
@@ -15,10 +16,32 @@ from service.logs import frames_of, get_logger
 from service.schemas import Json
 
 log = get_logger()
-Piece = str | KeepAlive | Notice | Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the assistant says to a client that reads JSON where there is none."""
+
+    text: str
+
+
+Piece = str | KeepAlive | Notice | Refusal | Reply
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 DONE = b"data: [DONE]\n\n"
-_KEEP_ALIVE = b": keep-alive\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
+
+
+async def with_refusals(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
+    """The pieces of an answer that is JSON, or a refusal in OpenAI's sense; its text waits for the end, which tells."""
+    text = ""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, str):
+                text += piece
+                continue
+            if isinstance(piece, Reply) and text:
+                yield Refusal(text) if piece.is_fixed else text
+            yield piece
 
 
 async def chat_chunks(
@@ -57,8 +80,10 @@ async def chat_chunks(
 def _event(head: bytes, piece: Piece, include_usage: bool) -> bytes:
     if isinstance(piece, str):
         return _chunk(head, {"content": piece}, None)
+    if isinstance(piece, Refusal):
+        return _chunk(head, {"refusal": piece.text}, None)
     if isinstance(piece, KeepAlive):
-        return _KEEP_ALIVE
+        return KEEP_ALIVE
     if isinstance(piece, Notice):
         return _chunk(head, {}, None, {"notice": {"type": "guard", **as_dict(piece)}})
     extra: Json = {"rag": piece.rag}

@@ -15,6 +15,8 @@ from service.scope.policy import GuardPolicy, policy_of
 
 # Generators that need no entry: the documents' own sentences, and the server of TOUCHSTONE_GENERATOR_URL.
 EXTRACTIVE, SERVER, AUTO = "extractive", "openai", "auto"
+# The longest answer that any variant or request may ask for, in the generator's tokens.
+MOST_TOKENS = 8_192
 
 
 class Strict(BaseModel):
@@ -29,7 +31,7 @@ class Sampling(Strict):
     temperature: Annotated[float, Field(ge=0, le=2)] = Field(
         0.2, description="Randomness of the generator; a request can ask for another."
     )
-    max_tokens: Annotated[int, Field(ge=1, le=8192)] = Field(
+    max_tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS)] = Field(
         400, description="Longest answer in the generator's tokens; a request can ask for another."
     )
 

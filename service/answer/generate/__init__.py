@@ -6,6 +6,7 @@ from typing import Protocol
 
 from service.answer.evidence import Evidence
 from service.answer.prompts import Marking, Message, Prompt
+from service.answer.request import Options
 from service.guard.texts import MaskedText
 from service.scope import Sampling
 
@@ -21,6 +22,7 @@ class Task:
     prompt: Prompt
     adapter: str | None = None
     marking: Marking = Marking()
+    options: Options = Options()
 
 
 @dataclass(frozen=True, slots=True)

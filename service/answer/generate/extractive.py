@@ -7,6 +7,7 @@ from ingestion.embed import Embedder
 from service.answer.evidence import Evidence
 from service.answer.generate import Event, Finished, Task, Text
 from service.answer.sentences import Sentence
+from service.answer.stop import before_stop
 
 MAX_SENTENCES = 2
 # A second sentence must be nearly as good as the first, or it only distracts.
@@ -48,6 +49,17 @@ def compose(evidence: Evidence) -> list[str]:
     return parts
 
 
+def _until(parts: Sequence[str], stop: Sequence[str]) -> list[str]:
+    """The sentences before the one that holds a stop word, and that one's beginning."""
+    kept: list[str] = []
+    for part in parts:
+        begun = before_stop(part, stop)
+        kept.append(begun or part)  # of one that begins with the word, who sends it keeps nothing
+        if begun != part:
+            break
+    return kept
+
+
 class ExtractiveGenerator:
     """The embedded default, and what answers when the server doesn't."""
 
@@ -59,7 +71,7 @@ class ExtractiveGenerator:
 
     async def generate(self, task: Task) -> AsyncGenerator[Event, None]:
         """One `Text` a sentence."""
-        parts = compose(task.evidence)
+        parts = _until(compose(task.evidence), task.options.stop)
         for part in parts:
             yield Text(part)
         used = self._embedder.count_tokens([task.question, "".join(parts)])

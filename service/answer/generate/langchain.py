@@ -66,6 +66,8 @@ class LangChainGenerator:
         packed = pack(task, self._estimate, self._context)
         pairs = [(message["role"], message["content"]) for message in packed.messages]
         asked: dict[str, Any] = {"max_tokens": packed.max_tokens, "temperature": task.sampling.temperature}
+        if task.options.stop:
+            asked["stop"] = list(task.options.stop)
         cleaner = Cleaner(task.marking.nonce)
         begun, used, reason = False, (0, 0), "stop"
         try:

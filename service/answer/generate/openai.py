@@ -15,6 +15,7 @@ from service.answer.generate.cleaning import Cleaner
 from service.answer.generate.pack import Packed, TokenEstimate, pack, shortened
 from service.answer.generate.replica import Replica, Upstream, read_whole
 from service.answer.prompts import Wire
+from service.answer.request import Options
 from service.errors import ContextOverflowError, GeneratorError, GeneratorInterruptedError
 from service.metrics import GENERATOR_ERRORS
 
@@ -308,12 +309,24 @@ def _body(model: str, packed: Packed, task: Task, replica: Replica) -> dict[str,
         "max_tokens": packed.max_tokens,
         "stream": True,
         "stream_options": {"include_usage": True},
+        **_wanted(task.options),
     }
     for name, other in replica.refused.items():
         value = body.pop(name, None)
         if other is not None:
             body[other] = value
     return body
+
+
+def _wanted(options: Options) -> dict[str, Any]:
+    """What the caller asks for beside the recipe."""
+    wanted: dict[str, Any] = {
+        "stop": list(options.stop),
+        "seed": options.seed,
+        "top_p": options.top_p,
+        "response_format": options.form,
+    }
+    return {name: value for name, value in wanted.items() if value not in (None, [])}
 
 
 async def check_status(reply: aiohttp.ClientResponse) -> None:

@@ -57,7 +57,7 @@ def pack(task: Task, estimate: TokenEstimate, context: int | None) -> Packed:
     wanted = task.sampling.max_tokens
     hits, history = list(task.evidence.hits), list(task.history)
     while True:
-        messages = render(task.prompt, task.question, history, hits, task.marking)
+        messages = render(task.prompt, task.question, history, hits, task.marking, task.options.form)
         if context is None:
             return Packed(messages, wanted, len(hits))
         left = context - estimate.of(messages)

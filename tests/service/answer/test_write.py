@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.answer.generate import Event, Finished, Text
+from service.answer.request import Options
 from service.answer.write import Chain, Writer
 from service.errors import GeneratorInterruptedError
 from service.guard.build import AnswerContext, AssistantGuards
@@ -20,7 +21,7 @@ class Ticking:
     """A turn whose clock ticks once for every look at it."""
 
     def __init__(self, *, is_streamed: bool) -> None:
-        self.request = SimpleNamespace(is_streamed=is_streamed, request_id="r")
+        self.request = SimpleNamespace(is_streamed=is_streamed, request_id="r", options=Options())
         self.route = SimpleNamespace(assistant=Assistant(collection="help", variant="baseline"))
         self.ticks = 0
 

@@ -99,7 +99,16 @@ TABLE: Mapping[tuple[str, str], Entry] = {
     ("GET", "/readyz"): OPEN,
     ("GET", "/metrics"): Entry(None, always(200), is_steady=False),
     ("GET", "/v1/models"): Entry("answer", always(200)),
+    ("GET", "/v1/models/{model:path}"): Entry("answer", always(200)),
     ("POST", "/v1/chat/completions"): Entry("answer", always(200), question, LIVE),
+    ("POST", "/v1/responses"): Entry(
+        "answer",
+        always(200),
+        lambda p: {
+            "json": {"model": "a", "input": "What does the paper say?", "rag": {"filter": {"id": p.id}}}
+        },
+        LIVE,
+    ),
     ("POST", "/v1/completions"): Entry("answer", always(502), lambda _: {"json": {"prompt": "x"}}),
     ("POST", "/tokenize"): Entry("answer", always(502), lambda _: {"json": {"prompt": "x"}}),
     ("POST", "/v1/search"): Entry(
@@ -247,7 +256,7 @@ def expected(entry: Entry, scope: str, seen: str) -> int:
 
 
 _VARIES = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{8}T\d{6}-\w+|\d{10}\.[\w=-]{24}|\b\d+\.\d+(e-\d+)?\b|\"created\":\d+"
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{8}T\d{6}-\w+|\d{10}\.[\w=-]{24}|\b\d+\.\d+(e-\d+)?\b|\"created(_at)?\":\d+"
 )
 
 
@@ -260,7 +269,7 @@ def without_ids(reply: httpx.Response, paper: Paper) -> tuple[int, str]:
 
 
 def path_to(path: str, paper: Paper) -> str:
-    named = {"document_id": paper.id, "chunk_id": paper.chunk, "run_id": paper.run, "name": "x"}
+    named = {"document_id": paper.id, "chunk_id": paper.chunk, "run_id": paper.run, "name": "x", "model": "a"}
     return re.sub(r"{(\w+)(:path)?}", lambda found: named[found[1]], path)
 
 

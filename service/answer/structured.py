@@ -1,0 +1,81 @@
+"""Answers that are JSON: the form that is asked for, guarded like a question, and the JSON of a generator."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from service.errors import GeneratorError
+from service.guard.chain import Verdict
+from service.guard.input import InputGuards
+from service.metrics import GENERATOR_ERRORS
+
+# A larger form is guarded in a thread, so that the loop stays free.
+_INLINE_CHARS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedForm:
+    """The form as a generator may read it, and what was found in it."""
+
+    form: dict[str, Any]
+    verdicts: tuple[Verdict, ...]
+
+
+async def guarded_form(
+    form: dict[str, Any], guards: InputGuards, originals: dict[str, set[str]]
+) -> GuardedForm:
+    """The form by the rules of the input zone, each of its texts by itself; verdicts have no places."""
+    if len(orjson.dumps(form)) > _INLINE_CHARS:
+        return await asyncio.to_thread(_guarded, form, guards, originals)
+    return _guarded(form, guards, originals)
+
+
+def _guarded(form: dict[str, Any], guards: InputGuards, originals: dict[str, set[str]]) -> GuardedForm:
+    # A schema repeats its words, which is no attack.
+    said = "\n".join(dict.fromkeys(texts_of(form)))
+    safe, found = guards.screen_json(form, said, originals)
+    return GuardedForm(dict(safe), tuple(replace(verdict, start=None, end=None) for verdict in found))  # type: ignore[call-overload]
+
+
+def texts_of(value: object, *, with_keys: bool = True) -> Iterator[str]:
+    """Everything that a JSON value says: strings and numbers, and the keys."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if with_keys:
+                yield key
+            yield from texts_of(one, with_keys=with_keys)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts_of(one, with_keys=with_keys)
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield str(value)
+
+
+def read_json(text: str, form: dict[str, Any]) -> object:
+    """The JSON that a generator wrote. Raises `GeneratorError` for anything else."""
+    try:
+        value = orjson.loads(text)
+        orjson.dumps(value)  # writes less deep than it reads
+        if form["type"] == "json_object" and not isinstance(value, dict):
+            raise ValueError("it is no object")
+    except (ValueError, orjson.JSONEncodeError) as exc:
+        GENERATOR_ERRORS.labels("no JSON").inc()
+        raise GeneratorError(
+            "The generator wrote no JSON of the form that was asked for. Try again, or allow more tokens."
+        ) from exc
+    return value
+
+
+def write_json(value: object) -> str:
+    """JSON as it is sent."""
+    return orjson.dumps(value).decode()
+
+
+def values_in(text: str) -> str:
+    """What the values of JSON say, a line each: what citations are found for."""
+    return "\n".join(texts_of(orjson.loads(text), with_keys=False))

@@ -1,0 +1,150 @@
+"""What clients of OpenAI's API send when they ask an assistant. Knows no answer; `routes` make a question of it."""
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from service.schemas import Name, RagOptions, StreamOptions, Words
+
+_MOST_STOPS, _STOP_CHARS = 4, 200
+_FORMATS = ("text", "json_object", "json_schema")
+
+
+def _none_if_empty(value: str | None) -> str | None:
+    """Clients that know no user send an empty one."""
+    return value or None
+
+
+def _few_stops(value: str | list[str] | None) -> str | list[str] | None:
+    words = value if isinstance(value, list) else [value or ""]
+    if len(words) > _MOST_STOPS or any(len(word) > _STOP_CHARS for word in words):
+        raise ValueError(f"send a string of up to {_STOP_CHARS} characters, or a list of up to {_MOST_STOPS}")
+    return value
+
+
+def _as_format(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The form of JSON that is asked for; None for text."""
+    kind = (value or {"type": "text"}).get("type")
+    if kind not in _FORMATS:
+        raise ValueError(f"its `type` must be one of {list(_FORMATS)}")
+    if kind == "json_schema":
+        wanted = (value or {}).get("json_schema")
+        if not isinstance(wanted, dict) or not isinstance(wanted.get("schema"), dict):
+            raise ValueError("it has no schema. Send it as `json_schema.schema`")
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError as exc:
+        raise ValueError(f"it can't be passed on: {exc}") from exc
+    return value if kind != "text" else None
+
+
+User = Annotated[Annotated[Words, Field(max_length=256)] | None, AfterValidator(_none_if_empty)]
+Temperature = Annotated[float, Field(ge=0, le=2)] | None
+TopP = Annotated[float, Field(gt=0, le=1)] | None
+# More than any generator writes is what many clients send; the answer is as long as it can be.
+MostTokens = Annotated[int, Field(ge=1)] | None
+
+
+class TextPart(BaseModel):
+    """A part of a message in OpenAI's list form."""
+
+    type: Literal["text"]
+    text: Words
+
+
+class ChatMessage(BaseModel):
+    """A message of the conversation. Of messages with calls of tools, the text is read and the calls are not."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Words | list[TextPart] | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of the message."""
+        if isinstance(self.content, list):
+            return "\n".join(part.text for part in self.content)
+        return self.content or ""
+
+
+class ChatRequest(BaseModel):
+    """OpenAI's chat request. What isn't listed here is accepted where it changes nothing, and else refused by name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: Name
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    user: User = None
+    temperature: Temperature = None
+    top_p: TopP = None
+    max_tokens: MostTokens = None
+    max_completion_tokens: MostTokens = None
+    n: Literal[1] | None = None
+    stop: Annotated[Words | list[Words] | None, AfterValidator(_few_stops)] = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    response_format: Annotated[dict[str, Any] | None, AfterValidator(_as_format)] = None
+    rag: RagOptions = RagOptions()
+
+    @property
+    def stop_words(self) -> tuple[str, ...]:
+        """Words before which the answer ends; an empty one ends nothing."""
+        words = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return tuple(word for word in words if word)
+
+
+class InputPart(BaseModel):
+    """A part of a message in the list form of OpenAI's responses."""
+
+    type: Literal["input_text", "output_text", "text"]
+    text: Words
+
+
+class InputMessage(BaseModel):
+    """A message of the conversation, as OpenAI's responses have it."""
+
+    type: Literal["message"] = "message"
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Words | list[InputPart]
+
+    def as_chat(self) -> ChatMessage:
+        """The same message of a chat."""
+        parts = [self.content] if isinstance(self.content, str) else [part.text for part in self.content]
+        return ChatMessage(role=self.role, content="\n".join(parts))
+
+
+class ResponseRequest(BaseModel):
+    """OpenAI's request for a response. What isn't listed here is accepted where it changes nothing, and else refused
+    by name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: Name
+    input: Words | Annotated[list[InputMessage], Field(min_length=1)]
+    stream: bool = False
+    max_output_tokens: MostTokens = None
+    temperature: Temperature = None
+    top_p: TopP = None
+    user: User = None
+    metadata: dict[str, Words] | None = Field(None, description="Comes back with the response.")
+    rag: RagOptions = RagOptions()
+
+    def as_chat(self) -> ChatRequest:
+        """The same question in a chat."""
+        said = self.input
+        messages = (
+            [ChatMessage(role="user", content=said)]
+            if isinstance(said, str)
+            else [message.as_chat() for message in said]
+        )
+        return ChatRequest(
+            model=self.model,
+            messages=messages,
+            stream=self.stream,
+            user=self.user,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_completion_tokens=self.max_output_tokens,
+            rag=self.rag,
+        )
