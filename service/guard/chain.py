@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 from service.scope.policy import Rule, Zone
 
@@ -53,15 +53,6 @@ class SentenceGuard(Protocol):
 
     def judge(self, sentence: str) -> list[Verdict]:
         """Findings in a sentence, each with the consequence that the policy wants."""
-        ...
-
-
-@runtime_checkable
-class CheapGuard(SentenceGuard, Protocol):
-    """A guard that asks a model and can decide the plainest cases without it: what a late model leaves open."""
-
-    def judge_cheaply(self, sentence: str) -> list[Verdict]:
-        """Findings without the model; their rule says that it was not asked."""
         ...
 
 

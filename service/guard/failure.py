@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
-from service.guard.chain import CheapGuard, Outcome, SentenceGuard, Verdict
+from service.guard.chain import Outcome, SentenceGuard, Verdict
 from service.logs import get_logger
 from service.metrics import GUARD_ERRORS
 from service.scope.policy import Rule, Zone
@@ -22,11 +22,6 @@ def failed(name: str, zone: Zone, rule: Rule, exc: Exception) -> Verdict:
     log.warning("guard_failed", guard=name, zone=zone, reason=reason, fail=rule.fail)
     is_closed = rule.fail == "closed" or (rule.fail == "degrade" and zone == "output")
     return Verdict(name, zone, _CLOSED[zone] if is_closed else "flag", "LATE" if is_late else "FAILED", 1.0)
-
-
-def cheaply(guard: SentenceGuard, sentence: str) -> list[Verdict]:
-    """What a guard finds without its model, where it can."""
-    return guard.judge_cheaply(sentence) if isinstance(guard, CheapGuard) else []
 
 
 class SafeJudge:
@@ -48,8 +43,7 @@ class SafeJudge:
 class TimedJudges:
     """Sentence guards that ask models: each has its rule's deadline for a sentence, all together have one more.
 
-    A judgement that is late goes on in its thread and is not waited for; those behind it are late in their turn. What a
-    guard can tell without its model it tells then.
+    A judgement that is late goes on in its thread and is not waited for; those behind it are late in their turn.
     """
 
     name = "models"
@@ -76,4 +70,4 @@ class TimedJudges:
             return future.result(timeout=max(left_s, 0))
         except Exception as exc:  # noqa: BLE001 - any failure of a guard is the policy's to answer
             future.cancel()
-            return [failed(guard.name, "output", rule, exc), *cheaply(guard, sentence)]
+            return [failed(guard.name, "output", rule, exc)]

@@ -45,19 +45,21 @@ from ingestion.text.clean import clean
 from ingestion.text.sentences import sentence_spans
 from service.answer.cite import cite
 from service.answer.generate.chunks import ChatStream
+from service.answer.generate.cleaning import Cleaner
 from service.answer.quantities import asks_for_quantity, has_quantity
 from service.answer.rewrite import is_follow_up, standalone, without_masks
 from service.answer.small_talk import is_small_talk
 from service.auth import KeyRing, create_key
 from service.errors import TouchstoneError
 from service.guard.chain import Digests
+from service.guard.checks.attribution import Attribution, Likely
 from service.guard.checks.citations import CitationGuard, cited_in
 from service.guard.checks.egress import EgressGuard, hosts_in
 from service.guard.checks.exact import ExactGuard, NumberGuard, dates_in, numbers_in
 from service.guard.checks.leak import LeakGuard
 from service.guard.checks.pii import PiiGuard
 from service.guard.checks.secrets import SecretGuard
-from service.guard.checks.sentences import GroundingGuard, RepetitionGuard
+from service.guard.checks.sentences import RepetitionGuard
 from service.guard.models.attribution import ATTRIBUTION_DIR, Attributor
 from service.guard.models.cross_encoder import chosen_evidence
 from service.guard.models.toxicity import mask_groups, may_attack, mend, texts_and_cues
@@ -274,10 +276,11 @@ def readers() -> Iterator[Reader]:
     yield from _of_answers()
     yield from _of_guards()
     yield Reader(
-        "GroundingGuard",
-        lambda t: _grounding().judge(t),
-        ("service.guard.models.attribution", "service.guard.checks.sentences"),
+        "Attribution",
+        lambda t: _attribution().attribute(t),
+        ("service.guard.models.attribution", "service.guard.checks.attribution"),
     )
+    yield Reader("Cleaner", _cleaned, ("service.answer.generate.cleaning",))
     yield Reader(
         "RepetitionGuard",
         lambda t: RepetitionGuard(output["repetition"]).judge(t),
@@ -424,5 +427,12 @@ def _attributor() -> Attributor:
     return Attributor(embedder, load_head(ATTRIBUTION_DIR, embedder.weights_digest))
 
 
-def _grounding() -> GroundingGuard:
-    return GroundingGuard(_attributor().score, [_PASSAGE], policy_of().output["grounding"])
+def _cleaned(text: str) -> str:
+    """As a stream of pieces, since what may become a mark waits for the next one."""
+    cleaner = Cleaner("ab12cd34")
+    return "".join(cleaner.feed(text[i : i + 7]) for i in range(0, len(text), 7)) + cleaner.close()
+
+
+def _attribution() -> Attribution:
+    likely = [Likely(1, _PASSAGE, 1.0)]
+    return Attribution(_attributor().score, [_PASSAGE], "Which?", policy_of().output["grounding"], likely)

@@ -1,31 +1,15 @@
-"""Guards of whole sentences: toxicity, grounding, and endless repetition."""
+"""Guards of whole sentences: toxicity and endless repetition."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from functools import lru_cache
 
 from service.guard.chain import Verdict, outcome_of
-from service.guard.checks.citations import cited_in, without_markers
-from service.guard.models.tier import Scores, Supports
+from service.guard.checks.citations import without_markers
+from service.guard.models.tier import Scores
 from service.scope.policy import Rule
 
 _WORD = re.compile(r"\w+")
 _SHORT_WORDS = 3
-
-# Long words are mostly rare (Zipf); shorter ones count where they are numbers, names or abbreviations.
-_RARE_CHARS = 6
-_ENDING = re.compile(r"(?<=\w{3})(?:ing|ies|ed|es|en|e|s|y)$")
-
-
-@lru_cache(maxsize=4_000)
-def _rare_in(text: str) -> frozenset[str]:
-    """Rare words, numbers and names of a text, without what inflection changes."""
-    return frozenset(
-        _ENDING.sub("", word.casefold())
-        for number, word in enumerate(_WORD.findall(text))
-        if len(word) >= _RARE_CHARS or word[0].isdigit() or (number and word[0].isupper())
-    )
 
 
 class ToxicityGuard:
@@ -45,44 +29,6 @@ class ToxicityGuard:
         return [
             Verdict(self.name, "output", outcome_of(self._rule), "HATE", round(score, 4), 0, len(sentence))
         ]
-
-
-class GroundingGuard:
-    """Sentences that the passages which they cite, or all passages, don't support."""
-
-    name = "grounding"
-
-    def __init__(self, support: Supports, passages: Sequence[str], rule: Rule) -> None:
-        self._support = support
-        self._passages = list(passages)
-        self._rule = rule
-
-    def judge(self, sentence: str) -> list[Verdict]:
-        """A verdict when the support is below the threshold; `score` is what is missing of full support."""
-        claim = without_markers(sentence).strip()
-        if len(_WORD.findall(claim)) < _SHORT_WORDS:
-            return []
-        support = self._support(claim, self._cited(sentence))
-        if support >= self._rule.threshold:
-            return []
-        return [self._verdict("UNSUPPORTED", round(1 - support, 4), sentence)]
-
-    def judge_cheaply(self, sentence: str) -> list[Verdict]:
-        """A verdict when a sentence shares no rare word, number or name with its passages; no model is asked."""
-        claim = without_markers(sentence).strip()
-        words = _rare_in(claim)
-        if len(_WORD.findall(claim)) < _SHORT_WORDS or not words:
-            return []
-        known = frozenset().union(*map(_rare_in, self._cited(sentence)))
-        return [] if words & known else [self._verdict("NOTHING_SHARED", 1.0, sentence)]
-
-    def _cited(self, sentence: str) -> list[str]:
-        """The passages that a sentence cites, or all."""
-        cited = cited_in(sentence)
-        return [self._passages[n - 1] for n in cited if 1 <= n <= len(self._passages)] or self._passages
-
-    def _verdict(self, rule: str, score: float, sentence: str) -> Verdict:
-        return Verdict(self.name, "output", outcome_of(self._rule), rule, score, 0, len(sentence))
 
 
 class RepetitionGuard:

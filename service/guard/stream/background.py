@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 
 from service.guard.chain import SentenceGuard, Verdict
-from service.guard.failure import SafeJudge, cheaply, failed
+from service.guard.failure import SafeJudge, failed
 from service.guard.stream.sentences import SentenceStream
 from service.scope.policy import Rule
 
@@ -92,17 +92,6 @@ def _do(done: "Future[None]", work: Work) -> None:
         done.set_result(None)
 
 
-class _Cheap:
-    """A guard without its model."""
-
-    def __init__(self, guard: SentenceGuard) -> None:
-        self.name = guard.name
-        self._guard = guard
-
-    def judge(self, sentence: str) -> list[Verdict]:
-        return cheaply(self._guard, sentence)
-
-
 class AdvisoryGuards:
     """The advisory guards of one answer. Feed it what was sent; `close` waits for the rest until the deadline.
 
@@ -122,7 +111,6 @@ class AdvisoryGuards:
         self._pending: Future[None] | None = None
         self._late: list[Verdict] = []
         self._taken = self._taken_late = 0
-        self._fed: list[str] = []
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -141,7 +129,6 @@ class AdvisoryGuards:
         if not self._guards or not text:
             return
         self._inbox.append(text)
-        self._fed.append(text)
         if self._queue is None:
             self._judge()
         elif self._pending is None or self._pending.done():
@@ -149,8 +136,7 @@ class AdvisoryGuards:
             self._pending = self._queue.submit(self, self._judge)
 
     async def close(self) -> None:
-        """Judge the rest; guards that are not done in time, or that the queue has no room for, are `LATE`,
-        and tell what they can without their models."""
+        """Judge the rest; guards that are not done in time, or that the queue has no room for, are `LATE`."""
         if not self._guards:
             return
         if self._queue is None:
@@ -161,16 +147,7 @@ class AdvisoryGuards:
                 await self._finished(self._queue)
         except Exception as exc:  # noqa: BLE001 - any failure of a guard is the policy's to answer
             self._inbox.clear()
-            late = [failed(guard.name, "output", rule, exc) for rule, guard in self._guards]
-            self._late = [*late, *self._cheap()]
-
-    def _cheap(self) -> list[Verdict]:
-        """What guards tell of the whole text without their models, but for sentences of which they have told already."""
-        stream = SentenceStream([_Cheap(guard) for _, guard in self._guards])
-        stream.feed("".join(self._fed))
-        stream.close()
-        told = {(verdict.guard, verdict.start) for verdict in self._stream.verdicts}
-        return [verdict for verdict in stream.verdicts if (verdict.guard, verdict.start) not in told]
+            self._late = [failed(guard.name, "output", rule, exc) for rule, guard in self._guards]
 
     async def _finished(self, queue: BackgroundQueue) -> None:
         if self._pending is not None:
