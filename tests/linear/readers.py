@@ -82,6 +82,8 @@ OUR_OWN = {
     "ingestion.runs.erasure": "marks of pseudonyms, which end where another begins",
     "ingestion.load.pdf": "digits of a line at the edge of a page, a run of them at a time",
     "ingestion.scrub.names.model": "a name that the model found in one of its windows",
+    "ingestion.characters": "one character at a time",
+    "service.answer.generate.openai": "the first 4,000 bytes of a server's error",
     "ingestion.search.diversify": "words of passages, which the size of chunks bounds",
     "service.answer.rows": "one character at a time",
     "service.corpus.documents": "an id of at most 64 characters",

@@ -155,7 +155,8 @@ GRACE_S = 1.0
 @pytest.fixture
 def busy(demo: Demo, patient_scope: Path, tmp_path: Path, upstream: ScriptedUpstream) -> Iterator[Served]:
     """A gateway whose generator takes minutes."""
-    upstream.tokens = [f"Larkmoor Plus costs €9.90 in month {number}. [1] " for number in range(1000)]
+    names = ("".join(chr(97 + int(digit)) for digit in str(number)) for number in range(1000))
+    upstream.tokens = ["Larkmoor Plus costs €4.99 a month. [1] ", *(f"So says Mr {name}. " for name in names)]
     upstream.pause_s = 0.5
     upstream.whole_pause_s = 600
     data = tmp_path / "data"

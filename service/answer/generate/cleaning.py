@@ -47,7 +47,7 @@ class Cleaner:
         self._in_thought = False
         self._may_think = may_think
         self._held = ""
-        self._has_said = self._role_is_due = False
+        self._has_said = self._role_is_due = self._line_is_due = False
         self.has_ended = False
         self.is_void = False
 
@@ -83,7 +83,10 @@ class Cleaner:
                 if end is None:
                     self._held = self._held[-_LONGEST_CLOSE:]
                     return "".join(out)
-                self._held, self._in_thought = self._held[end.end() :].lstrip("\n"), False
+                self._held, self._in_thought = self._held[end.end() :], False
+                self._line_is_due = True
+            if self._line_is_due and not self._passed_lines():
+                return "".join(out)
             if self._role_is_due and not self._passed_role():
                 return "".join(out)
             begun = self._begun(self._held)
@@ -106,6 +109,12 @@ class Cleaner:
             return False
         self._held, self._may_think = self._held[end.end() :], False
         return True
+
+    def _passed_lines(self) -> bool:
+        """Whether the empty lines behind a thought have come whole; they belong to it."""
+        self._held = self._held.lstrip("\n")
+        self._line_is_due = not self._held
+        return bool(self._held)
 
     def _passed_role(self) -> bool:
         """Whether the word behind the begin of a turn has come whole; a role is no part of the answer."""

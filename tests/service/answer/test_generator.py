@@ -38,12 +38,21 @@ def test_generated_text_is_streamed_with_citations_and_usage(
 def test_invented_numbers_and_sources_never_leave(
     start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
-    upstream.tokens = ["It costs €", "77", ".50", " [1][9", "]. Call 0", "30 901", "820 45."]
+    upstream.tokens = [
+        "Express costs €9.90. ",
+        "It costs €",
+        "77",
+        ".50",
+        " [1][9",
+        "]. Call 0",
+        "30 901",
+        "820 45.",
+    ]
     with start(start_gateway, upstream) as gateway:
         body = gateway.ask(QUESTION).json()
         events = stream_of(gateway.ask(QUESTION, stream=True))
     text = body["choices"][0]["message"]["content"]
-    assert text == text_of(events) == "It costs €[…] [1]. Call <PHONE_NUMBER>."
+    assert text == text_of(events) == "Express costs €9.90. [1] It costs €[…]. Call <PHONE_NUMBER>."
     rules = {verdict["rule"] for verdict in body["rag"]["guards"]}
     assert rules == {"NOT_IN_SOURCES", "NOT_RETRIEVED", "PHONE_NUMBER", "UNSUPPORTED"}
 

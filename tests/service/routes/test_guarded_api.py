@@ -126,12 +126,15 @@ def test_the_prompt_carries_a_canary_and_a_new_fence_each_time(
     assert guarded.ask(QUESTION).json()["rag"]["outcome"] == "refused"
 
 
-def test_an_answer_of_which_nothing_is_grounded_becomes_an_abstention(
-    guarded: Gateway, upstream: ScriptedUpstream
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_of_which_nothing_is_grounded_becomes_that_of_the_documents(
+    guarded: Gateway, upstream: ScriptedUpstream, stream: bool
 ) -> None:
     upstream.tokens = ["Express comes on 3 May 1987 by courier."]
-    rag = guarded.ask(QUESTION).json()["rag"]
-    assert (rag["outcome"], rag["reason"]) == ("abstained", "not_grounded")
+    reply = guarded.ask(QUESTION, stream=stream)
+    rag = stream_of(reply)[-1]["rag"] if stream else reply.json()["rag"]
+    assert (rag["outcome"], rag["degraded"]) == ("answered", True)  # type: ignore[call-overload,index]
+    assert "1987" not in reply.text
 
 
 def test_forwarded_texts_are_guarded_too(guarded: Gateway, upstream: ScriptedUpstream) -> None:
@@ -204,7 +207,7 @@ def test_readiness_waits_for_the_self_test_and_fails_when_a_canary_gets_out(
 def test_the_record_knows_what_was_removed_by_hash_alone(
     start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:
-    upstream.tokens = ["Ask jo.doe@mailbox.example now."]
+    upstream.tokens = ["Express costs €9.90. ", "Ask jo.doe@mailbox.example now."]
     with start_gateway(generator_url=upstream.url) as gateway:
         rag = gateway.ask(QUESTION).json()["rag"]
         assert all("digest" not in verdict for verdict in rag["guards"])

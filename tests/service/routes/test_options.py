@@ -211,25 +211,25 @@ def test_the_documents_sentences_end_before_a_stop_word(gateway: Gateway, stream
 def test_a_stop_word_that_the_server_ignores_ends_the_answer_wherever_it_is_divided(
     generating: Gateway, upstream: ScriptedUpstream, stream: bool
 ) -> None:
-    upstream.tokens = ["Express ", "cos", "ts €9", ".90 a par", "cel. [1]", " And", " more. [1]"]
+    upstream.tokens = ["Express ", "cos", "ts €9", ".90. And a par", "cel. [1]", " And", " more. [1]"]
     reply = generating.ask(EXPRESS, stop=["a parcel"], stream=stream)
     if stream:
         events = stream_of(reply)
         text, finish = text_of(events), events[-1]["choices"][0]["finish_reason"]  # type: ignore[index]
     else:
         text, finish = answer_of(reply.json()), reply.json()["choices"][0]["finish_reason"]
-    assert text == "Express costs €9.90 "
+    assert text == "Express costs €9.90. [1] And "
     assert finish == "stop"
 
 
 def test_a_stop_word_that_a_mask_makes_ends_the_answer_too(
     generating: Gateway, upstream: ScriptedUpstream
 ) -> None:
-    upstream.tokens = ["Write to ", "jane.doe@example.com", " for express. [1]"]
-    masked = answer_of(generating.ask(EXPRESS).json())
-    mask = masked[len("Write to ") :].split()[0]
+    upstream.tokens = ["Express costs €9.90. ", "Write to ", "jane.doe@example.com", " for express. [1]"]
+    masked, before = answer_of(generating.ask(EXPRESS).json()), "Express costs €9.90. [1] Write to "
+    mask = masked[len(before) :].split()[0]
     assert "jane.doe" not in masked
-    assert answer_of(generating.ask(EXPRESS, stop=[mask[:5]]).json()) == "Write to "
+    assert answer_of(generating.ask(EXPRESS, stop=[mask[:5]]).json()) == before
 
 
 def test_an_answer_that_begins_with_the_stop_word_is_empty(gateway: Gateway, answer: str) -> None:

@@ -104,7 +104,7 @@ def test_a_stream_has_the_official_events_in_order(generating: Gateway) -> None:
 
 
 def test_an_answer_that_is_cut_is_incomplete(generating: Gateway, upstream: ScriptedUpstream) -> None:
-    piece = b'{"choices":[{"index":0,"delta":{"content":"Express costs"},"finish_reason":"length"}]}'
+    piece = b'{"choices":[{"index":0,"delta":{"content":"Express costs 9.90. It"},"finish_reason":"length"}]}'
     upstream.payloads = [piece]
     body = respond(generating, EXPRESS).json()
     assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
