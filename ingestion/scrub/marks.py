@@ -13,6 +13,7 @@ MARKS = re.compile(
     r"|(?<![A-Za-z0-9_-])(?=[A-Za-z_-]*+\d)[A-Za-z0-9_-]{16,}+|\b(?=(?:[A-Z]*\d){4})[A-Z0-9]{9,16}\b|\b[XYZ]\d{7}|\b\d{8}-?[A-Z]\b"
     rf"|\b[A-Z]{{2}}(?: ?\d\d){{3}} ?[A-Z]\b|\b\d{{6}}[-+A]\d{{3}}|{CREDENTIAL}"
 )
+_SPACE = re.compile(r"\s")
 _SIGN = re.compile(rf"[@\d]|::|[a-fA-F][:-][a-fA-F]{{1,4}}[:-]|{CREDENTIAL_BEGIN}")
 # Longer than the longest gaps in a mark: six of four characters between seven digits.
 _AROUND_SIGN = 40
@@ -45,7 +46,16 @@ def windows(text: str) -> Iterator[Window]:
             continue
         for first in range(start, end, _CORE_CHARS):
             last = min(first + _CORE_CHARS, end)
-            yield Window(max(start, first - _MARGIN_CHARS), min(end, last + _MARGIN_CHARS), first, last)
+            begin = max(start, first - _MARGIN_CHARS)
+            if begin > start:
+                begin = _next_word(text, begin, first)
+            yield Window(begin, min(end, last + _MARGIN_CHARS), first, last)
+
+
+def _next_word(text: str, begin: int, first: int) -> int:
+    """Where a whole word begins in the margin, so that half an article number isn't taken for a telephone's."""
+    space = _SPACE.search(text, begin, first)
+    return space.end() if space else begin
 
 
 def _around_marks(text: str) -> list[tuple[int, int]]:
