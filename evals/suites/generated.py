@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 
@@ -82,7 +82,7 @@ def measure(context: Context) -> dict[str, Figure]:
     if context.data is not None:
         documents, judged = xquad(context.data)
         release = built_release("xquad", documents, context.embedder, context.data_dir)
-        chosen = Context.sampled(_limited(context), list(judged.questions.items()))
+        chosen = _limited(context).sampled(list(judged.questions.items()))
         asked = [_case(key, question, judged.answers[key]) for key, question in chosen]
         figures |= asyncio.run(_measured(context, context.scope, release, asked, "xquad.en"))
     return figures
@@ -90,7 +90,7 @@ def measure(context: Context) -> dict[str, Figure]:
 
 def _limited(context: Context) -> Context:
     """The context with at most 300 questions a set: a small model on a processor writes 20 tokens a second."""
-    return context if context.sample else Context(**{**vars(context), "sample": _XQUAD})
+    return context if context.sample else replace(context, sample=_XQUAD)
 
 
 def _case(key: str, question: str, answers: tuple[str, ...]) -> Case:
