@@ -35,6 +35,7 @@ def some(reader: Reader, forms: Iterable[Form], every: int) -> list[Form]:
     return list(forms)[READERS.index(reader) % every :: every]
 
 
+@pytest.mark.slow
 @each_reader
 def test_time_grows_no_faster_than_the_text(reader: Reader) -> None:
     law(reader, some(reader, generic(), 10))

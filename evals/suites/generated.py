@@ -130,8 +130,8 @@ async def _measured(
             _with_generator(scope, context.assistant, EXTRACTIVE),
             context.assistant, release, context.embedder, questions, guards, {EXTRACTIVE: extractive}, canary=_CANARY,
         )  # fmt: skip
-    figures = _figures(f"{name}.generated", cases, answered, models)
-    figures |= _figures(f"{name}.generated.extractive", cases, plain, models)
+    figures = _figures(name, "", cases, answered, models)
+    figures |= _figures(name, "extractive.", cases, plain, models)
     bare = [(case, recorder.texts[case.question]) for case in cases if case.question in recorder.texts]
     held = [_holds(text, case.answers) for case, text in bare if case.answerable]
     return figures | {
@@ -183,7 +183,7 @@ def _with_generator(scope: Scope, assistant: str, generator: str) -> Scope:
 
 
 def _figures(
-    name: str, cases: Sequence[Case], answered: Sequence[Answered], models: Models
+    name: str, writer: str, cases: Sequence[Case], answered: Sequence[Answered], models: Models
 ) -> dict[str, Figure]:
     pairs = list(zip(cases, answered, strict=True))
     asked = [(case, one) for case, one in pairs if case.answerable]
@@ -206,7 +206,7 @@ def _figures(
         figures["cited_right"] = share(cited)
     if open_ones:
         figures["abstention.recall"] = share([one.reply.rag["outcome"] == "abstained" for one in open_ones])
-    return {f"{name}.{key}": value for key, value in figures.items()}
+    return {f"{name}.generated.{writer}{key}": value for key, value in figures.items()}
 
 
 def _cited_in(answered: Answered) -> list[tuple[str, tuple[int, ...]]]:

@@ -166,6 +166,7 @@ def busy(demo: Demo, patient_scope: Path, tmp_path: Path, upstream: ScriptedUpst
         yield served
 
 
+@pytest.mark.slow
 def test_on_sigterm_everything_in_flight_ends_in_its_own_words_and_the_process_in_time(busy: Served) -> None:
     stream = busy.open("/v1/chat/completions", asked(stream=True))
     assert b"text/event-stream" in stream.recv(65_536)
