@@ -109,12 +109,12 @@ def test_a_thumb_is_stored_and_can_be_taken_back(page, gateway: Gateway) -> None
 def test_text_of_answers_is_never_markup(
     browser, start_gateway: StartGateway, upstream: ScriptedUpstream
 ) -> None:  # type: ignore[no-untyped-def]
-    upstream.tokens = ["Express <img src=x onerror=alert(1)> ", "costs <b>€9.90</b>. [1]"]
+    upstream.tokens = ["Express costs €9.90. [1] ", "See <img src=x onerror=alert(1)> ", "and <b>bold</b>."]
     with start_gateway(generator_url=upstream.url) as gateway:
         page = browser.new_page()
         page.goto(gateway.url)
         ask(page, "What does express delivery cost?")
-        assert "<b>€9.90</b>" in page.locator(".answer .text").inner_text()
+        assert "<b>bold</b>" in page.locator(".answer .text").inner_text()
         assert page.locator(".answer img").count() == 0
         page.close()
 
