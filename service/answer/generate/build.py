@@ -8,7 +8,6 @@ from ingestion.embed import Embedder
 from ingestion.errors import ScopeError
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
-from service.answer.generate.langchain import LangChainGenerator, load_chat_model
 from service.answer.generate.openai import OpenAIGenerator
 from service.answer.generate.replica import Replica, Upstream
 from service.scope.file import EXTRACTIVE, SERVER
@@ -39,6 +38,13 @@ def _built(
 ) -> Generator:
     key = config.api_key()
     if isinstance(config, LangChainModel):
+        try:
+            # An extra, which takes half a second to import.
+            from service.answer.generate.langchain import LangChainGenerator, load_chat_model
+        except ModuleNotFoundError as exc:
+            raise ValueError(
+                "install Touchstone with the extra `langchain`, and the model's package"
+            ) from exc
         options = {**config.options, "api_key": key} if key else config.options
         return LangChainGenerator(
             name,
