@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -238,3 +240,11 @@ def test_several_workers_share_a_port_log_json_and_add_up_their_metrics(demo: De
     assert sum(map(float, counts)) == 8
     events = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     assert sum(event["event"] == "request" for event in events) >= 8
+
+
+def test_the_commands_start_without_any_extra() -> None:
+    extras = ("langchain_core", "torch", "sentence_transformers", "ray", "pymilvus")
+    hidden = f"import sys; sys.modules.update(dict.fromkeys({extras!r}))"
+    code = f"{hidden}; import ingestion.__main__, service.__main__, service.app"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
