@@ -167,7 +167,8 @@ class AssistantGuards:
         support: Supports = self._support
         if self._executor is not None:
             support = TimedSupport(support, self._executor, min(rule.deadline_s, self.policy.deadline_s))
-        return Attribution(support, passages, next(iter(context.conversation), ""), rule, context.likely)
+        question, language = next(iter(context.conversation), ""), context.hits[0].chunk.language
+        return Attribution(support, passages, question, rule, context.likely, language=language)
 
     def _pii(self, context: AnswerContext, passages: Sequence[str]) -> PiiGuard:
         """Who is entitled sees personal data that stands in a passage; everybody else sees none."""

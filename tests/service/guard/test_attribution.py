@@ -169,3 +169,47 @@ def test_an_answer_says_what_the_likeliest_sentences_say(sentence: str, answers:
     judge = Judge(("The price", 2))
     found = Attribution(judge, PASSAGES, QUESTION, rule, LIKELY).attribute(sentence)
     assert found.answers is answers
+
+
+@pytest.mark.parametrize(
+    ("language", "passage", "question", "right", "wrong"),
+    [
+        (
+            "de",
+            "Versand: Der Expressversand kostet 9,90 Euro. Rücksendungen sind innerhalb von 45 Tagen kostenlos.",
+            "Was kostet der Expressversand?",
+            "Die Kosten des Expressversands: 9,90 Euro.",
+            "Die Kosten des Expressversands: 8,90 Euro.",
+        ),
+        (
+            "zh",
+            "配送：快递费用是9.90欧元，第二天送达。45天内可以免费退货。",
+            "快递费用是多少？",
+            "快递费用为9.90欧元，第二天可以送达。",
+            "快递费用为8.90欧元，第二天可以送达。",
+        ),
+        (
+            "th",
+            "การจัดส่ง: ค่าจัดส่งด่วน 9.90 ยูโร ถึงในวันถัดไป",
+            "ค่าจัดส่งด่วนเท่าไร",
+            "ค่าจัดส่งด่วนคือ 9.90 ยูโร",
+            "ค่าจัดส่งด่วนคือ 8.90 ยูโร",
+        ),
+    ],
+)
+def test_words_are_compared_in_every_script(
+    language: str, passage: str, question: str, right: str, wrong: str
+) -> None:
+    rule = Rule.model_validate({"action": "flag", "threshold": 0.3})
+    likely = [Likely(1, passage, 1.0)]
+
+    def attributed_with(score: float, sentence: str) -> Attributed:
+        def judge(claim: str, passages: Sequence[str]) -> float:
+            return score
+
+        return Attribution(judge, [passage], question, rule, likely, language=language).attribute(sentence)
+
+    found = attributed_with(1.0, right)
+    assert (found.citations, found.cited_by, found.answers) == ((1,), "service", True)
+    assert not attributed_with(1.0, wrong).answers, "a judge that errs doesn't make a wrong number an answer"
+    assert attributed_with(0.0, wrong).citations == ()
