@@ -245,7 +245,8 @@ class Writer:
     @property
     def _is_void(self) -> bool:
         """Whether nothing was left of what a generator wrote, although it didn't say that there is no answer."""
-        is_meant = self._guard.stopped == "block" or self._stop.is_reached or self._opening.is_no_answer
+        is_ended = self._guard.stopped in ("block", "abstain")
+        is_meant = is_ended or self._stop.is_reached or self._opening.is_no_answer
         return not (self._written.text.strip() or is_meant)
 
     def _finished(self, event: Finished) -> None:

@@ -59,10 +59,10 @@ async def readyz(state: AppState) -> JSONResponse:
 
 
 def _generators(state: State) -> str:
-    """Which servers rest after failures."""
+    """Which servers rest after failures, by the order of their addresses in the scope file."""
     servers = [one for one in state.generators.values() if isinstance(one, OpenAIGenerator)]
     ill = [replica for server in servers for replica in server.replicas if not replica.is_well]
-    return "; ".join(f"{one.generator}: {one.upstream.base_url} fails" for one in ill) or "ok"
+    return "; ".join(f"{one.generator}: server {one.number} fails" for one in ill) or "ok"
 
 
 def _index(missing: list[str], damaged: list[str]) -> str:

@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import yaml
+from sqlalchemy import text
 
 from ingestion.config import read_collections
 from ingestion.embed import Embedder
 from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
+from service.database import open_database
 
 IS_LONG = "TOUCHSTONE_LONG" in os.environ  # noqa: TID251
 PAGE = "# Parking\n\nThere is room for forty cars behind the house.\n"
@@ -34,6 +36,16 @@ SCOPE = {
         }
     },
 }
+
+
+def stored(url: str) -> set[str]:
+    """The ids of the answers and the feedback events that a database holds."""
+    engine = open_database(url)
+    with engine.connect() as connection:
+        found = connection.execute(text("select id from answers union all select event_id from feedback"))
+        known = set(found.scalars())
+    engine.dispose()
+    return known
 
 
 def how_often(times: int, *, long: int) -> int:

@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
 
 from ingestion.corpus import Source
 from ingestion.embed import Embedder
@@ -25,10 +24,9 @@ from ingestion.runs.pipeline import run
 from ingestion.runs.workers import InlineWorkers, Result
 from service.__main__ import main
 from service.app import create_app
-from service.database import open_database
 from service.settings import Settings
 from tests.conftest import serving, wait_until
-from tests.service.faults import IS_LONG, QUESTION, small_collection
+from tests.service.faults import IS_LONG, QUESTION, small_collection, stored
 
 KILOBYTE, MEGABYTE = 1024, 1024 * 1024
 DISK_MB = 250
@@ -142,12 +140,7 @@ class Site:
 
     def stored(self) -> set[str]:
         """Ids in the database."""
-        engine = open_database(self.settings.database())
-        with engine.connect() as connection:
-            found = connection.execute(text("select id from answers union all select event_id from feedback"))
-            known = set(found.scalars())
-        engine.dispose()
-        return known
+        return stored(self.settings.database())
 
     def is_well(self) -> bool:
         """Whether everything is taken again."""

@@ -29,7 +29,7 @@ from service.database import migrate, open_database
 from tests.conftest import Gateway, StartGateway, wait_until
 from tests.service.answer.test_record import a_row
 from tests.service.faults import QUESTION as FAULT_QUESTION
-from tests.service.faults import how_often, small_collection
+from tests.service.faults import how_often, small_collection, stored
 
 pytestmark = pytest.mark.postgres
 QUESTION = "What does express delivery cost?"
@@ -245,15 +245,6 @@ def ask_and_rate(gateway: Gateway, told: Acknowledged, is_over: threading.Event)
             rated = client.post("/v1/feedback", json={**event, "value": "up"})
             if told.note(rated):
                 told.ids.add(rated.json()["event_id"])
-
-
-def stored(url: str) -> set[str]:
-    engine = open_database(url)
-    with engine.connect() as connection:
-        found = connection.execute(text("select id from answers union all select event_id from feedback"))
-        known = set(found.scalars())
-    engine.dispose()
-    return known
 
 
 def test_a_server_that_is_killed_under_load_loses_nothing_that_was_acknowledged(

@@ -54,7 +54,10 @@ def _built(
             context=config.context,
         )
     upstreams = [_upstream_at(url, config, key, settings) for url in config.urls]
-    return OpenAIGenerator(name, [Replica(name, session, upstream) for upstream in upstreams])
+    replicas = [
+        Replica(name, session, upstream, number) for number, upstream in enumerate(upstreams, start=1)
+    ]
+    return OpenAIGenerator(name, replicas)
 
 
 def _upstream_at(url: str, config: OpenAIServers, key: str | None, settings: Settings) -> Upstream:

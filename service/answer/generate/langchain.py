@@ -93,7 +93,7 @@ class LangChainGenerator:
         if text:
             yield Text(text)
         elif not begun:
-            raise GeneratorError(f"The generator {self.name!r} wrote nothing but thoughts.")
+            raise GeneratorError(f"The generator {self.name!r} wrote no answer.")
         self._estimate.learn(packed.messages, used[0])
         yield Finished(reason, *used)
 
@@ -110,11 +110,10 @@ class LangChainGenerator:
         self, stream: AsyncIterator[BaseMessageChunk]
     ) -> AsyncGenerator[BaseMessageChunk | KeepAlive, None]:
         """Chunks as they come, with signs of life in between. Raises `TimeoutError`."""
-        patience = self._timeouts.first_token_s
-        while True:
-            pending = asyncio.ensure_future(_next(stream))
-            deadline = time.monotonic() + patience
-            try:
+        patience, pending = self._timeouts.first_token_s, asyncio.ensure_future(_next(stream))
+        try:
+            while True:
+                deadline = time.monotonic() + patience
                 while not pending.done():
                     left = deadline - time.monotonic()
                     if left <= 0:
@@ -123,13 +122,16 @@ class LangChainGenerator:
                     if not pending.done() and left > self._keep_alive_s:
                         yield KeepAlive()
                 chunk = pending.result()
-            finally:
-                if not pending.done():
-                    pending.cancel()
-            if chunk is None:
-                return
-            patience = self._timeouts.idle_s
-            yield chunk
+                if chunk is None:
+                    return
+                yield chunk
+                patience, pending = self._timeouts.idle_s, asyncio.ensure_future(_next(stream))
+        finally:
+            # The vendor hears that nobody listens any more.
+            pending.cancel()
+            await asyncio.gather(pending, return_exceptions=True)
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
 
 
 async def _next(stream: AsyncIterator[BaseMessageChunk]) -> BaseMessageChunk | None:

@@ -5,6 +5,7 @@ import random
 import re
 import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import aiohttp
@@ -17,8 +18,10 @@ from service.answer.generate.replica import Replica, Upstream, read_whole
 from service.answer.prompts import Wire
 from service.answer.request import Options
 from service.errors import ContextOverflowError, GeneratorError, GeneratorInterruptedError
+from service.logs import get_logger
 from service.metrics import GENERATOR_ERRORS
 
+log = get_logger()
 _BACKOFF_S = 0.2
 # How often a server that works is asked whether it still serves the same.
 _LOOK_S = 30.0
@@ -101,6 +104,7 @@ class OpenAIGenerator:
         await asyncio.gather(*(self._watch(replica) for replica in self._replicas))
 
     async def _watch(self, replica: Replica) -> None:
+        known = None
         while True:
             try:
                 served = await replica.ask()
@@ -109,6 +113,11 @@ class OpenAIGenerator:
                 await asyncio.sleep(max(replica.rest_s, 1.0))
             else:
                 replica.worked()
+                if served != known:
+                    log.info(
+                        "generator_serves", generator=self._name, server=replica.number, **asdict(served)
+                    )
+                known = served
                 self.name = f"{self._name}:{self._upstream.model or next(iter(served.models), 'default')}"
                 await asyncio.sleep(_LOOK_S)
 
@@ -196,14 +205,15 @@ class OpenAIGenerator:
             model = task.adapter or await replica.model()
         except GeneratorError as exc:
             raise _Unreachable("unreachable") from exc
-        self.name = f"{self._name}:{model}"
+        if task.adapter is None:  # the record has an answer's adapter by itself
+            self.name = f"{self._name}:{model}"
         cleaner = Cleaner(task.marking.nonce, may_think=self._thinks_unasked)
         has_text = False
         async for event in self._stream(replica, _body(model, packed, task, replica), deadline, cleaner):
             if isinstance(event, Finished):
                 self._estimate.learn(packed.messages, event.prompt_tokens)
                 if not has_text:
-                    raise GeneratorError(f"The generator {self.name!r} wrote nothing but thoughts.")
+                    raise GeneratorError(f"The generator {self.name!r} wrote no answer.")
             has_text = has_text or isinstance(event, Text)
             yield event
         replica.worked()

@@ -46,11 +46,13 @@ class Served:
 
 @dataclass(slots=True)
 class Replica:
-    """One of the servers of a generator. `failures` are those in a row, `in_flight` the requests being answered."""
+    """One of the servers of a generator, by its number: its address is nobody's business. `failures` are those in a row,
+    `in_flight` the requests being answered."""
 
     generator: str
     session: aiohttp.ClientSession
     upstream: Upstream
+    number: int = 1
     in_flight: int = 0
     # Fields of a request that the server doesn't take, and what it takes in their place.
     refused: dict[str, str | None] = field(default_factory=dict)
@@ -93,7 +95,7 @@ class Replica:
     def worked(self) -> None:
         """Note that it did what was asked."""
         self.failures = 0
-        GENERATOR_UP.labels(self.generator, self.upstream.base_url).set(1)
+        GENERATOR_UP.labels(self.generator, str(self.number)).set(1)
 
     def failed(self, reason: str, *, is_ill: bool = True) -> None:
         """Note that it didn't; after some failures in a row it rests, longer each time, unless it is merely busy."""
@@ -106,7 +108,7 @@ class Replica:
         if not self.is_well:
             doubled = _FIRST_REST_S * 2 ** min(self.failures - _FAILURES, 10)
             self._rests_until = time.monotonic() + min(doubled, _LONGEST_REST_S)
-            GENERATOR_UP.labels(self.generator, self.upstream.base_url).set(0)
+            GENERATOR_UP.labels(self.generator, str(self.number)).set(0)
 
     async def served(self) -> Served:
         """What it serves, asked for once and again after a failure. Raises `GeneratorError`."""

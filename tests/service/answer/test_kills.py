@@ -13,26 +13,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from ingestion.embed import Embedder
 from service.answer.record import insert_answers
 from service.answer.spill import Spill
 from service.database import open_database
 from tests.conftest import ROOT, wait_until
-from tests.service.faults import QUESTION, how_often, small_collection
+from tests.service.faults import QUESTION, how_often, small_collection, stored
 from tests.service.processes import environment, free_port
 
 CLIENTS = 3
-
-
-def ids(url: str) -> set[str]:
-    engine = open_database(url)
-    with engine.connect() as connection:
-        found = connection.execute(text("select id from answers union all select event_id from feedback"))
-        known = set(found.scalars())
-    engine.dispose()
-    return known
 
 
 @pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow)])
@@ -65,7 +55,7 @@ def test_a_killed_process_loses_no_acknowledged_answer_and_no_feedback(kills: in
     Spill(tmp_path / "spill").drain(partial(insert_answers, engine))
     engine.dispose()
     assert len(acknowledged) > 10 * kills
-    assert acknowledged - ids(f"sqlite:///{tmp_path / 'db'}") == set()
+    assert acknowledged - stored(f"sqlite:///{tmp_path / 'db'}") == set()
 
 
 def is_ready(url: str) -> bool:
@@ -115,11 +105,11 @@ def test_a_killed_gateway_loses_nothing_that_was_acknowledged(tmp_path: Path, em
                     client.result()
         gateway = start()
         try:
-            wait_until(lambda: acknowledged <= ids(database))
+            wait_until(lambda: acknowledged <= stored(database))
         finally:
             os.kill(gateway, signal.SIGKILL)
     assert len(acknowledged) > 20 * kills
-    assert acknowledged - ids(database) == set()
+    assert acknowledged - stored(database) == set()
 
 
 @contextmanager

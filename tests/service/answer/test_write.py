@@ -67,7 +67,11 @@ async def test_the_void_text_leaves_neither_notices_nor_verdicts_nor_its_time(
 ) -> None:
     turn = Ticking(is_streamed=False)
     writer = Writer(turn)  # type: ignore[arg-type]
-    await written(writer, Failing("It costs 77.50 euros here. ", "Or less. "), build())
+    await written(
+        writer,
+        Failing("Express delivery costs 9.90 euros. It costs 77.50 euros here. ", "Or less. "),
+        build(),
+    )
     end = writer.written
     assert (end.text, end.generator, end.degraded) == ("Express delivery takes one day. [1]", "whole", True)
     assert (end.notices, end.finish_reason) == ((), "stop")
@@ -82,9 +86,13 @@ async def test_an_interrupted_answer_keeps_what_was_said_of_it(
 ) -> None:
     writer = Writer(Ticking(is_streamed=True))  # type: ignore[arg-type]
     with pytest.raises(GeneratorInterruptedError):
-        await written(writer, Failing("It costs 77.50 euros here. ", "Or less. ", "More "), build())
+        await written(
+            writer,
+            Failing("Express delivery costs 9.90 euros. It costs 77.50 euros here. ", "Or less. ", "More "),
+            build(),
+        )
     writer.interrupt()
     end = writer.written
     assert end.finish_reason == "interrupted"
-    assert end.text.startswith("It costs […]")
+    assert end.text.startswith("Express delivery costs 9.90 euros. [1] It costs […]")
     assert "NOT_IN_SOURCES" in {verdict.rule for verdict in end.verdicts}

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import pytest
@@ -141,6 +141,7 @@ def test_the_chain_goes_on_to_the_next_generator_and_ends_with_the_documents(
     assert first["choices"][0]["message"]["content"] == text_of(streamed) == "Express costs €9.90. [1]"
     assert (first["rag"]["degraded"], last["rag"]["degraded"]) == (True, True)
     assert ready.status_code == 200
+    assert "127.0.0.1" not in ready.text, "probes are told no inside address"
     assert last["rag"]["citations"]
     assert last["choices"][0]["message"]["content"] != "Express costs €9.90. [1]"
 
@@ -196,17 +197,22 @@ def test_a_wrong_generator_is_told_with_its_remedy(
 class Vendor(FakeListChatModel):
     """Streams words, tells what it used, and fails or pauses where it is told to."""
 
+    closed: ClassVar[int] = 0
     fails_at: int | None = None
     pause_s: float = 0.0
 
     async def _astream(
         self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        for number, word in enumerate(self.responses[0].split(" ")):
-            await asyncio.sleep(self.pause_s)
-            if number == self.fails_at:
-                raise RuntimeError("a vendor's own error")
-            yield ChatGenerationChunk(message=AIMessageChunk(content=f"{word} "))
+        try:
+            for number, word in enumerate(self.responses[0].split(" ")):
+                await asyncio.sleep(self.pause_s)
+                if number == self.fails_at:
+                    raise RuntimeError("a vendor's own error")
+                yield ChatGenerationChunk(message=AIMessageChunk(content=f"{word} "))
+        except (GeneratorExit, asyncio.CancelledError):
+            Vendor.closed += 1
+            raise
         usage = {"input_tokens": 12, "output_tokens": 4, "total_tokens": 16}
         last = AIMessageChunk(
             content="", usage_metadata=usage, response_metadata={"finish_reason": "max_tokens"}
@@ -239,6 +245,13 @@ async def test_a_slow_chat_model_is_bridged_and_a_silent_one_given_up() -> None:
     assert any(isinstance(event, KeepAlive) for event in events)
     with pytest.raises(GeneratorError):
         await read(vendor(pause_s=1))
+
+
+async def test_a_chat_model_that_nobody_listens_to_any_more_hears_of_it() -> None:
+    generator, Vendor.closed = vendor(Timeouts(first_token_s=5, idle_s=5), pause_s=0.01), 0
+    async with aclosing(generator.generate(task())) as events:
+        assert isinstance(await anext(events), Text)
+    assert Vendor.closed == 1
 
 
 def test_a_chat_model_of_the_scope_answers_by_its_dotted_path(
