@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -37,7 +37,8 @@ def _guarded(form: dict[str, Any], guards: InputGuards, originals: dict[str, set
     # A schema repeats its words, which is no attack.
     said = "\n".join(dict.fromkeys(texts_of(form)))
     safe, found = guards.screen_json(form, said, originals)
-    return GuardedForm(dict(safe), tuple(replace(verdict, start=None, end=None) for verdict in found))  # type: ignore[call-overload]
+    verdicts = tuple(replace(verdict, start=None, end=None) for verdict in found)
+    return GuardedForm(cast(dict[str, Any], safe), verdicts)  # masks leave the shape of JSON as it is
 
 
 def texts_of(value: object, *, with_keys: bool = True) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import orjson
 
-from service.guard.chain import Guard, SentenceGuard, Verdict, apply_to_json
+from service.guard.chain import Guard, Outcome, SentenceGuard, Verdict, apply_to_json
 from service.guard.output import Notice
 from service.guard.stream.sentences import Decision, SentenceStream
 from service.metrics import GUARD_SECONDS
@@ -78,5 +78,5 @@ class ValueGuards:
         if not rule.is_on or not rule.limit or len(orjson.dumps(value)) <= rule.limit:
             return
         self._is_too_long = rule.changes_text
-        outcome = "block" if rule.changes_text else "flag"
-        self.verdicts.append(Verdict("length", "output", outcome, "TOO_LONG", 1.0))  # type: ignore[arg-type]
+        outcome: Outcome = "block" if rule.changes_text else "flag"
+        self.verdicts.append(Verdict("length", "output", outcome, "TOO_LONG", 1.0))
