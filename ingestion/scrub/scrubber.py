@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from ingestion.characters import whole
 from ingestion.config import Action, PiiPolicy
+from ingestion.scrub.findings import Finding, apart, as_written, merged, without_findings
 from ingestion.scrub.forms import Span, domains_in, emails_in
 from ingestion.scrub.marks import SEVEN_DIGITS, has_sign, may_hold_identifiers, may_hold_telephone, windows
 from ingestion.scrub.names import NameFinder, NameSpan, load_names
 from ingestion.scrub.pseudonyms import Pseudonyms
 from ingestion.scrub.secrets import PRIVATE_KEY, credentials_in, url_passwords_in
-from ingestion.scrub.views import View, alike, plain, without
+from ingestion.scrub.views import View, alike, plain
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
@@ -90,16 +91,6 @@ _PEOPLE = frozenset({"PERSON", "STREET_ADDRESS", "PHONE_NUMBER"})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Personal data at `start:end` (characters), its Presidio type and score between 0 and 1."""
-
-    entity: str
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
 class ScrubbedText:
     """A text with masks such as `<EMAIL_ADDRESS>`, and how many of each type were found.
 
@@ -163,7 +154,7 @@ class Scrubber:
         """Findings in each of several texts, which costs less than one after the other."""
         views = [plain(whole(text)) for text in texts]
         found = self._find_plain([view.text for view in views], with_names)
-        return [_written(one, view) for one, view in zip(found, views, strict=True)]
+        return [as_written(one, view) for one, view in zip(found, views, strict=True)]
 
     def _find_plain(self, texts: Sequence[str], with_names: bool) -> list[list[Finding]]:
         found = [self._find_patterns(text) for text in texts]
@@ -172,7 +163,7 @@ class Scrubber:
         for _ in range(_PASSES):
             if not waiting or finder is None:
                 break
-            blanked = [_without(MASK.sub(_blank, texts[i]), found[i], " ") for i in waiting]
+            blanked = [without_findings(MASK.sub(_blank, texts[i]), found[i], " ") for i in waiting]
             again = []
             named = finder.find_people(blanked) if self._named <= _PEOPLE else finder.find(blanked)
             for i, text, names in zip(waiting, blanked, named, strict=True):
@@ -210,18 +201,18 @@ class Scrubber:
         text = alike(text)
         found = self._find_private_keys(text)
         if has_sign(text):
-            rest = _without(text, found, "\n")
+            rest = without_findings(text, found, "\n")
             for entity, (find, score) in _LONG.items():
                 found += self._find_by_form(entity, find, score, rest)
-                rest = _without(rest, found, "\n")
+                rest = without_findings(rest, found, "\n")
             seen: list[Finding] = []
             for window in windows(rest):
                 part = self._find_within(rest[window.start : window.end])
                 placed = (replace(f, start=f.start + window.start, end=f.end + window.start) for f in part)
                 seen += [f for f in placed if window.first <= f.start < window.last]
             # A run of numbers may be parted in one way by a window and in another way by the next.
-            found += _merged(seen)
-        return found + self._find_by_form("DOMAIN_NAME", *_DOMAIN, _without(text, found, "\n"))
+            found += merged(seen)
+        return found + self._find_by_form("DOMAIN_NAME", *_DOMAIN, without_findings(text, found, "\n"))
 
     def _find_private_keys(self, text: str) -> list[Finding]:
         """Private keys as a whole: nothing else is sought in their lines."""
@@ -236,11 +227,11 @@ class Scrubber:
         found: list[Finding] = []
         for _ in range(_PASSES if entity in self._patterns else 0):
             more = [Finding(entity, start, end, score) for start, end in find(text)]
-            more = [one for one in _apart(more) if not self._is_allowed(text[one.start : one.end])]
+            more = [one for one in apart(more) if not self._is_allowed(text[one.start : one.end])]
             if not more:
                 break
             found += more
-            text = _without(text, more, "\n")
+            text = without_findings(text, more, "\n")
         return found
 
     def _find_within(self, text: str) -> list[Finding]:
@@ -248,18 +239,18 @@ class Scrubber:
         taken: list[Finding] = []
         if may_hold_identifiers(text):
             self._find_again(text, self._short, taken)
-        if "PHONE_NUMBER" in self._patterns and may_hold_telephone(_without(text, taken, "\n")):
+        if "PHONE_NUMBER" in self._patterns and may_hold_telephone(without_findings(text, taken, "\n")):
             self._find_again(text, ["PHONE_NUMBER"], taken)
         return taken
 
     def _find_again(self, text: str, entities: Sequence[str], taken: list[Finding]) -> None:
         """Adds what is found to `taken`, and looks at the rest until nothing more is."""
         for _ in range(_PASSES):
-            rest = _without(text, taken, "\n")
+            rest = without_findings(text, taken, "\n")
             found = self._pass(View(rest), entities)
             numbers = [e for e in entities if e in _CONTEXT or e == "US_SSN"]
             if numbers and _WIDE_GAP.search(rest):
-                found = _apart([*found, *self._pass(_narrow(rest), numbers)])
+                found = apart([*found, *self._pass(_narrow(rest), numbers)])
             taken += found
             if not found:
                 break
@@ -349,42 +340,6 @@ class Scrubber:
 
 def _follows_business_word(text: str, start: int) -> bool:
     return _BUSINESS_ID.search(text[max(0, start - _CONTEXT_CHARS) : start]) is not None
-
-
-def _without(text: str, findings: Sequence[Finding], filler: str) -> str:
-    """The text with a filler where the findings were: same offsets, nothing to find there."""
-    return without(text, [(f.start, f.end) for f in findings], filler) if findings else text
-
-
-def _apart(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings from left to right without those that overlap an earlier one."""
-    kept: list[Finding] = []
-    for finding in sorted(findings, key=lambda f: (f.start, -f.end)):
-        if not kept or finding.start >= kept[-1].end:
-            kept.append(finding)
-    return kept
-
-
-def _merged(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings from left to right; what overlaps is one, from the first beginning to the last end."""
-    merged: list[Finding] = []
-    for finding in sorted(findings, key=lambda f: (f.start, -f.end)):
-        if merged and finding.start < merged[-1].end:
-            merged[-1] = replace(merged[-1], end=max(merged[-1].end, finding.end))
-        else:
-            merged.append(finding)
-    return merged
-
-
-def _written(findings: Sequence[Finding], view: View) -> list[Finding]:
-    """The findings in a view, in offsets of the text as written."""
-    if view.origin is None:
-        return list(findings)
-    spans = [view.span(f.start, f.end) for f in findings]
-    # Two may share a character that stands for several, such as a ligature.
-    return _merged(
-        [replace(f, start=start, end=end) for f, (start, end) in zip(findings, spans, strict=True)]
-    )
 
 
 def _narrow(text: str) -> View:
