@@ -40,8 +40,8 @@ _LEAST_SHARED = 0.2
 # Passages that the judge reads for one sentence, besides those that the model named.
 _MOST_OTHERS = 2
 # Sentences whose score is this share of the best one's are likely to answer. What a sentence says beyond the question must
-# stand there: its numbers, or where it has none this share of its words. On the demo a small model's answers with these
-# held the right one in .86, and in .59 without (the documents' own sentences: .91); 1 of 28 right ones was lost.
+# stand there: its numbers, or where it has none this share of its words. Chosen on the demo with one small model, see
+# DECISIONS 47; `python -m evals run generated` measures what they do for another.
 _NEAR_BEST, _SAID_THERE = 0.9, 0.7
 
 By = Literal["model", "service"]
