@@ -8,7 +8,9 @@ from statistics import median
 from typing import Any
 
 import pdfplumber
-from pdfminer.pdfdocument import PDFPasswordIncorrect
+import pdfplumber.pdf
+from pdfminer.pdfdocument import PDFDocument, PDFPasswordIncorrect
+from pdfminer.pdftypes import PDFObjectNotFound, PDFObjRef
 from pdfplumber.page import Page
 from pdfplumber.utils.exceptions import PdfminerException
 
@@ -17,6 +19,24 @@ from ingestion.errors import SourceError
 from ingestion.load.rows import table_blocks
 
 Line = dict[str, Any]  # text, top, bottom, x0, size, as pdfplumber gives it
+
+
+class _Document(PDFDocument):
+    """A document in which references that lead back to themselves lead nowhere; pdfminer follows them without end."""
+
+    def getobj(self, objid: int) -> object:
+        seen = {objid}
+        found = super().getobj(objid)
+        while isinstance(found, PDFObjRef):
+            if found.objid in seen:
+                raise PDFObjectNotFound(objid)
+            seen.add(found.objid)
+            found = super().getobj(found.objid)
+        return found
+
+
+# pdfplumber has no other place where its kind of document can be told.
+vars(pdfplumber.pdf)["PDFDocument"] = _Document
 
 
 def read_pdf(data: bytes, name: str) -> Reading:

@@ -18,7 +18,7 @@ FLOOR_S = 0.003
 _HOPELESS_S = 1.0
 # A pattern that tries every way to divide a text would never end.
 MOST_S = 20.0
-_TRIES = 4
+_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)

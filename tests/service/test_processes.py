@@ -117,8 +117,8 @@ def workers_of(served: Served) -> list[int]:
 def test_a_signal_drains_every_worker_and_ends_all_of_them_in_success(
     number: int, data: Path, scope_file: Path, tmp_path: Path, upstream: ScriptedUpstream
 ) -> None:
-    upstream.tokens = [f"Larkmoor Plus costs €9.90 in month {month}. [1] " for month in range(1000)]
-    upstream.pause_s, upstream.whole_pause_s = 0.5, 600
+    upstream.tokens = ["Larkmoor Plus costs €4.99 a month or €49 a year. [1] ", "New members ", "can try it."]
+    upstream.pause_s, upstream.whole_pause_s = 20, 600
     settings = {"scope_file": scope_file, "data_dir": data, "generator_url": upstream.url}
     with serving_process(tmp_path, "--workers=2", stop_grace_s=GRACE_S, **settings) as served:
         processes = workers_of(served)
