@@ -12,15 +12,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from evals.case import load_cases
 from evals.corpora import built_release, clapnq, xquad
 from evals.harness import Answered, answer_all
 from evals.metrics import Figure
 from evals.suites.context import Context
 from ingestion.detect.heads import is_held_out
-from service.answer.abstain import FEATURES, Relevance
+from ingestion.releases.release import Release
+from service.answer.abstain import FEATURES, FIRST_FEATURES, Relevance
 from service.answer.calibrations import (
     AbstentionWeights,
     Calibration,
+    Calibrations,
+    FirstLook,
     folder_of,
     load_calibrations,
     write_calibration,
@@ -32,6 +36,10 @@ _RIDGE = 1e-2
 _SHARES = {"demo": 250.0, "clapnq": 150.0, "xquad": 50.0}
 _EVERY = 4
 _STEPS = 50
+# Where the first look is sure. Of the answerable questions of the demo, CLAPNQ and XQuAD .71 to .74 are above; with the
+# second look for the rest alone, CLAPNQ's held-out half has AUROC .853 (read in full: .873 of 293), and as many of the
+# demo's unanswerable questions are found (.80) at as many false abstentions (.08).
+_LEAST, _MOST = 0.05, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ def calibrate(context: Context, out: Path | None = None) -> dict[str, Figure]:
     sentences = load_calibrations().of(context.embedder).sentences
     write_calibration(
         out or folder_of(context.embedder),
-        Calibration(sentences, weights),
+        Calibration(sentences, weights, fit_first_look(samples)),
         embedder=context.embedder,
         facts={
             "n": len(samples),
@@ -68,6 +76,15 @@ def calibrate(context: Context, out: Path | None = None) -> dict[str, Figure]:
 
 def fit(samples: Sequence[Sample]) -> AbstentionWeights:
     """The weights, to two digits; each set has its share, and both classes of a set weigh the same."""
+    return AbstentionWeights(**_fitted(samples, FEATURES))
+
+
+def fit_first_look(samples: Sequence[Sample]) -> FirstLook:
+    """The weights of the guess without the cross-encoder."""
+    return FirstLook(**_fitted(samples, FIRST_FEATURES), least=_LEAST, most=_MOST)
+
+
+def _fitted(samples: Sequence[Sample], features: Sequence[str]) -> dict[str, float]:
     labels = np.array([s.answerable for s in samples], float)
     sources = np.array([s.source for s in samples])
     shares = np.zeros(len(samples))
@@ -76,16 +93,16 @@ def fit(samples: Sequence[Sample]) -> AbstentionWeights:
             chosen = (sources == source) & (labels == label)
             if chosen.any():
                 shares[chosen] = _SHARES[source] / chosen.sum()
-    fitted = logistic(_rows(samples), labels, shares)
-    named = dict(zip((*FEATURES, "bias"), fitted, strict=True))
-    return AbstentionWeights(**{name: round(float(value), 2) for name, value in named.items()})
+    fitted = logistic(_rows(samples, features), labels, shares)
+    named = dict(zip((*features, "bias"), fitted, strict=True))
+    return {name: round(float(value), 2) for name, value in named.items()}
 
 
 def auroc(samples: Sequence[Sample], weights: AbstentionWeights) -> dict[str, Figure]:
     """The area under the ROC curve for each set that has both classes."""
     labels = np.array([s.answerable for s in samples], float)
     sources = np.array([s.source for s in samples])
-    scores = _rows(samples) @ [getattr(weights, name) for name in FEATURES]
+    scores = _rows(samples, FEATURES) @ [getattr(weights, name) for name in FEATURES]
     figures = {}
     for source in np.unique(sources):
         own = sources == source
@@ -95,8 +112,9 @@ def auroc(samples: Sequence[Sample], weights: AbstentionWeights) -> dict[str, Fi
     return figures
 
 
-def _rows(samples: Sequence[Sample]) -> Floats:
-    return np.array([[getattr(s.relevance, name) for name in FEATURES] for s in samples], float)
+def _rows(samples: Sequence[Sample], features: Sequence[str]) -> Floats:
+    """A feature that was not read, because nothing was found, is 0 as the others are."""
+    return np.array([[getattr(s.relevance, name) or 0.0 for name in features] for s in samples], float)
 
 
 def _fusion(context: Context) -> dict[str, float]:
@@ -121,21 +139,28 @@ def logistic(features: Floats, labels: Floats, weights: Floats) -> Floats:
 
 
 def _samples(context: Context) -> list[Sample]:
-    found = [Sample("demo", case.answerable, answered.relevance) for case, answered in context.demo_answers]
+    cases = load_cases()
+    demo = _relevances(context, context.demo, [case.question for case in cases])
+    found = [Sample("demo", case.answerable, one) for case, one in zip(cases, demo, strict=True)]
     if context.data is not None:
         documents, every = clapnq(context.data)
         questions = [(question, can) for question, can in every if not is_held_out(question)]
         release = built_release("clapnq", documents, context.embedder, context.data_dir)
-        answered_all: Sequence[Answered] = answer_all(
-            context.scope, context.assistant, release, context.embedder, [q for q, _ in questions]
-        )
-        found += [
-            Sample("clapnq", can, one.relevance)
-            for (_, can), one in zip(questions, answered_all, strict=True)
-        ]
-        documents, judged = xquad(context.data)
+        judged = _relevances(context, release, [question for question, _ in questions])
+        found += [Sample("clapnq", can, one) for (_, can), one in zip(questions, judged, strict=True)]
+        documents, xquad_questions = xquad(context.data)
         release = built_release("xquad", documents, context.embedder, context.data_dir)
-        questions_of = list(judged.questions.values())[::_EVERY]
-        answered_all = answer_all(context.scope, context.assistant, release, context.embedder, questions_of)
-        found += [Sample("xquad", True, one.relevance) for one in answered_all]
+        some = list(xquad_questions.questions.values())[::_EVERY]
+        found += [Sample("xquad", True, one) for one in _relevances(context, release, some)]
     return found
+
+
+def _relevances(context: Context, release: Release, questions: Sequence[str]) -> list[Relevance]:
+    """The features of each question's passages, all of them read by the cross-encoder."""
+    nothing = AbstentionWeights(0, 0, 0, 0, 0, 0)
+    sentences = load_calibrations().of(context.embedder).sentences
+    reading = Calibrations({context.embedder.weights_digest: Calibration(sentences, nothing)})
+    answered: Sequence[Answered] = answer_all(
+        context.scope, context.assistant, release, context.embedder, questions, calibrations=reading
+    )
+    return [one.relevance for one in answered]

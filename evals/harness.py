@@ -13,7 +13,7 @@ from ingestion.releases.release import Release
 from ingestion.scrub import Scrubber
 from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from service.answer.abstain import Relevance
-from service.answer.calibrations import load_calibrations
+from service.answer.calibrations import Calibrations, load_calibrations
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
@@ -107,11 +107,15 @@ def answer_all(
     *,
     guards: AssistantGuards | None = None,
     generator: Generator | None = None,
+    calibrations: Calibrations | None = None,
 ) -> list[Answered]:
     """Every question through the pipeline, one after the other; without `guards`, with those of `off`."""
     generators = {EXTRACTIVE: generator or ExtractiveGenerator(embedder)}
     guards = guards or off(scope, assistant)
-    return asyncio.run(answer_with(scope, assistant, release, embedder, questions, guards, generators))
+    answering = answer_with(
+        scope, assistant, release, embedder, questions, guards, generators, calibrations=calibrations
+    )
+    return asyncio.run(answering)
 
 
 async def answer_with(
@@ -125,11 +129,13 @@ async def answer_with(
     *,
     together: int = 1,
     canary: str = "",
+    calibrations: Calibrations | None = None,
 ) -> list[Answered]:
-    """Every question through the pipeline with these generators, so many at a time."""
+    """Every question through the pipeline with these generators, so many at a time; `calibrations` are the service's."""
     with ThreadPoolExecutor(1) as executor:
         models = Embedders({"builtin": embedder}, load_embedder)
-        finder = EvidenceFinder(models, SentenceScorer(load_calibrations()), _cross_encoder(), executor)
+        scorer = SentenceScorer(calibrations or load_calibrations())
+        finder = EvidenceFinder(models, scorer, _cross_encoder(), executor)
         parts = Dependencies(
             scope=scope,
             live=Fixed(release),

@@ -52,11 +52,25 @@ class AbstentionWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstLook:
+    """The same guess without the cross-encoder. Below `least` and above `most` it is sure enough, and nothing more is read."""
+
+    dense: float
+    cosine: float
+    score: float
+    union: float
+    bias: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was fitted to an embedder; `abstention` is None where nothing was."""
+    """What was fitted to an embedder; `abstention` is None where nothing was. Without a first look all is read."""
 
     sentences: SentenceWeights
     abstention: AbstentionWeights | None
+    first_look: FirstLook | None = None
 
 
 UNCALIBRATED = Calibration(SentenceWeights(), None)
@@ -130,9 +144,11 @@ def _calibration(artifact: Artifact) -> Calibration:
     path = artifact.folder / WEIGHTS_FILE
     try:
         read = json.loads(path.read_text("utf-8"))
-        fitted = read["abstention"]
+        fitted, first = read["abstention"], read.get("first_look")
         return Calibration(
-            SentenceWeights(**read["sentences"]), AbstentionWeights(**fitted) if fitted else None
+            SentenceWeights(**read["sentences"]),
+            AbstentionWeights(**fitted) if fitted else None,
+            FirstLook(**first) if first else None,
         )
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise EmbedderError(f"{str(path)!r} has no weights: {exc}. Rebuild it: {artifact.rebuild}") from exc

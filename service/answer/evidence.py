@@ -173,10 +173,13 @@ class EvidenceFinder:
             return SearchHits(hits, release, timings, verdicts)
         embedder = self._embedders.of(release)
         scored = self._scorer.score(request.text, question.vector, hits, release, view, embedder)
-        # The question as it was asked, beside the best passage; most of the time of a second look.
-        answers = self._cross_encoder.answers(request.text, [hits[0].chunk.embedded_text]) if hits else 0.0
-        fitted = self._scorer.calibrations.of(embedder).abstention
-        relevance = answerability(hits, scored, answers, fitted)
+        relevance = answerability(
+            hits,
+            scored,
+            self._scorer.calibrations.of(embedder),
+            # The question as it was asked, beside the best passage.
+            lambda: self._cross_encoder.answers(request.text, [hits[0].chunk.embedded_text]),
+        )
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ingestion.corpus import Hit
 from ingestion.scrub import Scrubber
-from service.guard.chain import Digests, Guard, SentenceGuard, switched
+from service.guard.chain import Digests, Guard, ModelGuard, SentenceGuard, switched
 from service.guard.checks.attribution import Attribution, Likely, TimedSupport
 from service.guard.checks.citations import CitationGuard
 from service.guard.checks.egress import EgressGuard
@@ -19,6 +19,7 @@ from service.guard.checks.sentences import RepetitionGuard, ToxicityGuard
 from service.guard.failure import SafeJudge, TimedJudges
 from service.guard.input import InputGuards
 from service.guard.models.tier import Models, Scores, Supports
+from service.guard.models.toxicity import may_attack
 from service.guard.output import OutputGuards
 from service.guard.passages import PassageMasks
 from service.guard.stream.background import AdvisoryGuards, BackgroundQueue
@@ -202,14 +203,15 @@ class AssistantGuards:
         longest = max((rule.deadline_s for rule, _ in guards), default=0.0)
         return AdvisoryGuards(guards, self._advisory, min(longest, self.policy.deadline_s))
 
-    def _judges(self) -> list[tuple[Rule, SentenceGuard]]:
+    def _judges(self) -> list[tuple[Rule, ModelGuard]]:
         rules = self.policy.output
-        found: list[tuple[Rule, SentenceGuard]] = []
+        found: list[tuple[Rule, ModelGuard]] = []
         if self._output_toxicity:
-            found.append((rules["toxicity"], ToxicityGuard(self._output_toxicity, rules["toxicity"])))
+            guard = ToxicityGuard(self._output_toxicity, rules["toxicity"], may_attack)
+            found.append((rules["toxicity"], guard))
         return found
 
-    def _timed(self, models: Sequence[tuple[Rule, SentenceGuard]]) -> list[SentenceGuard]:
+    def _timed(self, models: Sequence[tuple[Rule, ModelGuard]]) -> list[SentenceGuard]:
         if not models:
             return []
         if self._executor is None:

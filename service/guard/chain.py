@@ -56,6 +56,14 @@ class SentenceGuard(Protocol):
         ...
 
 
+class ModelGuard(SentenceGuard, Protocol):
+    """A check of whole sentences that asks a model."""
+
+    def is_asked(self, sentence: str) -> bool:
+        """Whether the model reads the sentence at all; says so without the model."""
+        ...
+
+
 class Digests:
     """Keyed hashes of removed text."""
 

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 
-from service.guard.chain import Outcome, SentenceGuard, Verdict
+from service.guard.chain import ModelGuard, Outcome, SentenceGuard, Verdict
 from service.logs import get_logger
 from service.metrics import GUARD_ERRORS
 from service.scope.policy import Rule, Zone
@@ -49,7 +49,7 @@ class TimedJudges:
     name = "models"
 
     def __init__(
-        self, guards: Sequence[tuple[Rule, SentenceGuard]], executor: Executor, deadline_s: float
+        self, guards: Sequence[tuple[Rule, ModelGuard]], executor: Executor, deadline_s: float
     ) -> None:
         self._guards = guards
         self._executor = executor
@@ -64,10 +64,14 @@ class TimedJudges:
             for verdict in self._one(rule, guard, sentence, min(rule.deadline_s, ends - time.monotonic()))
         ]
 
-    def _one(self, rule: Rule, guard: SentenceGuard, sentence: str, left_s: float) -> list[Verdict]:
-        future = self._executor.submit(guard.judge, sentence)
+    def _one(self, rule: Rule, guard: ModelGuard, sentence: str, left_s: float) -> list[Verdict]:
+        future: Future[list[Verdict]] | None = None
         try:
+            if not guard.is_asked(sentence):
+                return []
+            future = self._executor.submit(guard.judge, sentence)
             return future.result(timeout=max(left_s, 0))
         except Exception as exc:  # noqa: BLE001 - any failure of a guard is the policy's to answer
-            future.cancel()
+            if future is not None:
+                future.cancel()
             return [failed(guard.name, "output", rule, exc)]

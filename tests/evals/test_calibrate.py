@@ -1,8 +1,10 @@
 """The fit of the abstention judge, on samples whose weights are known."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from evals.calibrate import Sample, auroc, fit
+from evals.calibrate import Sample, auroc, fit, fit_first_look
 from service.answer.abstain import Relevance
 
 
@@ -23,6 +25,13 @@ def test_the_fit_finds_what_decides() -> None:
     assert abs(weights.answers - 2) < 0.3
     assert max(abs(weights.dense), abs(weights.cosine), abs(weights.score), abs(weights.union)) < 0.4
     assert weights.answers == round(weights.answers, 2)
+
+
+def test_the_first_look_is_fitted_without_the_cross_encoder() -> None:
+    look = fit_first_look(
+        [replace(one, relevance=replace(one.relevance, answers=None)) for one in samples(200)]
+    )
+    assert 0 < look.least < look.most < 1
 
 
 def test_a_set_without_both_classes_has_no_area() -> None:

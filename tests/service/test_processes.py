@@ -118,7 +118,10 @@ def test_a_signal_drains_every_worker_and_ends_all_of_them_in_success(
     number: int, data: Path, scope_file: Path, tmp_path: Path, upstream: ScriptedUpstream
 ) -> None:
     # A sentence that answers, and one that goes on for minutes.
-    upstream.tokens = ["Larkmoor Plus costs €4.99 a month or €49 a year. [1] ", *(f"month {n} " for n in range(1000))]
+    upstream.tokens = [
+        "Larkmoor Plus costs €4.99 a month or €49 a year. [1] ",
+        *(f"month {n} " for n in range(1000)),
+    ]
     upstream.pause_s, upstream.whole_pause_s = 0.5, 600
     settings = {"scope_file": scope_file, "data_dir": data, "generator_url": upstream.url}
     with serving_process(tmp_path, "--workers=2", stop_grace_s=GRACE_S, **settings) as served:

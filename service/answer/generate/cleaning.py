@@ -4,6 +4,7 @@ A mark may come in pieces, so that what may become one waits.
 """
 
 import re
+import string
 
 # A model that thinks aloud, as DeepSeek-R1 and Qwen3 do where the server doesn't part its thoughts from the answer.
 _THOUGHT = r"think|thinking|thought|reasoning"
@@ -15,6 +16,9 @@ _TURN = re.compile(
     r"<[|｜](?:im_start|start_header_id|user|assistant|system)[|｜]>|<start_of_turn>|\[INST\]", re.IGNORECASE
 )
 _ROLES = frozenset({"system", "user", "assistant", "model"})
+_CODE_PREFIX = "passage-"
+# Another length than the text's own would move every place.
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _WORD = re.compile(r"\w*")
 _LONGEST_ROLE = 9
 _TOKEN = re.compile(
@@ -22,6 +26,9 @@ _TOKEN = re.compile(
 )
 _TAG = re.compile(
     r"[<‹]/?passage(?:-[0-9A-Za-z]{1,16})?(?:\s{1,3}number\s?=\s?[\"']?\d{0,4}[\"']?)?\s?/?[>›]"
+)
+_MARK = re.compile(
+    "|".join(f"(?:{mark.pattern})" for mark in (_OPEN, _CLOSE, _TURN, _TAG, _TOKEN)), re.IGNORECASE
 )
 # A mark may begin here and end in the next piece.
 _BEGUN = re.compile(r"(?:[<‹][/<|｜]{0,2}(?:\w[^<>‹›\n]{0,60})?|\[(?:/?I?N?S?T?)?)\Z")
@@ -39,11 +46,8 @@ class Cleaner:
     """
 
     def __init__(self, nonce: str | None = None, *, may_think: bool = False) -> None:
-        marks = [_OPEN, _CLOSE, _TURN, _TAG, _TOKEN]
-        self._code = f"passage-{nonce}" if nonce else ""
-        if nonce:
-            marks.insert(3, re.compile(rf"(?:passage-)?{re.escape(nonce)}"))
-        self._mark = re.compile("|".join(f"(?:{mark.pattern})" for mark in marks), re.IGNORECASE)
+        self._nonce = (nonce or "").lower()
+        self._code = f"{_CODE_PREFIX}{nonce}" if nonce else ""
         self._in_thought = False
         self._may_think = may_think
         self._held = ""
@@ -73,7 +77,12 @@ class Cleaner:
             self._may_think = False
             out = self.feed("")
         held, self._held = self._held, ""
-        return out if self._in_thought or self.has_ended else out + self._mark.sub("", _CUT.sub("", held))
+        if self._in_thought or self.has_ended:
+            return out
+        rest = _CUT.sub("", held)
+        while (mark := self._next_mark(rest)) is not None:
+            out, rest = out + rest[: mark[0]], rest[mark[1] :]
+        return out + rest
 
     def _said_so_far(self) -> str:
         out: list[str] = []
@@ -90,12 +99,14 @@ class Cleaner:
             if self._role_is_due and not self._passed_role():
                 return "".join(out)
             begun = self._begun(self._held)
-            found = self._mark.search(self._held)
-            if found is None or begun < found.start():
+            found = self._next_mark(self._held)
+            if found is None or begun < found[0]:
                 break
-            out.append(self._held[: found.start()])
-            self._held = self._held[found.end() :]
-            self._met(found[0], out)
+            start, end = found
+            said, mark = self._held[:start], self._held[start:end]
+            out.append(said)
+            self._held = self._held[end:]
+            self._met(mark, out)
             if self.has_ended:
                 return "".join(out)
         out.append(self._held[:begun])
@@ -139,11 +150,23 @@ class Cleaner:
             if self._has_said or "".join(out).strip():
                 self.has_ended, self._held = True, ""
 
+    def _next_mark(self, text: str) -> tuple[int, int] | None:
+        """Where the first mark begins and ends; the code of the passages is one wherever it stands."""
+        found = _MARK.search(text)
+        code = text.translate(_LOWER).find(self._nonce) if self._nonce else -1
+        if code < 0 or (found is not None and found.start() < code - len(_CODE_PREFIX)):
+            return found and found.span()
+        start = code - len(_CODE_PREFIX)
+        start = start if start >= 0 and text[start:code].translate(_LOWER) == _CODE_PREFIX else code
+        if found is not None and found.start() < start:
+            return found.span()
+        return start, code + len(self._nonce)
+
     def _begun(self, text: str) -> int:
         """Where a mark may begin that isn't whole."""
         begun = _BEGUN.search(text, max(0, len(text) - 80))
         cut = begun.start() if begun else len(text)
-        for code in (self._code, self._code.removeprefix("passage-")):
+        for code in (self._code, self._code.removeprefix(_CODE_PREFIX)):
             longest = min(len(code) - 1, len(text))
             held = next((n for n in range(longest, 0, -1) if text.endswith(code[:n])), 0)
             cut = min(cut, len(text) - held)

@@ -35,6 +35,8 @@ _FRAME = frozenset(
 )
 # Share of a sentence's own words that one sentence of a passage must hold, so that no model is asked.
 _PLAIN = 0.85
+# Words of a sentence or row that, taken over whole, says the same in an answer.
+_LEAST_UNIT = 4
 # A passage that shares less is not asked about, unless it is the nearest or the model named it.
 _LEAST_SHARED = 0.2
 # Passages that the judge reads for one sentence, besides those that the model named.
@@ -161,6 +163,9 @@ class Attribution:
         for n in [*named, *ranked]:
             if _is_plain(claim, self._passages[n - 1], self._language):
                 return _attributed(sentence, (n,), named)
+        quoted = self._quoted(claim, [*named, *(n for n in ranked if n not in named)])
+        if quoted:
+            return _attributed(sentence, quoted, named)
         if named and self._supports(claim, named):
             return _attributed(sentence, self._needed(claim, named), named)
         others = [n for n in ranked if n not in named]
@@ -170,6 +175,27 @@ class Attribution:
                 return _attributed(sentence, (n,), named)
         verdict = Verdict("grounding", "output", outcome_of(self._rule), "UNSUPPORTED", 1.0, 0, len(sentence))
         return Attributed(_marked(sentence, ()), verdicts=(verdict,))
+
+    def _quoted(self, claim: _Claim, order: Sequence[int]) -> tuple[int, ...]:
+        """The passages of whose whole sentences, lines or rows a claim is made; the last may have been cut off."""
+        rest = _folded(claim.text)
+        cited: list[int] = []
+        while rest:
+            found = next(
+                (
+                    (n, unit)
+                    for n in order
+                    for unit in _units_of(self._passages[n - 1])
+                    if _begins_with(rest, unit)
+                ),
+                None,
+            )
+            if found is None:
+                return ()
+            number, unit = found
+            cited.append(number)
+            rest = rest[len(unit) :].lstrip(" .!?…;,")
+        return tuple(dict.fromkeys(cited))
 
     def _unjudged(self, sentence: str, claim: _Claim, named: list[int], late: Verdict) -> Attributed:
         """Without the judge a named passage is believed where it shares the sentence's words."""
@@ -230,6 +256,27 @@ def _sentences_of(passage: str, language: str) -> tuple[_Claim, ...]:
     return tuple(_claim(passage[start:end], language) for start, end in sentence_spans(passage, language))
 
 
+def _folded(text: str) -> str:
+    """Text in which only the words and their order count."""
+    return " ".join(text.casefold().split()).strip(" .!?…;,")
+
+
+@lru_cache(maxsize=500)
+def _units_of(passage: str) -> tuple[str, ...]:
+    """Whole lines of a passage, and the sentences and the cells of a row in them, the longest first."""
+    lines = passage.splitlines()
+    sentences = [line[start:end] for line in lines for start, end in sentence_spans(line)]
+    units = {_folded(unit) for unit in (*lines, *sentences)}
+    return tuple(sorted((one for one in units if len(one.split()) >= _LEAST_UNIT), key=len, reverse=True))
+
+
+def _begins_with(text: str, unit: str) -> bool:
+    """Whether a text begins with a unit, or is the begin of one that was cut off."""
+    if not text.startswith(unit):
+        return unit.startswith(text + " ") and len(text.split()) >= _LEAST_UNIT
+    return len(text) == len(unit) or not text[len(unit)].isalnum()
+
+
 def _shared(claim: _Claim, passage: str, language: str) -> float:
     """Share of a claim's words that a passage holds."""
     words = _words_of(passage, language)
@@ -243,8 +290,8 @@ def _shared(claim: _Claim, passage: str, language: str) -> float:
 def _is_plain(claim: _Claim, passage: str, language: str) -> bool:
     """Whether a passage says it nearly in these words: a quotation, or one of its sentences with all numbers and as
     many negations that holds nearly all words, the rest of which stand elsewhere in the passage."""
-    folded = " ".join(claim.text.casefold().split()).rstrip(".!?… ")
-    if folded and folded in " ".join(passage.casefold().split()):
+    folded = _folded(claim.text)
+    if folded and folded in _folded(passage):
         return True
     if not claim.words or not claim.words <= _words_of(passage, language):
         return False

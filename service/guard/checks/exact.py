@@ -4,7 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ingestion.text.sentences import sentence_spans
 from service.guard.chain import Verdict, outcome_of
@@ -52,21 +52,27 @@ class NumberGuard:
 
     def __init__(self, sources: Iterable[str]) -> None:
         self._sources = list(sources)
-        self._known: frozenset[str] | None = None
+
+    @cached_property
+    def _numbers(self) -> frozenset[str]:
+        return frozenset().union(*map(numbers_in, self._sources))
+
+    @cached_property
+    def _dates(self) -> frozenset[str]:
+        return frozenset().union(*map(_date_parts, self._sources))
 
     def apply(self, text: str, zone: Zone) -> tuple[str, list[Verdict]]:
         """Text in which each invented number is `[…]`, and a verdict for each."""
         if zone != "output" or not any(character.isdigit() for character in text):
             return text, []
         starts, ends = _exempt(text)
-        if self._known is None:
-            self._known = frozenset().union(*map(numbers_in, self._sources), *map(_date_parts, self._sources))
         verdicts: list[Verdict] = []
 
         def check(match: re.Match[str]) -> str:
             before = bisect_right(starts, match.start())
             inside = before > 0 and match.start() < ends[before - 1]
-            if inside or canonical(match[0]) in (self._known or ()):
+            number = canonical(match[0])
+            if inside or number in self._numbers or number in self._dates:
                 return match[0]
             verdicts.append(
                 Verdict(self.name, zone, "redact", "NOT_IN_SOURCES", 1.0, match.start(), match.end())

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ingestion.detect.decodings import decodings_of
 from service.guard.chain import Verdict, outcome_of
@@ -32,7 +33,8 @@ class LeakGuard:
         self._canary = canary
         self._outcome = outcome_of(rule)
         self._end = ""
-        self._runs = _runs(rules) - _runs(sources)
+        self._runs = _runs_of_rules(rules)
+        self._sources = sources
 
     def judge(self, sentence: str) -> list[Verdict]:
         """A verdict when the sentence, or it and the end of those before it, gives something away."""
@@ -47,10 +49,17 @@ class LeakGuard:
         bare = self._canary.removeprefix("ref-")
         if bare and any(bare in re.sub(r"[\W_]", "", reading) for reading in readings):
             return "CANARY"
-        return "" if all(self._runs.isdisjoint(_runs(reading)) for reading in readings) else "PROMPT"
+        said = frozenset().union(*(self._runs & _runs(reading) for reading in readings))
+        # What the passages or the conversation say as well is no secret.
+        return "PROMPT" if said and not said <= _runs(self._sources) else ""
 
     def _verdict(self, rule: str, sentence: str) -> Verdict:
         return Verdict(self.name, "output", self._outcome, rule, 1.0, 0, len(sentence))
+
+
+@lru_cache(maxsize=64)
+def _runs_of_rules(rules: str) -> frozenset[tuple[str, ...]]:
+    return _runs(rules)
 
 
 def _runs(text: str) -> frozenset[tuple[str, ...]]:

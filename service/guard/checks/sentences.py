@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
 from service.guard.chain import Verdict, outcome_of
 from service.guard.checks.citations import without_markers
@@ -17,9 +18,14 @@ class ToxicityGuard:
 
     name = "toxicity"
 
-    def __init__(self, score: Scores, rule: Rule) -> None:
+    def __init__(self, score: Scores, rule: Rule, may_attack: Callable[[str], bool]) -> None:
         self._score = score
         self._rule = rule
+        self._may_attack = may_attack
+
+    def is_asked(self, sentence: str) -> bool:
+        """Nine sentences in ten name nobody who could be attacked. A model that the scope names reads all."""
+        return bool(self._rule.model) or self._may_attack(sentence)
 
     def judge(self, sentence: str) -> list[Verdict]:
         """A verdict when the score is above the threshold."""

@@ -22,7 +22,7 @@ _END = re.compile(
     r"|(?<!\n)\n++(?=[^\n])"
 )
 _ABBREVIATION = re.compile(
-    r"\b(?:e\.g|i\.e|etc|approx|no|nr|mr|mrs|ms|dr|prof|st|vs|z\.b|d\.h|bzw|ca|inc|ltd|p\.ej|sr|sra|art|cf|fig|vol|dept|est|tel|max|min|incl|excl|[a-z])\.$",
+    r"\b(?:e\.g|i\.e|etc|approx|no|nr|mr|mrs|ms|dr|prof|st|vs|z\.b|d\.h|bzw|ca|inc|ltd|p\.ej|sr|sra|art|cf|fig|vol|dept|est|tel|max|min|incl|excl|(?<!['’])[a-z])\.$",
     re.IGNORECASE,
 )
 _ORDINAL = re.compile(r"\s*\d{1,3}\.$")

@@ -1,6 +1,7 @@
 """Calibrated weights are an artefact for each embedder; without one, nothing is abstained from by probability."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,13 +13,14 @@ from ingestion.corpus import Chunk, Hit
 from ingestion.embed import Embedder, load_embedder
 from ingestion.errors import EmbedderError, ScopeError
 from ingestion.search.retrieve import RetrievalSettings
-from service.answer.abstain import answerability
+from service.answer.abstain import Relevance, answerability
 from service.answer.calibrations import (
     CALIBRATION_DIR,
     UNCALIBRATED,
     AbstentionWeights,
     Calibration,
     Calibrations,
+    FirstLook,
     SentenceWeights,
     folder_of,
     load_calibrations,
@@ -46,26 +48,53 @@ def other(weights: str = "another", name: str = "models/Other Model") -> Any:
     return SimpleNamespace(name=name, weights_digest=weights)
 
 
-def judged(seen: tuple[float, float, float, float, float], weights: AbstentionWeights | None) -> float:
+Seen = tuple[float, float, float, float, float]
+
+
+def judged(seen: Seen, fitted: Calibration, read: list[str] | None = None) -> Relevance:
     dense, cosine, score, union, answers = seen
     hit = Hit(Chunk("c", "d", 0, "Text.", 0, 5, "", "d", "en"), 1.0, {"dense": dense})
     scored = SentenceScores((Sentence(0, 0, 5, score, cosine, 0.5),), union)
-    return answerability([hit], scored, answers, weights).probability
+
+    def reading() -> float:
+        (read if read is not None else []).append("read")
+        return answers
+
+    return answerability([hit], scored, fitted, reading)
 
 
 @pytest.mark.parametrize(("seen", "probability"), KNOWN)
 def test_probabilities_of_the_built_in_embedder_stay(
-    embedder: Embedder, seen: tuple[float, float, float, float, float], probability: float
+    embedder: Embedder, seen: Seen, probability: float
 ) -> None:
     fitted = load_calibrations().of(embedder)
-    assert judged(seen, fitted.abstention) == pytest.approx(probability, abs=1e-9)
+    assert judged(seen, replace(fitted, first_look=None)).probability == pytest.approx(probability, abs=1e-9)
     assert fitted.sentences == SentenceWeights(1.0, 1.0, 0.8, 0.3)
 
 
 def test_without_a_calibration_what_was_found_is_below_no_floor() -> None:
     assert UNCALIBRATED.abstention is None
-    assert judged(KNOWN[1][0], None) == 1
-    assert answerability([], SentenceScores((), 0.0), 0.9, None).probability == 0
+    assert judged(KNOWN[1][0], UNCALIBRATED).probability == 1
+    assert answerability([], SentenceScores((), 0.0), UNCALIBRATED, lambda: 0.9).probability == 0
+
+
+def test_the_passage_is_read_where_the_first_look_leaves_a_doubt_and_only_there() -> None:
+    look = FirstLook(0.0, 10.0, 0.0, 0.0, -5.0, least=0.1, most=0.8)
+    fitted = replace(FITTED, first_look=look)
+    read: list[str] = []
+    sure, doubtful, hopeless = (
+        judged((0.5, cosine, 1.0, 0.5, 0.9), fitted, read) for cosine in (0.9, 0.5, 0.1)
+    )
+    assert read == ["read"]
+    assert sure.probability > 0.8
+    assert hopeless.probability < 0.1
+    assert sure.answers is hopeless.answers is None
+    assert doubtful == judged((0.5, 0.5, 1.0, 0.5, 0.9), FITTED)
+
+
+def test_a_calibration_that_is_older_than_the_first_look_reads_all(tmp_path: Path) -> None:
+    write_calibration(tmp_path / "one", FITTED, embedder=other(), facts={})
+    assert load_calibrations(tmp_path).of(other()).first_look is None
 
 
 def test_a_calibration_is_found_by_its_embedder_alone(tmp_path: Path, embedder: Embedder) -> None:

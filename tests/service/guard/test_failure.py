@@ -31,6 +31,9 @@ class Held:
         self._is_over.wait(_PATIENCE_S)
         return 0.0
 
+    def is_asked(self, sentence: str) -> bool:
+        return True
+
     def judge(self, sentence: str) -> list[Verdict]:
         self._is_over.wait(_PATIENCE_S)
         return []
@@ -108,6 +111,9 @@ class Broken:
     """A sentence guard that breaks."""
 
     name = "grounding"
+
+    def is_asked(self, sentence: str) -> bool:
+        return True
 
     def judge(self, sentence: str) -> list[Verdict]:
         raise RuntimeError("no model")
