@@ -1,6 +1,7 @@
 """What leaves: words through the masks, then sentences through the judges, in a stream as in a whole reply."""
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,10 @@ from service.scope.policy import GuardPolicy
 
 # Longer pieces are masked in a thread, so that the loop stays free.
 _INLINE_CHARS = 1_000
+# A sentence may have ended here, and a whole word stands behind it.
+_MAY_END = re.compile(r"[.!?…][^\s.!?…]*\s[^\n]*\S\s|\n")
+# Where no sentence ends for so long, words go on all the same.
+_LONGEST_WAIT_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ class OutputGuards:
         self._length = policy.output["length"]
         self._in_thread = in_thread
         self._sent_chars = 0
-        self._waiting = ""
+        # What came and is not masked yet, and what is masked and not judged yet.
+        self._raw = self._waiting = ""
         # How many verdicts of words, of sentences and of the rest were told of.
         self._told = [0, 0, 0]
         # From what sentences released to what advisory guards read, and from there to what is sent.
@@ -111,10 +117,19 @@ class OutputGuards:
 
     async def feed(self, text: str) -> OutputPiece:
         """What can be sent now."""
+        self._raw += text
+        if self._holds_sentences and not self._may_release():
+            return OutputPiece("")
         begun = time.perf_counter()
-        released = await self._masked(text)
+        released = await self._masked()
         out = await self._judge(released, is_last=False) if self._holds_sentences else released
         return self._release(out, begun)
+
+    def _may_release(self) -> bool:
+        """Whether a sentence may have come whole: nothing leaves before, so that its words are masked together."""
+        if len(self._raw) > _LONGEST_WAIT_CHARS:
+            return True
+        return bool(_MAY_END.search(self._sentences.held + self._waiting + self._words.held + self._raw))
 
     async def end(self, text: str) -> OutputPiece:
         """The last piece and all that was held back."""
@@ -124,15 +139,16 @@ class OutputGuards:
     async def close(self) -> OutputPiece:
         """The rest."""
         begun = time.perf_counter()
-        released = self._words.close()
+        released = await self._masked() + self._words.close()
         out = await self._judge(released, is_last=True) if self._holds_sentences else released
         result = self._release(out, begun)
         await self._advisory.close()
         GUARD_SECONDS.labels("output", "all").observe(self._seconds)
         return result
 
-    async def _masked(self, text: str) -> str:
+    async def _masked(self) -> str:
         """Words that may go on; generators send few at a time, and what is long is masked in a thread."""
+        text, self._raw = self._raw, ""
         if self._in_thread and len(text) > _INLINE_CHARS:
             return await asyncio.to_thread(self._words.feed, text)
         return self._words.feed(text)

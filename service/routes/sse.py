@@ -62,12 +62,16 @@ async def chat_chunks(
             "model": model,
         }
     )[:-1]
-    yield _chunk(head, {"role": "assistant", "content": ""}, None)
+    opening = _chunk(head, {"role": "assistant", "content": ""}, None)
     try:
         async with aclosing(pieces):
-            yield _event(head, first, include_usage)
+            yield opening + _event(head, first, include_usage)
             async for piece in pieces:
-                yield _event(head, piece, include_usage)
+                event = _event(head, piece, include_usage)
+                if isinstance(piece, Reply):
+                    yield event + DONE
+                    return
+                yield event
     except TouchstoneError as exc:
         yield b"data: " + orjson.dumps(exc.body(request_id)) + b"\n\n"
     except Exception as exc:  # noqa: BLE001 - the client must hear of it; the log has the rest

@@ -36,6 +36,11 @@ class StreamGuard:
         self._released = 0
         self.verdicts: list[Verdict] = []
 
+    @property
+    def held(self) -> str:
+        """What may still grow."""
+        return self._held
+
     def feed(self, text: str) -> str:
         """What can be released now; may be empty."""
         self._held += text
