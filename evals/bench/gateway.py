@@ -5,17 +5,21 @@ which all contestants take turns, so that a busy moment hits all of them.
 """
 
 import asyncio
+import json
 import os
+import re
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from evals.bench.load import Load, drive, request_bytes
+from evals.bench.load import FIRST_SENTENCE, FIRST_TOKEN, Load, drive, request_bytes
 from evals.bench.servers import PEERS, free_port, peer_environment, serving
 from evals.bench.upstream import TOKENS
 from evals.case import load_cases
@@ -25,6 +29,7 @@ LITELLM = "litellm[proxy]==1.106.2"
 _ROUNDS = 5
 _STREAMS = {1: 150, 8: 400, 32: 640}
 _LITELLM_STREAMS = {1: 20, 8: 40}
+_SERVE = (sys.executable, "-m", "service", "serve")
 _PACED_CLIENTS, _PACED_PAUSE_S, _PACED_STREAMS = 64, 0.02, 192
 
 
@@ -49,8 +54,8 @@ def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
         ingest_demo(folder)
         fast = _serve(stack, folder, "upstream", lambda port: _scripted(port, 0.0))
         paced = _serve(stack, folder, "paced", lambda port: _scripted(port, _PACED_PAUSE_S))
-        gateway = _gateway(stack, folder, "gateway", fast)
-        slow_gateway = _gateway(stack, folder, "slow-gateway", paced)
+        gateway, _ = _gateway(stack, folder, "gateway", fast)
+        slow_gateway, _ = _gateway(stack, folder, "slow-gateway", paced)
         relay = _serve(stack, folder, "relay", lambda port: _relay(port, fast))
         litellm = _litellm(stack, folder, fast)
         contestants = {
@@ -65,7 +70,38 @@ def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
         for name, contestant in contestants.items():
             count = 40 if name == "litellm" else 260
             _go(contestant, count, 8)  # warm: connections, caches, JITs of all contestants
-        return _figures(contestants, rounds)
+        figures = _figures(contestants, rounds)
+    return figures | _cpu_by_stage()
+
+
+def _cpu_by_stage() -> dict[str, Figure]:
+    """CPU milliseconds of one answer by stage, with one client, in a gateway that nobody else uses."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        ingest_demo(folder)
+        upstream = _serve(stack, folder, "upstream", lambda port: _scripted(port, 0.0))
+        told = folder / "stages.json"
+        command = [sys.executable, "-m", "evals.bench.stages", str(told), "serve"]
+        base, pid = _gateway(stack, folder, "gateway", upstream, command)
+        contestant = Contestant(f"{base}/chat/completions", _questions("support"))
+        count = _STREAMS[1]
+        _go(contestant, 2 * count, 1)
+        before = _spent(pid, told)
+        _go(contestant, count, 1)
+        after = _spent(pid, told)
+    each = {stage: (spent - before.get(stage, 0.0)) / count for stage, spent in after.items()}
+    each["total"] = sum(each.values())
+    return {f"gateway.cpu_ms.{stage}": Figure(spent, n=count) for stage, spent in sorted(each.items())}
+
+
+def _spent(pid: int, told: Path) -> dict[str, float]:
+    """What the measured gateway has used so far."""
+    told.unlink(missing_ok=True)
+    os.kill(pid, signal.SIGUSR1)
+    while not told.is_file():
+        time.sleep(0.05)
+    found: dict[str, float] = json.loads(told.read_text())
+    return found
 
 
 def _rounds(contestants: dict[str, Contestant], rounds: int) -> dict[tuple[str, int], list[Load]]:
@@ -84,6 +120,9 @@ def _rounds(contestants: dict[str, Contestant], rounds: int) -> dict[tuple[str, 
             # 64 people don't ask in the same millisecond: they begin over the time of one stream.
             spread_s = TOKENS * _PACED_PAUSE_S
             _note(loads, name, _PACED_CLIENTS, contestants[name], _PACED_STREAMS, spread_s)
+        paced = contestants["paced"]
+        whole = _go(paced, _PACED_STREAMS, _PACED_CLIENTS, TOKENS * _PACED_PAUSE_S, FIRST_SENTENCE)
+        loads.setdefault(("paced-sentence", _PACED_CLIENTS), []).append(whole)
         for name in ("paced", "paced-gateway"):
             _note(loads, f"{name}-herd", _PACED_CLIENTS, contestants[name], _PACED_CLIENTS)
     return loads
@@ -119,6 +158,10 @@ def _figures(contestants: dict[str, Contestant], rounds: int) -> dict[str, Figur
         "gateway.vs_bare.requests_per_s": rate("forward", 8) / rate("bare", 8),
         "bare.requests_per_s@8": rate("bare", 8),
         "gateway.paced64.added_first_token_p99_s": added("paced-gateway", 99, _PACED_CLIENTS, "paced"),
+        # With attribution a client gets whole sentences: what is added to the time at which the first one was written.
+        "gateway.paced64.added_first_sentence_p99_s": added(
+            "paced-gateway", 99, _PACED_CLIENTS, "paced-sentence"
+        ),
         "gateway.herd64.added_first_token_p99_s": added(
             "paced-gateway-herd", 99, _PACED_CLIENTS, "paced-herd"
         ),
@@ -138,9 +181,15 @@ def _note(
     loads.setdefault((name, clients), []).append(_go(contestant, count, clients, spread_s))
 
 
-def _go(contestant: Contestant, count: int, clients: int, spread_s: float = 0.0) -> Load:
+def _go(
+    contestant: Contestant,
+    count: int,
+    clients: int,
+    spread_s: float = 0.0,
+    first: re.Pattern[bytes] = FIRST_TOKEN,
+) -> Load:
     requests = contestant.requests(count)
-    return asyncio.run(drive(contestant.url, requests, clients, spread_s=spread_s))
+    return asyncio.run(drive(contestant.url, requests, clients, spread_s=spread_s, first=first))
 
 
 def _questions(model: str) -> list[dict[str, object]]:
@@ -181,18 +230,20 @@ def ingest_demo(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "ingestion", "run"], env=env, check=True, stdout=subprocess.DEVNULL)
 
 
-def _gateway(stack: ExitStack, folder: Path, name: str, upstream: str) -> str:
-    """Our gateway as `make run` starts it, with the scope's relevance floor and all guards."""
+def _gateway(
+    stack: ExitStack, folder: Path, name: str, upstream: str, command: Sequence[str] = _SERVE
+) -> tuple[str, int]:
+    """Our gateway as `make run` starts it, with the scope's relevance floor and all guards: its base URL and process id."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "service", "serve", f"--port={port}"]
+    command = [*command, f"--port={port}"]
     env = {
         "TOUCHSTONE_DATA_DIR": str(folder / "var"),
         "TOUCHSTONE_GENERATOR_URL": upstream,
         "TOUCHSTONE_DATABASE_URL": f"sqlite:///{folder / name}.db",
     }
-    stack.enter_context(serving(command, f"{base}/readyz", log=folder / f"{name}.log", env=env))
-    return f"{base}/v1"
+    pid = stack.enter_context(serving(command, f"{base}/readyz", log=folder / f"{name}.log", env=env))
+    return f"{base}/v1", pid
 
 
 def _litellm(stack: ExitStack, folder: Path, upstream: str) -> str:

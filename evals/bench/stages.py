@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import FrameType
@@ -21,11 +21,12 @@ from service.answer import pipeline
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate.openai import OpenAIGenerator
 from service.answer.sentences import SentenceScorer
+from service.answer.understand import understand
 from service.guard.models.attribution import Attributor
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.output import OutputGuards
 
-spent: Counter[str] = Counter()
+spent: defaultdict[str, float] = defaultdict(float)
 # The stages that are running, the innermost last, and when the time was read last.
 _running: list[str] = []
 _read_at = 0.0
@@ -94,7 +95,7 @@ def _measured_events(stage: str, work: Callable[..., Any]) -> Callable[..., Any]
 
 
 def _install() -> None:
-    vars(pipeline)["understand"] = _measured_async("input", pipeline.understand)
+    vars(pipeline)["understand"] = _measured_async("input", understand)
     for owner, name, stage in (
         (OpenVinoEmbedder, "encode_questions", "embed"),
         (EvidenceFinder, "_vetted", "search"),

@@ -21,7 +21,7 @@ from ingestion.load.rows import table_blocks
 Line = dict[str, Any]  # text, top, bottom, x0, size, as pdfplumber gives it
 
 
-class _Document(PDFDocument):
+class _Document(PDFDocument):  # type: ignore[misc]  # untyped
     """A document in which references that lead back to themselves lead nowhere; pdfminer follows them without end."""
 
     def getobj(self, objid: int) -> object:

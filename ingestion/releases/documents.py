@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from ingestion.cache import LruCache
 from ingestion.corpus import Chunk, Document
 from ingestion.index.segment import Entry, Rows, Segment
 from ingestion.view import View
+
+# Of 1 kB each, so that a release holds 4 MB.
+_MOST_CHUNKS = 4_000
 
 
 class ReleaseDocuments:
@@ -13,10 +17,16 @@ class ReleaseDocuments:
     def __init__(self, segments: Sequence[Segment], dead: Rows) -> None:
         self._segments = tuple(reversed(segments))
         self._dead = frozenset(dead.tolist())
+        # A release never changes, and the passages that answer are read again and again.
+        self._chunks: LruCache[int, Chunk] = LruCache(_MOST_CHUNKS)
+        self._trust: LruCache[str, tuple[str, str]] = LruCache(_MOST_CHUNKS)
 
     def chunks(self, rows: Sequence[int]) -> list[Chunk]:
         """The chunks of some rows, in the order asked for."""
-        return [self._of(row).texts.read(row) for row in rows]
+        return [self._chunks.get(row, self._chunk) for row in rows]
+
+    def _chunk(self, row: int) -> Chunk:
+        return self._of(row).texts.read(row)
 
     def _of(self, row: int) -> Segment:
         return next(segment for segment in self._segments if segment.has(row))
@@ -53,6 +63,9 @@ class ReleaseDocuments:
 
     def trust(self, document_id: str) -> tuple[str, str]:
         """Source of a document, and how far that is trusted: `high`, `normal` or `low`. Read without its text."""
+        return self._trust.get(document_id, self._read_trust)
+
+    def _read_trust(self, document_id: str) -> tuple[str, str]:
         found = self._read(document_id, "source_name", "trust")
         if found is None:
             return "", "low"

@@ -70,12 +70,18 @@ def bare(text: str) -> View:
     if text.isascii():
         return View(text)
     view = plain(text)
-    letters = [_without_accent(c) for c in alike(view.text)]
-    return View("".join(letters), view.origin)
+    return View(alike(view.text).translate(_BARE), view.origin)
 
 
-def _without_accent(character: str) -> str:
-    return character if character.isascii() else unicodedata.normalize("NFD", character)[0]
+class _WithoutAccent(dict[int, int]):
+    """A letter's code without its accent, by the letter's; filled as letters are met, of which there are not many."""
+
+    def __missing__(self, code: int) -> int:
+        bare_code = self[code] = ord(unicodedata.normalize("NFD", chr(code))[0])
+        return bare_code
+
+
+_BARE = _WithoutAccent()
 
 
 def without(text: str, spans: Sequence[tuple[int, int]], filler: str) -> str:

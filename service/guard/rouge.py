@@ -30,7 +30,8 @@ def common_words(one: Sequence[str], other: Sequence[str]) -> int:
 
 def alike(texts: Sequence[str], owners: Sequence[str], threshold: float) -> list[list[int]]:
     """Groups of short texts of different owners, each of which has a ROUGE-L above the threshold with another."""
-    words = [[word.casefold() for word in _WORD.findall(text)] for text in texts]
+    words = [_WORD.findall(text.casefold()) for text in texts]
+    distinct = [frozenset(one) for one in words]
     parent = list(range(len(texts)))
 
     def root(i: int) -> int:
@@ -42,6 +43,10 @@ def alike(texts: Sequence[str], owners: Sequence[str], threshold: float) -> list
         for j in range(i):
             sizes = len(words[i]), len(words[j])
             if owners[i] == owners[j] or max(sizes) > _MOST_WORDS or min(sizes) < _LEAST_WORDS:
+                continue
+            # A common subsequence has no more words than both texts share, and as often as both repeat them.
+            repeats = min(sizes[0] - len(distinct[i]), sizes[1] - len(distinct[j]))
+            if 2 * (len(distinct[i] & distinct[j]) + repeats) <= threshold * sum(sizes):
                 continue
             if rouge_l(words[i], words[j]) > threshold:
                 parent[root(i)] = root(j)

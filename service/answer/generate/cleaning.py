@@ -102,10 +102,8 @@ class Cleaner:
             found = self._next_mark(self._held)
             if found is None or begun < found[0]:
                 break
-            start, end = found
-            said, mark = self._held[:start], self._held[start:end]
-            out.append(said)
-            self._held = self._held[end:]
+            out.append(self._held[: found[0]])
+            mark, self._held = self._held[found[0] : found[1]], self._held[found[1] :]
             self._met(mark, out)
             if self.has_ended:
                 return "".join(out)

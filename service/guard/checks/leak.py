@@ -34,6 +34,7 @@ class LeakGuard:
         self._outcome = outcome_of(rule)
         self._end = ""
         self._runs = _runs_of_rules(rules)
+        self._words = _words_of_rules(rules)
         self._sources = sources
 
     def judge(self, sentence: str) -> list[Verdict]:
@@ -49,9 +50,18 @@ class LeakGuard:
         bare = self._canary.removeprefix("ref-")
         if bare and any(bare in re.sub(r"[\W_]", "", reading) for reading in readings):
             return "CANARY"
-        said = frozenset().union(*(self._runs & _runs(reading) for reading in readings))
+        said = frozenset().union(*(self._runs & _runs(one) for one in readings if self._may_hold_run(one)))
         # What the passages or the conversation say as well is no secret.
         return "PROMPT" if said and not said <= _runs(self._sources) else ""
+
+    def _may_hold_run(self, reading: str) -> bool:
+        """Whether so many words in a row are words of the rules; in most sentences they are not."""
+        length = 0
+        for word in _WORD.findall(reading):
+            length = length + 1 if word in self._words else 0
+            if length == _RUN:
+                return True
+        return False
 
     def _verdict(self, rule: str, sentence: str) -> Verdict:
         return Verdict(self.name, "output", self._outcome, rule, 1.0, 0, len(sentence))
@@ -60,6 +70,11 @@ class LeakGuard:
 @lru_cache(maxsize=64)
 def _runs_of_rules(rules: str) -> frozenset[tuple[str, ...]]:
     return _runs(rules)
+
+
+@lru_cache(maxsize=64)
+def _words_of_rules(rules: str) -> frozenset[str]:
+    return frozenset(word for run in _runs_of_rules(rules) for word in run)
 
 
 def _runs(text: str) -> frozenset[tuple[str, ...]]:

@@ -214,12 +214,12 @@ def may_attack(text: str) -> bool:
     if _GROUP.search(mended) or _AMBIGUOUS_WORD.search(mended):
         return True
     lists = lexicon()
-    words = [word.lower() for word in _WORD.findall(mended)]
-    if any(word in words_of for word in words for words_of in lists.values()):
+    lower = mended.lower()
+    words = frozenset(_WORD.findall(lower))
+    if not all(words.isdisjoint(words_of) for words_of in lists.values()):
         return True
-    return any(word.endswith("s") and word[:-1] in lists["slurs"] for word in words) or bool(
-        _hard_words().search(mended.lower())
-    )
+    singular = (word[:-1] for word in words if word.endswith("s"))
+    return not lists["slurs"].isdisjoint(singular) or _hard_words().search(lower) is not None
 
 
 def toxicity_rows(texts: Iterable[str], embedder: SentenceEmbedder) -> Floats:
