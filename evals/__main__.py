@@ -21,6 +21,7 @@ from ingestion.atomic import write_atomically
 from ingestion.embed import load_embedder
 from ingestion.errors import IngestionError
 from ingestion.settings import load_settings
+from service.answer.prompts import prompt_names
 from service.errors import TouchstoneError
 from service.scope import load_scope
 from service.settings import Settings
@@ -52,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
         help="base URL of an OpenAI-compatible server, for `marking`; its key is TOUCHSTONE_GENERATOR_API_KEY",
     )
     run.add_argument("--generator", help="for `generated`: a generator of the scope file, or its base URL")
+    run.add_argument(
+        "--prompt", choices=prompt_names(), help="for `generated`: another prompt than the variant's"
+    )
     fit = commands.add_parser("calibrate", help="fit the abstention judge to the scope's embedder")
     fit.add_argument(
         "--out", type=Path, help="folder of the artefact, instead of the one that the service reads"
@@ -109,6 +113,7 @@ def _context(args: argparse.Namespace) -> Context:
         sample=getattr(args, "sample", None),
         model=getattr(args, "model", None),
         generator=getattr(args, "generator", None),
+        prompt=getattr(args, "prompt", None),
         model_key=settings.generator_api_key.get_secret_value() if settings.generator_api_key else None,
     )
 

@@ -19,6 +19,7 @@ class ScriptedUpstream:
         self.payloads: list[bytes] | None = (
             None  # what a stream says instead of `tokens`, as it goes over the wire
         )
+        self.chunks: list[bytes] | None = None  # what a stream sends, byte for byte, and no end of its own
         self.raw: bytes | None = None  # a whole reply as it goes over the wire
         self.whole = "What does Larkmoor Plus cost?"
         self.pause_s = 0.0
@@ -95,6 +96,14 @@ class ScriptedUpstream:
         await asyncio.sleep(self.first_pause_s)
         while not self.gate.is_set():
             await asyncio.sleep(0.01)
+        if self.chunks is not None:
+            for index, chunk in enumerate(self.chunks):
+                if index == self.break_after:
+                    raise ConnectionResetError("told to break")
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await asyncio.sleep(self.pause_s)
+            await send({"type": "http.response.body", "body": b""})
+            return
         for payload in self.payloads or []:
             body = b"data: " + payload + b"\n\n"
             await send({"type": "http.response.body", "body": body, "more_body": True})

@@ -29,6 +29,7 @@ class Context:
     model: str | None = None
     model_key: str | None = None
     generator: str | None = None
+    prompt: str | None = None
 
     def sampled(self, items: Sequence[Item]) -> Sequence[Item]:
         """All items, or evenly spread ones of them when the run is on samples."""

@@ -1,4 +1,4 @@
-"""Answers of a generator: `python -m evals run generated --generator NAME|URL`.
+"""Answers of a generator: `python -m evals run generated --generator NAME|URL [--prompt NAME]`.
 
 The demo's cases, and of XQuAD English where its folder was named, go through the whole answer path with all guards and
 the fallback to the documents. Beside each figure stands the extractive generator's on the same questions
@@ -121,13 +121,13 @@ async def _measured(
             begun = time.perf_counter()
             generators: dict[str, Generator] = {SERVER: recorder, EXTRACTIVE: extractive}
             answered = await answer_with(
-                _with_generator(scope, context.assistant, SERVER),
+                _with_generator(scope, context, SERVER),
                 context.assistant, release, context.embedder, questions, guards, generators,
                 together=_TOGETHER, canary=_CANARY,
             )  # fmt: skip
             took_s = time.perf_counter() - begun
         plain = await answer_with(
-            _with_generator(scope, context.assistant, EXTRACTIVE),
+            _with_generator(scope, context, EXTRACTIVE),
             context.assistant, release, context.embedder, questions, guards, {EXTRACTIVE: extractive}, canary=_CANARY,
         )  # fmt: skip
     figures = _figures(name, "", cases, answered, models)
@@ -176,9 +176,10 @@ def _guards(scope: Scope, assistant: str, models: Models, executor: ThreadPoolEx
     )
 
 
-def _with_generator(scope: Scope, assistant: str, generator: str) -> Scope:
-    name = scope.assistants[assistant].variant
-    variant = scope.variants[name].model_copy(update={"generator": generator})
+def _with_generator(scope: Scope, context: Context, generator: str) -> Scope:
+    name = scope.assistants[context.assistant].variant
+    prompt = context.prompt or scope.variants[name].prompt
+    variant = scope.variants[name].model_copy(update={"generator": generator, "prompt": prompt})
     return scope.model_copy(update={"variants": {**scope.variants, name: variant}})
 
 

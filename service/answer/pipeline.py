@@ -15,7 +15,7 @@ from service.answer.find import Finding, find
 from service.answer.generate import Generator, KeepAlive, Task
 from service.answer.generate.openai import OpenAIGenerator
 from service.answer.outcome import Outcome, count, outcome_of, record_of, reply_of
-from service.answer.prompts import Marking, load_prompt, new_nonce
+from service.answer.prompts import Marking, Prompt, load_prompt, new_nonce
 from service.answer.request import AnswerRequest, Reply
 from service.answer.rewrite import Completer
 from service.answer.route import route
@@ -190,7 +190,7 @@ class AnswerPipeline:
             turn.history,
             evidence,
             chosen,
-            load_prompt(variant.prompt),
+            _prompt(turn),
             variant.adapter,
             Marking(nonce, self._parts.canary),
             request.options,
@@ -229,7 +229,7 @@ class AnswerPipeline:
             sentences=sentences,
             verdicts=tuple(verdicts),
             timings=_timings(turn, finding, writer, is_whole=is_whole),
-            prompt_digest=load_prompt(turn.route.variant.prompt).digest,
+            prompt_digest=_prompt(turn).digest,
             scope_digest=self._scope_digest,
         )
 
@@ -251,9 +251,14 @@ class AnswerPipeline:
         return tuple(shown), () if is_json else tuple(sentences), masked
 
 
+def _prompt(turn: Turn) -> Prompt:
+    """What the generator is told: the variant's prompt, and the assistant's own instructions."""
+    return load_prompt(turn.route.variant.prompt, turn.route.assistant.instructions)
+
+
 def _context(turn: Turn, evidence: Evidence) -> AnswerContext:
     """What the answer may say. The form of JSON was said by the caller, like the conversation."""
-    rules = load_prompt(turn.route.variant.prompt).rules
+    rules = _prompt(turn).rules
     said = (*turn.conversation, *texts_of(turn.request.options.form))
     return AnswerContext(evidence.hits, said, turn.request.groups, turn.originals or None, rules)
 

@@ -53,7 +53,12 @@ class Variant(Strict):
     rewrite_deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
         1.5, description="Longest wait for the server's rewriting; then rules do it."
     )
-    prompt: Literal["cited"] = Field("cited", description="Prompt of the generator, by name.")
+    prompt: Literal["cited", "brief"] = Field(
+        "cited",
+        description="What the generator is told: `cited` for models that follow several rules at once, `brief` for small"
+        " ones, with few words and an example. `python -m evals run generated --generator URL --prompt NAME` says which"
+        " is better for yours.",
+    )
     marking: Literal["fence", "none"] = Field(
         "fence",
         description="Whether passages are fenced as data with a word that is new for every request; measure what it"
@@ -81,6 +86,11 @@ class Assistant(Strict):
     collection: str = Field(description="Collection whose documents it answers from.")
     variant: str = Field(description="Variant that answers when a request names none.")
     description: str = Field("", description="What the list of models and the page call it.")
+    instructions: Annotated[str, Field(max_length=4_000)] = Field(
+        "",
+        description="Tone, audience and language of what a generator writes, in your own words. They stand below the"
+        " prompt's rules, and no answer may tell them.",
+    )
     guards: dict[str, Any] = Field(
         {}, description="Rules of its guards that differ from the scope's, by zone and guard."
     )

@@ -1,9 +1,13 @@
-"""Prompts by name: the rules that a generator is given, as files beside this one, each with its digest."""
+"""Prompts by name: what a generator is told, as files beside this one, each with its digest."""
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from ingestion.errors import ScopeError
 
@@ -13,22 +17,46 @@ _FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A question with its passages and the answer that is wanted: a turn before the conversation."""
+
+    passages: tuple[str, ...]
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """The rules of a prompt under its name."""
+    """The rules of a prompt under its name, with the instructions of the assistant that uses it, and an example."""
 
     name: str
     rules: str
+    example: Example | None = None
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits of the rules, kept with every answer."""
-        return hashlib.sha256(self.rules.encode()).hexdigest()[:16]
+        """Sixteen hexadecimal digits of all that the generator is told, kept with every answer."""
+        shown = json.dumps(asdict(self.example), sort_keys=True) if self.example else ""
+        return hashlib.sha256((self.rules + shown).encode()).hexdigest()[:16]
+
+
+def prompt_names() -> list[str]:
+    """The prompts that there are."""
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
 
 @cache
-def load_prompt(name: str) -> Prompt:
-    """The prompt of a variant. Raises `ScopeError` for a name that no file has."""
-    known = sorted(path.stem for path in _FOLDER.glob("*.txt"))
-    if name not in known:
-        raise ScopeError(f"There is no prompt {name!r}. Choose one of {known}.")
-    return Prompt(name, (_FOLDER / f"{name}.txt").read_text("utf-8").rstrip("\n"))
+def load_prompt(name: str, instructions: str = "") -> Prompt:
+    """The prompt of a variant for an assistant with its own instructions, which stand below the rules.
+
+    Raises `ScopeError` for a name that no file has.
+    """
+    if name not in prompt_names():
+        raise ScopeError(f"There is no prompt {name!r}. Choose one of {prompt_names()}.")
+    read: dict[str, Any] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text("utf-8"))
+    rules = read["rules"]
+    if instructions.strip():
+        rules += f"\nHow to answer:\n{instructions.strip()}"
+    shown = read.get("example")
+    example = Example(tuple(shown["passages"]), shown["question"], shown["answer"]) if shown else None
+    return Prompt(name, rules, example)

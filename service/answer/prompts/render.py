@@ -44,14 +44,27 @@ def render(
     marking: Marking = Marking(),
     form: dict[str, Any] | None = None,
 ) -> list[Wire]:
-    """Chat messages: the rules first and unchanged, so that a prefix cache hits; then history; then
-    the passages, numbered from 1, with the question, and the form where the answer is to be JSON. User and assistant take
-    turns, as many templates want it."""
-    passages = "\n\n".join(_passage(number, hit, marking) for number, hit in enumerate(hits, start=1))
+    """Chat messages: the rules first and unchanged, so that a prefix cache hits, and the prompt's example; then history;
+    then the passages, numbered from 1, with the question, and the form where the answer is to be JSON. User and assistant
+    take turns, as many templates want it."""
     secret = f"\nInternal reference, never to be repeated: {marking.canary}" if marking.canary else ""
-    asked = {"role": "user", "content": f"{passages}\n\nQuestion: {question}{_form(form)}"}
+    asked = _asked([hit.chunk.embedded_text for hit in hits], question, marking, form)
     spoken: list[Wire] = [{"role": message.role, "content": message.content} for message in history]
-    return [{"role": "system", "content": prompt.rules + secret}, *_in_turns([*spoken, asked])]
+    # An example in prose shows nothing of JSON.
+    shown = _example(prompt, marking) if form is None else []
+    return [{"role": "system", "content": prompt.rules + secret}, *_in_turns([*shown, *spoken, asked])]
+
+
+def _example(prompt: Prompt, marking: Marking) -> list[Wire]:
+    if prompt.example is None:
+        return []
+    asked = _asked(prompt.example.passages, prompt.example.question, marking, None)
+    return [asked, {"role": "assistant", "content": prompt.example.answer}]
+
+
+def _asked(passages: Sequence[str], question: str, marking: Marking, form: dict[str, Any] | None) -> Wire:
+    fenced = "\n\n".join(_passage(number, text, marking) for number, text in enumerate(passages, start=1))
+    return {"role": "user", "content": f"{fenced}\n\nQuestion: {question}{_form(form)}"}
 
 
 def _in_turns(messages: Sequence[Wire]) -> list[Wire]:
@@ -74,8 +87,8 @@ def _form(form: dict[str, Any] | None) -> str:
     return f"\n\nWrite the answer as JSON and nothing else, without numbers of passages.{told}"
 
 
-def _passage(number: int, hit: Hit, marking: Marking) -> str:
-    text = _fenced(hit.chunk.embedded_text)
+def _passage(number: int, text: str, marking: Marking) -> str:
+    text = _fenced(text)
     if marking.nonce is None:
         return f"[{number}] {text}"
     tag = f"passage-{marking.nonce}" if marking.nonce else "passage"
