@@ -18,7 +18,9 @@ from service.scope.policy import GuardPolicy
 # Longer pieces are masked in a thread, so that the loop stays free.
 _INLINE_CHARS = 1_000
 # A sentence may have ended here, and a whole word stands behind it.
-_MAY_END = re.compile(r"[.!?…][^\s.!?…]*\s[^\n]*\S\s|\n")
+_MAY_END = re.compile(r"[.!?…][^\s.!?…]*\s[^\n]*?\S\s|\n")
+# Room behind the end of the first sentence for its citations and the word that shows that it has ended.
+_BEHIND_CHARS = 24
 # Where no sentence ends for so long, words go on all the same.
 _LONGEST_WAIT_CHARS = 400
 
@@ -121,7 +123,7 @@ class OutputGuards:
         if self._holds_sentences and not self._may_release():
             return OutputPiece("")
         begun = time.perf_counter()
-        released = await self._masked()
+        released = await self._masked(self._taken())
         out = await self._judge(released, is_last=False) if self._holds_sentences else released
         return self._release(out, begun)
 
@@ -139,16 +141,27 @@ class OutputGuards:
     async def close(self) -> OutputPiece:
         """The rest."""
         begun = time.perf_counter()
-        released = await self._masked() + self._words.close()
+        rest, self._raw = self._raw, ""
+        released = await self._masked(rest) + self._words.close()
         out = await self._judge(released, is_last=True) if self._holds_sentences else released
         result = self._release(out, begun)
         await self._advisory.close()
         GUARD_SECONDS.labels("output", "all").observe(self._seconds)
         return result
 
-    async def _masked(self) -> str:
+    def _taken(self) -> str:
+        """What is masked now: all that came, or of a first piece no more than its first sentence needs.
+
+        A client waits for the first sentence, and not for the masks of those that came with it.
+        """
+        found = None if self._sent_chars or not self._holds_sentences else _MAY_END.search(self._raw)
+        space = self._raw.find(" ", found.end() + _BEHIND_CHARS) if found else -1
+        cut = space + 1 if space > 0 else len(self._raw)
+        taken, self._raw = self._raw[:cut], self._raw[cut:]
+        return taken
+
+    async def _masked(self, text: str) -> str:
         """Words that may go on; generators send few at a time, and what is long is masked in a thread."""
-        text, self._raw = self._raw, ""
         if self._in_thread and len(text) > _INLINE_CHARS:
             return await asyncio.to_thread(self._words.feed, text)
         return self._words.feed(text)

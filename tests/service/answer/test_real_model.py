@@ -1,13 +1,22 @@
-"""A real instruct model in a real vLLM (`make vllm`): what it writes leaves cited, clean, or not at all."""
+"""A real instruct model in a real vLLM (`make vllm`): what it writes leaves cited, clean, or not at all, to any client."""
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from langchain_openai import ChatOpenAI
+from openai import AsyncOpenAI, OpenAI
+from pydantic import BaseModel
 
+from evals.bench.servers import PEERS, peer_environment
 from evals.case import load_cases
 from ingestion.text.sentences import sentence_spans
-from tests.conftest import ROOT, Gateway, StartGateway
+from service.app import create_app
+from service.settings import Settings
+from tests.conftest import ROOT, Demo, Gateway, StartGateway, serving
 from tests.service.answer.test_vllm import VENV, Vllm
 from tests.service.conftest import stream_of, text_of
 
@@ -60,3 +69,84 @@ def test_a_real_model_answers_with_citations_and_leaks_nothing(
     outcomes = [rag["outcome"] for _, rag in answers]
     assert outcomes.count("answered") > len(outcomes) / 2
     assert any(rag["outcome"] == "answered" and not rag["degraded"] for _, rag in answers), "the model wrote"
+
+
+EXPRESS = "What does express delivery cost?"
+ASKED = [{"role": "user", "content": EXPRESS}]
+# Whoever writes it, the model or the documents.
+COSTS = re.compile(r"9\.90.*\[1\]", re.DOTALL)
+
+
+class Price(BaseModel):
+    """What something costs."""
+
+    price: str
+
+
+@pytest.fixture(scope="module")
+def served(
+    vllm: Vllm, demo: Demo, patient_scope: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A gateway before the model, for all clients."""
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        scope_file=patient_scope,
+        data_dir=demo.data_dir,
+        database_url=f"sqlite:///{tmp_path_factory.mktemp('clients') / 'gateway.db'}",  # type: ignore[arg-type]
+        generator_url=vllm.url,  # type: ignore[arg-type]
+        generator_first_token_timeout_s=120,
+    )
+    with serving(create_app(settings)) as url:
+        yield f"{url}/v1"
+
+
+def test_openais_client_whole_streamed_and_structured(served: str) -> None:
+    with OpenAI(base_url=served, api_key="none", max_retries=0) as client:
+        whole = client.chat.completions.create(model="support", messages=ASKED, temperature=0)  # type: ignore[call-overload]
+        assert COSTS.search(whole.choices[0].message.content)
+        chunks = client.chat.completions.create(model="support", messages=ASKED, temperature=0, stream=True)  # type: ignore[call-overload]
+        said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        assert COSTS.search(said)
+        parsed = client.chat.completions.parse(
+            model="support",
+            messages=ASKED,  # type: ignore[arg-type]
+            response_format=Price,
+            temperature=0,
+        )
+        message = parsed.choices[0].message
+        # A small model may write a price that no passage has, which a guard takes out.
+        assert isinstance(message.parsed, Price) or message.refusal
+        assert client.responses.create(model="support", input=EXPRESS, temperature=0).output_text
+
+
+async def test_openais_client_without_blocking(served: str) -> None:
+    async with AsyncOpenAI(base_url=served, api_key="none", max_retries=0) as client:
+        stream = await client.chat.completions.create(
+            model="support", messages=ASKED, temperature=0, stream=True
+        )  # type: ignore[call-overload]
+        said = "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
+    assert COSTS.search(said)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_langchains_client(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")
+    chain = ChatOpenAI(model="support", base_url=served, api_key="none", max_retries=0, temperature=0)  # type: ignore[arg-type]
+    assert COSTS.search(str(chain.invoke(EXPRESS).content))
+    assert COSTS.search("".join(str(chunk.content) for chunk in chain.stream(EXPRESS)))
+    structured = chain.with_structured_output(Price, method="json_schema", include_raw=True)
+    found = structured.invoke(EXPRESS)
+    assert isinstance(found["parsed"], Price) or found["raw"].additional_kwargs["refusal"]  # type: ignore[index,call-overload]
+
+
+def test_llama_indexs_client(served: str) -> None:
+    """In an environment of its own, since it needs another version of OpenAI's package."""
+    python = peer_environment(PEERS / "llama-index", ["llama-index-llms-openai-like==0.8.1"])
+    script = Path(__file__).parent / "llama_index_client.py"
+    run = subprocess.run(
+        [str(python), str(script), served, EXPRESS], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert run.returncode == 0, run.stderr[-2_000:]
+    said = json.loads(run.stdout.splitlines()[-1])
+    assert COSTS.search(said["whole"])
+    assert COSTS.search(said["streamed"])
