@@ -10,9 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import orjson
 
-FIRST_TOKEN = re.compile(rb'"(?:content|text)":\s*"[^"]')
-# The citation with which the scripted server ends each sentence.
-FIRST_SENTENCE = re.compile(rb'"content":\s*"\[\d+\] ?"')
+_CONTENT = re.compile(rb'"(?:content|text)":\s*"[^"]')
 _LIMIT_S = 120.0
 
 
@@ -45,17 +43,10 @@ def request_bytes(url: str, body: dict[str, object] | None, key: str | None = No
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
 
 
-async def drive(
-    url: str,
-    requests: Sequence[bytes],
-    clients: int,
-    *,
-    spread_s: float = 0.0,
-    first: re.Pattern[bytes] = FIRST_TOKEN,
-) -> Load:
+async def drive(url: str, requests: Sequence[bytes], clients: int, *, spread_s: float = 0.0) -> Load:
     """Send all requests, `clients` at a time, each client over one connection.
 
-    The clients begin evenly over `spread_s` seconds. A stream is timed until its bytes hold `first`, a token of text.
+    The clients begin evenly over `spread_s` seconds.
     """
     parts = urlsplit(url)
     queue = list(reversed(requests))
@@ -69,7 +60,7 @@ async def drive(
         try:
             while queue:
                 try:
-                    firsts.append(await _stream(reader, writer, queue.pop(), first))
+                    firsts.append(await _stream(reader, writer, queue.pop()))
                 except (OSError, ValueError, asyncio.IncompleteReadError):
                     errors += 1
                     writer.close()
@@ -83,10 +74,8 @@ async def drive(
     return Load(tuple(firsts), len(firsts) / (time.perf_counter() - begun), errors)
 
 
-async def _stream(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, awaited: re.Pattern[bytes]
-) -> float:
-    """Seconds until one stream holds what is awaited; it is read to its end. Raises `ValueError` on a failure."""
+async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> float:
+    """Seconds to the first token of one stream, read to its end. Raises `ValueError` on a failure."""
     begun = time.perf_counter()
     writer.write(request)
     first = None
@@ -96,7 +85,7 @@ async def _stream(
         if not data:
             raise ValueError("the connection was closed")
         seen += data
-        if first is None and awaited.search(seen):
+        if first is None and _CONTENT.search(seen):
             first = time.perf_counter() - begun
         if b" 200 " not in seen[:16]:
             raise ValueError("not a success")
