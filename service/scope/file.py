@@ -56,7 +56,7 @@ class Variant(Strict):
     prompt: Literal["cited", "brief"] = Field(
         "cited",
         description="What the generator is told: `cited` for models that follow several rules at once, `brief` for small"
-        " ones, with few words and an example. `python -m evals run generated --generator URL --prompt NAME` says which"
+        " ones, with few words and an example. `python -m evals run generated --generator URL --prompt brief` says which"
         " is better for yours.",
     )
     marking: Literal["fence", "none"] = Field(

@@ -346,7 +346,7 @@ def _of_answers() -> Iterator[Reader]:
         lambda t: _streamed(SentenceStream([repetition]), t),
         ("service.guard.stream.sentences",),
     )
-    yield Reader("OutputGuards", _whole_answer)
+    yield Reader("OutputGuards", _whole_answer, ("service.guard.output",))
     yield Reader("sentences_in", sentences_in, ("service.guard.stream.sentences",))
 
 
