@@ -263,8 +263,8 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=500)
 def _units_of(passage: str) -> tuple[str, ...]:
-    """Whole lines of a passage, and the sentences and the cells of a row in them, the longest first."""
-    lines = passage.splitlines()
+    """Whole lines and rows of a passage, and the sentences in them, the longest first; without the heading in front too."""
+    lines = [*passage.splitlines(), *passage.partition(": ")[2].splitlines()]
     sentences = [line[start:end] for line in lines for start, end in sentence_spans(line)]
     units = {_folded(unit) for unit in (*lines, *sentences)}
     return tuple(sorted((one for one in units if len(one.split()) >= _LEAST_UNIT), key=len, reverse=True))

@@ -60,6 +60,16 @@ def test_what_a_passage_says_in_these_words_gets_that_passage_without_a_judge(
     assert (found.text, found.citations, found.cited_by, judge.asked) == (text, (2,), by, [])
 
 
+def test_rows_and_sentences_taken_over_whole_need_no_judge_and_a_changed_one_does() -> None:
+    judge = Judge()
+    found = attributed(
+        "It does not reach islands; returns are free within 45 days; one Hub can manage 128", judge
+    )
+    assert (found.citations, found.cited_by, judge.asked) == ((2, 1, 3), "service", [])
+    assert not attributed("It does not reach islands; returns are free within 60 days", judge).citations
+    assert judge.asked
+
+
 @pytest.mark.parametrize(
     "sentence",
     [

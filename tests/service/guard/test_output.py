@@ -94,6 +94,11 @@ def test_sentences_are_the_whole_text(text: str) -> None:
     assert "".join(sentences_in(text)) == text
 
 
+@pytest.mark.parametrize("first", ["We often don't. ", "Ask Dr. Moor. ", "It isn’t. [1] "])
+def test_a_sentence_ends_behind_an_apostrophe_and_not_behind_an_abbreviation(first: str) -> None:
+    assert sentences_in(f"{first}Choose a shop.") == [first, "Choose a shop."]
+
+
 async def test_a_client_waits_for_one_sentence_at_most(build: Callable[..., AssistantGuards]) -> None:
     stream = build().output(AnswerContext(hits(*PASSAGES), ()))
     sent = ""
