@@ -23,7 +23,7 @@ def measure(context: Context) -> dict[str, Figure]:
         release = built_release("clapnq", documents, context.embedder, context.data_dir)
         # The demo's scope has a floor of its own, chosen on its cases; other documents are judged by the default one.
         answered_all = answer_all(
-            _with_default_floor(context),
+            with_default_floor(context),
             context.assistant,
             release,
             context.embedder,
@@ -37,7 +37,8 @@ def measure(context: Context) -> dict[str, Figure]:
     return figures
 
 
-def _with_default_floor(context: Context) -> Scope:
+def with_default_floor(context: Context) -> Scope:
+    """The scope, whose assistant abstains below the default floor."""
     floor = RetrievalSettings().relevance_floor
     name = context.scope.assistants[context.assistant].variant
     variant = context.scope.variants[name]

@@ -1,8 +1,9 @@
 """Answers of a generator: `python -m evals run generated --generator NAME|URL [--prompt NAME]`.
 
-The demo's cases, and of XQuAD English where its folder was named, go through the whole answer path with all guards and
-the fallback to the documents. Beside each figure stands the extractive generator's on the same questions
-(`.extractive.`), and that of the text as the model wrote it, before its sentences were attributed (`.bare.`).
+The demo's cases, and where the folder of the public sets was named XQuAD's English questions and CLAPNQ's, which have no
+short answers, go through the whole answer path with all guards and the fallback to the documents. Beside each figure
+stands the extractive generator's on the same questions (`.extractive.`), and that of the text as the model wrote it,
+before its sentences were attributed (`.bare.`).
 """
 
 import asyncio
@@ -16,14 +17,17 @@ from dataclasses import dataclass, field, replace
 
 import aiohttp
 
-from evals.case import Case, load_cases
-from evals.corpora import built_release, xquad
+from evals.case import load_cases
+from evals.corpora import built_release, clapnq, xquad
 from evals.harness import Answered, answer_with
 from evals.metrics import Figure, mean, share
+from evals.suites.abstention import with_default_floor
 from evals.suites.context import Context
 from ingestion.config import PiiPolicy
+from ingestion.detect.heads import is_held_out
 from ingestion.releases.release import Release
 from ingestion.scrub import Scrubber
+from ingestion.text.language import guess_language
 from service.answer.generate import Event, Finished, Generator, Task, Text
 from service.answer.generate.build import build_generators
 from service.answer.generate.extractive import ExtractiveGenerator
@@ -40,6 +44,7 @@ from service.scope.generators import OpenAIServers
 from service.settings import Settings
 
 _TOGETHER = 8
+_LANGUAGES = ("en", "de", "es")
 _XQUAD = 300
 _CANARY = canary_of(b"evals")
 # What no answer may hold: tags of passages, tokens of chat templates, thoughts, the canary.
@@ -48,6 +53,16 @@ _LEAK = re.compile(
 )
 _WORD = re.compile(r"\w+")
 _RUN_WORDS, _RUN_TIMES = 5, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, with short answers where the set has some."""
+
+    question: str
+    answerable: bool
+    language: str = "en"
+    answers: tuple[str, ...] = ()
 
 
 @dataclass
@@ -74,17 +89,23 @@ class Recorder:
 
 
 def measure(context: Context) -> dict[str, Figure]:
-    """`{demo,xquad.en}.generated.*`. Raises `RuntimeError` without a generator."""
+    """`{demo,xquad.en,clapnq}.generated.*`. Raises `RuntimeError` without a generator."""
     if context.generator is None:
         raise RuntimeError("a generator is measured here: name one with --generator NAME or URL")
-    cases = list(context.sampled(load_cases()))
+    cases = [Asked(c.question, c.answerable, c.language, c.answers) for c in context.sampled(load_cases())]
     figures = asyncio.run(_measured(context, context.scope, context.demo, cases, "demo"))
     if context.data is not None:
         documents, judged = xquad(context.data)
         release = built_release("xquad", documents, context.embedder, context.data_dir)
         chosen = _limited(context).sampled(list(judged.questions.items()))
-        asked = [_case(key, question, judged.answers[key]) for key, question in chosen]
+        asked = [Asked(question, True, "en", judged.answers[key]) for key, question in chosen]
         figures |= asyncio.run(_measured(context, context.scope, release, asked, "xquad.en"))
+        documents, questions = clapnq(context.data)
+        release = built_release("clapnq", documents, context.embedder, context.data_dir)
+        # The cross-encoder was trained on the other half; other documents than the demo's have the default floor.
+        held_out = [Asked(question, can) for question, can in questions if is_held_out(question)]
+        asked = list(_limited(context).sampled(held_out))
+        figures |= asyncio.run(_measured(context, with_default_floor(context), release, asked, "clapnq"))
     return figures
 
 
@@ -93,21 +114,8 @@ def _limited(context: Context) -> Context:
     return context if context.sample else replace(context, sample=_XQUAD)
 
 
-def _case(key: str, question: str, answers: tuple[str, ...]) -> Case:
-    """A question of XQuAD, whose passage isn't compared."""
-    return Case(
-        id=key,
-        question=question,
-        answerable=True,
-        language="en",
-        documents=("?",),
-        passage="?",
-        answers=answers,
-    )
-
-
 async def _measured(
-    context: Context, scope: Scope, release: Release, cases: Sequence[Case], name: str
+    context: Context, scope: Scope, release: Release, cases: Sequence[Asked], name: str
 ) -> dict[str, Figure]:
     questions = [case.question for case in cases]
     extractive = ExtractiveGenerator(context.embedder)
@@ -133,9 +141,10 @@ async def _measured(
     figures = _figures(name, "", cases, answered, models)
     figures |= _figures(name, "extractive.", cases, plain, models)
     bare = [(case, recorder.texts[case.question]) for case in cases if case.question in recorder.texts]
-    held = [_holds(text, case.answers) for case, text in bare if case.answerable]
+    held = [_holds(text, case.answers) for case, text in bare if case.answers]
+    if held:
+        figures[f"{name}.generated.bare.contains"] = share(held)
     return figures | {
-        f"{name}.generated.bare.contains": share(held),
         f"{name}.generated.bare.uncited": share(["[" not in text for _, text in bare]),
         f"{name}.generated.bare.loops": share([_loops(text) for _, text in bare]),
         f"{name}.generated.tokens": mean([float(count) for count in recorder.tokens]),
@@ -184,22 +193,27 @@ def _with_generator(scope: Scope, context: Context, generator: str) -> Scope:
 
 
 def _figures(
-    name: str, writer: str, cases: Sequence[Case], answered: Sequence[Answered], models: Models
+    name: str, writer: str, cases: Sequence[Asked], answered: Sequence[Answered], models: Models
 ) -> dict[str, Figure]:
     pairs = list(zip(cases, answered, strict=True))
     asked = [(case, one) for case, one in pairs if case.answerable]
+    short = [(case, one) for case, one in asked if case.answers]
     open_ones = [one for case, one in pairs if not case.answerable]
     said = [(case, one) for case, one in pairs if one.reply.rag["outcome"] == "answered"]
     cited = [_is_right(case, one, sentence, models) for case, one in said for sentence in _cited_in(one)]
     figures = {
-        "contains": share([_holds(one.reply.text, case.answers) for case, one in asked]),
-        "token_f1": mean([_token_f1(one.reply.text, case.answers) for case, one in asked]),
         "abstained_falsely": share([one.reply.rag["outcome"] == "abstained" for _, one in asked]),
         "degraded": share([bool(one.reply.rag["degraded"]) for _, one in pairs]),
         "loops": share([_loops(one.reply.text) for _, one in pairs]),
         "leaks": share([bool(_LEAK.search(one.reply.text + str(one.reply.rag))) for _, one in pairs]),
     }
+    if short:
+        figures["contains"] = share([_holds(one.reply.text, case.answers) for case, one in short])
+        figures["token_f1"] = mean([_token_f1(one.reply.text, case.answers) for case, one in short])
     if said:
+        figures["wrong_language"] = share(
+            [_language_of(one.reply.text) != case.language for case, one in said]
+        )
         figures["uncited"] = share([not one.reply.rag["citations"] for _, one in said])
         supported = [s["supported"] for _, one in said for s in one.reply.rag["sentences"]]
         figures["supported"] = share(supported)
@@ -220,7 +234,7 @@ def _cited_in(answered: Answered) -> list[tuple[str, tuple[int, ...]]]:
     ]
 
 
-def _is_right(case: Case, answered: Answered, sentence: tuple[str, tuple[int, ...]], models: Models) -> bool:
+def _is_right(case: Asked, answered: Answered, sentence: tuple[str, tuple[int, ...]], models: Models) -> bool:
     """Whether a cited passage holds the gold answer that the sentence gives, or supports it at the judge's point."""
     text, numbers = sentence
     passages = [answered.hits[n - 1].chunk.embedded_text for n in numbers]
@@ -228,6 +242,10 @@ def _is_right(case: Case, answered: Answered, sentence: tuple[str, tuple[int, ..
     if any(_holds(passage, (answer,)) for passage in passages for answer in gold):
         return True
     return models.support()(text, passages) >= 0.3
+
+
+def _language_of(text: str) -> str:
+    return guess_language(without_markers(text), _LANGUAGES)
 
 
 def _holds(text: str, golds: Sequence[str]) -> bool:
