@@ -267,7 +267,6 @@ async def _open_guards(
     for scrubber in typed.values():
         # Presidio takes seconds to import; until then a question that may hold personal data waits.
         loop.run_in_executor(storage.reading, scrubber.warm)
-    # Several answers are written at a time; threads that share one inference spin on the others' processors.
     cross_encoder = await _in(corpus.threads, lambda: CrossEncoder(threads=1))
     loop.run_in_executor(corpus.threads, cross_encoder.answers, "Is it warm?", ["It is warm now."])
     threads = _threads(1, "guards", stack, one_thread_each)

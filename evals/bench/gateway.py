@@ -31,6 +31,7 @@ _LITELLM_STREAMS = {1: 20, 8: 40}
 _SERVE = (sys.executable, "-m", "service", "serve")
 _PACED_CLIENTS, _PACED_PAUSE_S, _PACED_STREAMS = 64, 0.02, 192
 _FEW_PACED = 8
+_TOLD_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,10 @@ def _spent(pid: int, told: Path) -> dict[str, float]:
     """What the measured gateway has used so far."""
     told.unlink(missing_ok=True)
     os.kill(pid, signal.SIGUSR1)
+    deadline = time.monotonic() + _TOLD_S
     while not told.is_file():
+        if time.monotonic() > deadline:
+            raise RuntimeError("the measured gateway doesn't tell what it has used")
         time.sleep(0.05)
     found: dict[str, float] = json.loads(told.read_text())
     return found

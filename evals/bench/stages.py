@@ -96,18 +96,18 @@ def _measured_events(stage: str, work: Callable[..., Any]) -> Callable[..., Any]
 
 def _install() -> None:
     vars(pipeline)["understand"] = _measured_async("input", understand)
-    for owner, name, stage in (
-        (OpenVinoEmbedder, "encode_questions", "embed"),
-        (EvidenceFinder, "_vetted", "search"),
-        (SentenceScorer, "score", "sentences"),
-        (CrossEncoder, "answers", "answerable"),
-        (Attributor, "score", "grounding"),
-        (pipeline.AnswerPipeline, "_finish", "finish"),
+    for owner, name, stage, wrap in (
+        (OpenVinoEmbedder, "encode_questions", "embed", _measured),
+        (EvidenceFinder, "_vetted", "search", _measured),
+        (SentenceScorer, "score", "sentences", _measured),
+        (CrossEncoder, "answers", "answerable", _measured),
+        (Attributor, "score", "grounding", _measured),
+        (pipeline.AnswerPipeline, "_finish", "finish", _measured),
+        (OutputGuards, "feed", "output", _measured_async),
+        (OutputGuards, "close", "output", _measured_async),
+        (OpenAIGenerator, "generate", "generate", _measured_events),
     ):
-        setattr(owner, name, _measured(stage, getattr(owner, name)))
-    for name in ("feed", "close"):
-        setattr(OutputGuards, name, _measured_async("output", getattr(OutputGuards, name)))
-    setattr(OpenAIGenerator, "generate", _measured_events("generate", OpenAIGenerator.generate))  # noqa: B010
+        setattr(owner, name, wrap(stage, getattr(owner, name)))
 
 
 def _write(path: Path, _number: int, _frame: FrameType | None) -> None:

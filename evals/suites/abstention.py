@@ -2,7 +2,7 @@
 
 from evals.corpora import built_release, clapnq
 from evals.harness import answer_all
-from evals.metrics import Figure, share
+from evals.metrics import Figure, auroc, share
 from evals.suites.context import Context
 from ingestion.detect.heads import is_held_out
 from ingestion.search.retrieve import RetrievalSettings
@@ -10,7 +10,7 @@ from service.scope import Scope
 
 
 def measure(context: Context) -> dict[str, Figure]:
-    """`recall`: unanswerable questions that abstained; `false`: answerable ones that did."""
+    """`recall`: unanswerable questions that abstained; `false`: answerable ones that did; `auroc` of the guess itself."""
     outcomes = [
         (case.answerable, answered.reply.rag["outcome"] == "abstained")
         for case, answered in context.demo_answers
@@ -34,6 +34,8 @@ def measure(context: Context) -> dict[str, Figure]:
             for (_, answerable), answered in zip(questions, answered_all, strict=True)
         ]
         figures |= _figures("clapnq", outcomes)
+        guesses = [answered.relevance.probability for answered in answered_all]
+        figures["clapnq.abstention.auroc"] = auroc(guesses, [answerable for _, answerable in questions])
     return figures
 
 

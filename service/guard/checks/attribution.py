@@ -185,7 +185,7 @@ class Attribution:
                 (
                     (n, unit)
                     for n in order
-                    for unit in _units_of(self._passages[n - 1])
+                    for unit in _units_of(self._passages[n - 1], self._language)
                     if _begins_with(rest, unit)
                 ),
                 None,
@@ -262,18 +262,19 @@ def _folded(text: str) -> str:
 
 
 @lru_cache(maxsize=500)
-def _units_of(passage: str) -> tuple[str, ...]:
+def _units_of(passage: str, language: str) -> tuple[str, ...]:
     """Whole lines and rows of a passage, and the sentences in them, the longest first; without the heading in front too."""
     lines = [*passage.splitlines(), *passage.partition(": ")[2].splitlines()]
-    sentences = [line[start:end] for line in lines for start, end in sentence_spans(line)]
+    sentences = [line[start:end] for line in lines for start, end in sentence_spans(line, language)]
     units = {_folded(unit) for unit in (*lines, *sentences)}
     return tuple(sorted((one for one in units if len(one.split()) >= _LEAST_UNIT), key=len, reverse=True))
 
 
 def _begins_with(text: str, unit: str) -> bool:
-    """Whether a text begins with a unit, or is the begin of one that was cut off."""
+    """Whether a text begins with a unit, or is the begin of one that was cut off and lost no negation by that."""
     if not text.startswith(unit):
-        return unit.startswith(text + " ") and len(text.split()) >= _LEAST_UNIT
+        is_cut = unit.startswith(text + " ") and len(text.split()) >= _LEAST_UNIT
+        return is_cut and bool(_NOT.search(text)) == bool(_NOT.search(unit))
     return len(text) == len(unit) or not text[len(unit)].isalnum()
 
 

@@ -25,7 +25,10 @@ _WORD = re.compile(r"\w+")
 
 
 class CrossEncoder:
-    """Scores pairs of texts. Thread-safe: each thread has its own inference request."""
+    """Scores pairs of texts. Thread-safe: each thread has its own inference request.
+
+    Where several answers are written at a time, one thread each is best: those that share an inference spin for each other.
+    """
 
     def __init__(self, folder: Path = CROSS_ENCODER_DIR, *, threads: int = 0) -> None:
         self.digest = open_artifact(folder, rebuild=REBUILD).digest

@@ -70,6 +70,20 @@ def test_rows_and_sentences_taken_over_whole_need_no_judge_and_a_changed_one_doe
     assert judge.asked
 
 
+def test_a_row_that_was_cut_off_before_its_negation_is_no_quotation() -> None:
+    passages = ["Plus: The trial is free. Opened products of the outlet can be returned in no case."]
+    rule = Rule.model_validate({"action": "flag", "threshold": 0.3})
+    asked: list[str] = []
+
+    def judge(claim: str, _: Sequence[str]) -> float:
+        asked.append(claim)
+        return 0.0
+
+    attribution = Attribution(judge, passages, "What can be returned?", rule)
+    found = attribution.attribute("The trial is free; opened products of the outlet can be returned")
+    assert (found.citations, len(asked)) == ((), 1)
+
+
 @pytest.mark.parametrize(
     "sentence",
     [
