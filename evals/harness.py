@@ -143,7 +143,7 @@ async def answer_with(
             generators=generators,
             guards={assistant: guards},
             record=lambda row: done(),
-            sign=lambda answer_id: "",
+            sign=lambda answer_id, subject: "",
             max_question_chars=8_000,
             canary=canary,
         )

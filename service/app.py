@@ -28,7 +28,7 @@ from service.answer.generate import Generator
 from service.answer.generate.build import build_generators
 from service.answer.generate.openai import OpenAIGenerator
 from service.answer.pipeline import AnswerPipeline, Dependencies
-from service.answer.record import AnswerLog, insert_answers
+from service.answer.record import AnswerLog, insert_rows
 from service.answer.sentences import SentenceScorer
 from service.answer.spill import SPILL, Spill
 from service.answer.understand import ScrubQuery, SearchText
@@ -38,8 +38,15 @@ from service.corpus.embedders import Embedders
 from service.corpus.live import LiveReleases
 from service.database import migrate, open_database
 from service.deps import State
+from service.experiments.book import ExperimentBook
+from service.feedback.desk import FeedbackDesk
+from service.feedback.intake import Identities
+from service.feedback.limits import Limits
+from service.feedback.record import write
 from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_of
-from service.guard.build import AssistantGuards
+from service.feedback.webhooks import open_webhooks
+from service.feedback.writer import FeedbackWriter
+from service.guard.build import AssistantGuards, policies_of
 from service.guard.chain import Digests
 from service.guard.checks.leak import canary_of
 from service.guard.checks.pii import QueryScrubber
@@ -47,6 +54,7 @@ from service.guard.marking import show_measured
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.guard.passages import PassageMasks
+from service.guard.remarks import RemarkMasks
 from service.guard.selftest import SelfTest
 from service.guard.stream.background import BackgroundQueue
 from service.handlers import add_error_handlers
@@ -54,7 +62,18 @@ from service.logs import configure_logs
 from service.middleware import KeepLocal, LimitBody, LimitUploads, Observe, cors
 from service.openapi import described
 from service.patience import Drain, Patience, Stopping
-from service.routes import chat, documents, feedback, forward, health, page, responses, search
+from service.routes import (
+    chat,
+    documents,
+    feedback,
+    feedback_files,
+    forward,
+    health,
+    page,
+    records,
+    responses,
+    search,
+)
 from service.scope import Scope, load_scope
 from service.settings import Settings
 from service.start import SayWhy, leave_out_echo
@@ -89,7 +108,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         summary="Answers from a company's own documents, with the source of every sentence.",
     )
-    for module in (chat, responses, forward, search, documents, feedback, health, page):
+    feedback_routes = (feedback, feedback_files, records)
+    for module in (chat, responses, forward, search, documents, *feedback_routes, health, page):
         app.include_router(module.router)
     app.openapi = described(app)  # type: ignore[method-assign]  # as FastAPI's documentation does
     add_error_handlers(app)
@@ -124,8 +144,12 @@ async def _start(settings: Settings, keys: KeyRing, stopping: Stopping, stack: A
     storage = await _open_storage(settings, keys, stack)
     corpus = await _open_corpus(scope, settings, storage, stack)
     guarding = await _open_guards(scope, settings, storage, corpus, stack)
-    answering = await _open_answers(scope, settings, storage, corpus, guarding, stack)
+    book = ExperimentBook(scope, Pseudonyms(storage.secret).of)
+    await _in(storage.threads, book.refresh, storage.engine)
+    answering = await _open_answers(scope, settings, storage, corpus, guarding, book, stack)
     for watch in (
+        book.watch(storage.engine, storage.threads),
+        answering.pipeline.shadows.run(),
         corpus.live.watch(storage.reading, settings.release_poll_s),
         guarding.self_test.run(guarding.assistants),
         keys.watch(storage.threads),
@@ -140,7 +164,8 @@ async def _start(settings: Settings, keys: KeyRing, stopping: Stopping, stack: A
         finder=answering.finder,
         pipeline=answering.pipeline,
         generators=answering.generators,
-        signer=FeedbackSigner(storage.secret),
+        experiments=book,
+        feedback=_open_feedback(scope, storage, guarding, stack),
         pseudonyms=Pseudonyms(storage.secret),
         database_threads=storage.threads,
         reading_threads=storage.reading,
@@ -278,19 +303,19 @@ async def _open_guards(
     ready = loop.run_in_executor(threads, models.warm)
     digests, canary = Digests(storage.secret), canary_of(storage.secret)
     assistants = {
-        name: AssistantGuards(
-            scope.policy_of(name),
-            input_scrubber=typed[assistant.collection],
-            output_scrubber=written[assistant.collection],
+        key: AssistantGuards(
+            policy,
+            input_scrubber=typed[collection],
+            output_scrubber=written[collection],
             models=models,
             executor=threads,
             advisory=queue,
             digests=digests,
             canary=canary,
             ready=ready,
-            pii_policy=scope.collections[assistant.collection].one_pii_policy,
+            pii_policy=scope.collections[collection].one_pii_policy,
         )
-        for name, assistant in scope.assistants.items()
+        for key, collection, policy in policies_of(scope)
     }
     show_measured(settings.data_dir)
     query_scrubbers = {name: QueryScrubber(typed[name], written[name]) for name in scope.collections}
@@ -318,8 +343,8 @@ def _guard_models(
     shared = [embedders[name] for name, config in scope.collections.items() if config.embedder == "builtin"]
     embedder = shared[0] if shared else load_embedder("builtin", threads=settings.embed_threads)
     models = Models(embedder, cross_encoder)
-    for name in scope.assistants:
-        models.preload(scope.policy_of(name))
+    for _, _, policy in policies_of(scope):
+        models.preload(policy)
     return models
 
 
@@ -351,6 +376,7 @@ async def _open_answers(
     storage: _Storage,
     corpus: _Corpus,
     guarding: _Guarding,
+    book: ExperimentBook,
     stack: AsyncExitStack,
 ) -> _Answering:
     finder = EvidenceFinder(
@@ -365,7 +391,7 @@ async def _open_answers(
             stack.callback(asyncio.create_task(generator.watch()).cancel)
     spill = Spill(settings.data_dir / SPILL)
     answers = AnswerLog(
-        partial(insert_answers, storage.engine),
+        partial(insert_rows, storage.engine),
         database=_threads(1, "answer-log", stack),
         disk=_threads(1, "journal", stack),
         spill=spill,
@@ -383,8 +409,25 @@ async def _open_answers(
         search_text=_search_text(scope, guarding.query_scrubbers),
         canary=canary_of(storage.secret),
         max_question_chars=settings.max_question_chars,
+        choose=book.choose,
     )
     return _Answering(AnswerPipeline(parts), finder, generators)
+
+
+def _open_feedback(
+    scope: Scope, storage: _Storage, guarding: _Guarding, stack: AsyncExitStack
+) -> FeedbackDesk:
+    """What takes feedback in. Raises `ScopeError` for a webhook's secret that isn't set."""
+    writer = FeedbackWriter(partial(write, storage.engine), _threads(1, "feedback", stack))
+    writer.start()
+    stack.push_async_callback(writer.close)
+    return FeedbackDesk(
+        identities=Identities(FeedbackSigner(storage.secret), Pseudonyms(storage.secret)),
+        limits=Limits(scope.feedback),
+        mask=RemarkMasks({name: guarding.assistants[name].input_redactors for name in scope.assistants}).mask,
+        writer=writer,
+        webhooks=open_webhooks(scope.webhooks),
+    )
 
 
 def _search_text(scope: Scope, scrubbers: Mapping[str, QueryScrubber]) -> dict[str, ScrubQuery]:

@@ -18,7 +18,9 @@ from service.auth import Caller, KeyRing, KeyScope
 from service.corpus.documents import Library
 from service.corpus.live import LiveReleases
 from service.errors import InvalidRequestError
-from service.feedback.tokens import FeedbackSigner, Pseudonyms
+from service.experiments.book import ExperimentBook
+from service.feedback.desk import FeedbackDesk
+from service.feedback.tokens import Pseudonyms
 from service.guard.build import AssistantGuards
 from service.guard.checks.pii import QueryScrubber
 from service.guard.passages import PassageMasks
@@ -41,7 +43,8 @@ class State:
     finder: EvidenceFinder
     pipeline: AnswerPipeline
     generators: Mapping[str, Generator]
-    signer: FeedbackSigner
+    experiments: ExperimentBook
+    feedback: FeedbackDesk
     pseudonyms: Pseudonyms
     database_threads: Executor
     reading_threads: Executor
@@ -102,5 +105,8 @@ async def _state(request: Request) -> State:
 
 AppState = Annotated[State, Depends(_state)]
 AnswerCall = Annotated[Call, Depends(call_with("answer"))]
+AnalystCall = Annotated[Call, Depends(call_with("analyst"))]
+AdminCall = Annotated[Call, Depends(call_with("admin"))]
+FeedbackCall = Annotated[Call, Depends(call_with("feedback"))]
 IngestCall = Annotated[Call, Depends(call_with("ingest"))]
 SearchCall = Annotated[Call, Depends(call_with("search"))]

@@ -5,6 +5,7 @@ TouchstoneError
 │   ├── ContextOverflowError 400 context_length_exceeded
 │   └── UnknownModelError    404 model_not_found
 ├── UnauthenticatedError     401 invalid_api_key
+│   └── SignatureError       401 invalid_signature
 ├── ForbiddenError           403 insufficient_scope
 ├── NotFoundError            404 not_found
 ├── MethodError              405 method_not_allowed
@@ -12,6 +13,7 @@ TouchstoneError
 ├── BodyTooLargeError        413 request_too_large
 ├── ConflictError            409 conflict
 ├── DocumentRefusedError     422 document_refused
+├── RateLimitError           429 rate_limit_exceeded   (Retry-After)
 ├── BusyError                503 busy                  (Retry-After)
 ├── NotReadyError            503 not_ready             (Retry-After)
 ├── StoppingError            503 stopping              (Retry-After)
@@ -89,6 +91,12 @@ class UnauthenticatedError(TouchstoneError):
     type = "authentication_error"
 
 
+class SignatureError(UnauthenticatedError):
+    """A webhook whose signature is missing, wrong or too old."""
+
+    code = "invalid_signature"
+
+
 class ForbiddenError(TouchstoneError):
     """The key is valid, but not for this."""
 
@@ -143,6 +151,18 @@ class DocumentRefusedError(TouchstoneError):
     status = 422
     code = "document_refused"
     type = "invalid_request_error"
+
+
+class RateLimitError(TouchstoneError):
+    """More than a limit of the scope file allows."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+
+    def __init__(self, message: str, *, retry_after_s: int, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.retry_after_s = retry_after_s
 
 
 class BusyError(TouchstoneError):

@@ -59,6 +59,11 @@ GENERATOR_COST = Counter(
     ["generator", "currency"],
 )
 FEEDBACK = Counter("touchstone_feedback_total", "Feedback events.", ["kind"])
+FEEDBACK_WEBHOOKS = Counter(
+    "touchstone_feedback_webhooks_total",
+    "Events that webhooks posted, by what became of them.",
+    ["webhook", "result"],
+)
 LOG_QUEUE = Gauge(
     "touchstone_answer_log_queue", "Answers waiting to be written.", multiprocess_mode="livesum"
 )

@@ -27,6 +27,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+# Routes that take files.
+_UPLOADS = ("/v1/documents", "/v1/feedback/batch")
 
 
 async def send_error(error: TouchstoneError, scope: Scope, send: Send) -> None:
@@ -106,7 +108,7 @@ class LimitBody:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._max_upload_bytes if scope["path"].startswith("/v1/documents") else self._max_bytes
+        limit = self._max_upload_bytes if scope["path"].startswith(_UPLOADS) else self._max_bytes
         announced = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
         if announced.isdigit() and int(announced) > limit:
             await send_error(_too_large(int(announced), limit), scope, send)
@@ -138,7 +140,7 @@ class LimitUploads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/documents"):
+        if scope["type"] != "http" or not scope["path"].startswith(_UPLOADS):
             await self._app(scope, receive, send)
             return
         mine = 0

@@ -16,6 +16,7 @@ _WHEN = {
     409: "It contradicts what is there already.",
     413: "The body is larger than allowed.",
     422: "The document can't be read, isn't cleared, or holds what a policy keeps out.",
+    429: "More than a limit allows: see `Retry-After`.",
     500: "A fault of ours; the log has it under the request id.",
     502: "The generator can't be reached, is too slow or answers nonsense.",
     503: "Something the request needs is not there yet, or is busy: see `Retry-After`.",

@@ -1,9 +1,9 @@
 """What clients of OpenAI's API send when they ask an assistant. Knows no answer; `routes` make a question of it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from service.schemas import Name, RagOptions, StreamOptions, Words
 
@@ -114,6 +114,49 @@ class InputMessage(BaseModel):
         return ChatMessage(role=self.role, content="\n".join(parts))
 
 
+class TextFormat(BaseModel):
+    """The form of a response's text: OpenAI's `response_format`, laid flat."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    name: Name | None = None
+    description: Words | None = None
+    form: dict[str, Any] | None = Field(None, alias="schema")
+    strict: bool | None = None
+
+    @model_validator(mode="after")
+    def _has_schema(self) -> Self:
+        if self.type == "json_schema" and (self.form is None or self.name is None):
+            raise ValueError("a JSON schema comes as `schema`, with a `name`")
+        _as_format(self.as_chat())
+        return self
+
+    def as_chat(self) -> dict[str, Any]:
+        """The same form of a chat."""
+        if self.type != "json_schema":
+            return {"type": self.type}
+        told = {
+            "name": self.name,
+            "description": self.description,
+            "strict": self.strict,
+            "schema": self.form,
+        }
+        return {
+            "type": self.type,
+            "json_schema": {key: one for key, one in told.items() if one is not None},
+        }
+
+
+class TextOptions(BaseModel):
+    """What a response's text is to be like."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: TextFormat = TextFormat()
+    verbosity: Literal["medium"] | None = None
+
+
 class ResponseRequest(BaseModel):
     """OpenAI's request for a response. What isn't listed here is accepted where it changes nothing, and else refused
     by name."""
@@ -127,8 +170,14 @@ class ResponseRequest(BaseModel):
     temperature: Temperature = None
     top_p: TopP = None
     user: User = None
+    text: TextOptions | None = None
     metadata: dict[str, Words] | None = Field(None, description="Comes back with the response.")
     rag: RagOptions = RagOptions()
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the text is to be JSON."""
+        return self.text is not None and self.text.format.type != "text"
 
     def as_chat(self) -> ChatRequest:
         """The same question in a chat."""
@@ -146,5 +195,6 @@ class ResponseRequest(BaseModel):
             temperature=self.temperature,
             top_p=self.top_p,
             max_completion_tokens=self.max_output_tokens,
+            response_format=self.text.format.as_chat() if self.text else None,
             rag=self.rag,
         )

@@ -326,25 +326,6 @@ class DecisionReply(BaseModel):
     release: str
 
 
-class FeedbackRequest(BaseModel):
-    """A thumb for an answer; null retracts it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    answer_id: Annotated[str, Field(min_length=36, max_length=36)]
-    token: Annotated[str, Field(max_length=100)] | None = None
-    kind: Literal["thumb"]
-    value: Literal["up", "down"] | None
-
-
-class FeedbackReply(BaseModel):
-    """What was stored."""
-
-    event_id: str
-    answer_id: str
-    state: Literal["set", "retracted"]
-
-
 class Model(BaseModel):
     """An assistant in OpenAI's shape of a model."""
 

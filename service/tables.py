@@ -1,9 +1,9 @@
-"""Tables of the gateway: keys, answers, feedback, replies to repeated requests."""
+"""Tables of the gateway: keys, answers, experiments, feedback, replies to repeated requests."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, DateTime, Index, Integer, String, Text
+from sqlalchemy import JSON, Boolean, DateTime, Float, Index, Integer, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -50,7 +50,10 @@ class Answer(Base):
     """The record of an answer: what was asked (scrubbed), said, and with which versions."""
 
     __tablename__ = "answers"
-    __table_args__ = (Index("answers_created", "created_at"),)
+    __table_args__ = (
+        Index("answers_created", "created_at"),
+        Index("answers_of_experiment", "experiment", "created_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
@@ -79,21 +82,124 @@ class Answer(Base):
     generator: Mapped[str] = mapped_column(String(200))
     adapter: Mapped[str | None] = mapped_column(String(200))
     scope_digest: Mapped[str] = mapped_column(String(16))
+    # What experiments count, beside what stands above.
+    variant_digest: Mapped[str | None] = mapped_column(String(16))
+    arm: Mapped[str | None] = mapped_column(String(60))
+    epoch: Mapped[int | None] = mapped_column(Integer)
+    stage: Mapped[str | None] = mapped_column(String(16))
+    unit: Mapped[str | None] = mapped_column(String(80))
+    propensity: Mapped[float | None] = mapped_column(Float)
+    sentences: Mapped[int | None] = mapped_column(Integer)
+    unsupported: Mapped[int | None] = mapped_column(Integer)
+    first_token_s: Mapped[float | None] = mapped_column(Float)
+    total_s: Mapped[float | None] = mapped_column(Float)
+    cost: Mapped[float | None] = mapped_column(Float)
+
+
+class Exposure(Base):
+    """That a unit met an arm: once for each epoch, before the first byte of its first answer."""
+
+    __tablename__ = "exposures"
+
+    experiment: Mapped[str] = mapped_column(String(100), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True)
+    unit: Mapped[str] = mapped_column(String(80), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    stage: Mapped[str] = mapped_column(String(16))
+    arm: Mapped[str] = mapped_column(String(60))
+    variant: Mapped[str] = mapped_column(String(100))
+    variant_digest: Mapped[str] = mapped_column(String(16))
+    propensity: Mapped[float] = mapped_column(Float)
+    answer_id: Mapped[str] = mapped_column(String(36))
+    caller: Mapped[str] = mapped_column(String(16))
+
+
+class DeclaredExperiment(Base):
+    """An experiment as it was declared when it was first started, or by the API."""
+
+    __tablename__ = "experiments"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    declared: Mapped[dict[str, Any]] = mapped_column(JSON)
+    digest: Mapped[str] = mapped_column(String(16))
+    # Digest of each arm's variant, which may not change either.
+    variants: Mapped[dict[str, str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    created_by: Mapped[str] = mapped_column(String(16))
+
+
+class ExperimentEpoch(Base):
+    """A stretch of time with one stage and one split, append-only: the last one that has begun rules."""
+
+    __tablename__ = "experiment_epochs"
+
+    experiment: Mapped[str] = mapped_column(String(100), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True)
+    # shadow, canary, ab, paused, stopped or promoted
+    stage: Mapped[str] = mapped_column(String(16))
+    coverage: Mapped[float] = mapped_column(Float)
+    weights: Mapped[dict[str, float]] = mapped_column(JSON)
+    begins_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    created_by: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+
+
+class ExperimentAlarm(Base):
+    """What a watch found: a faulty arm, a canary with errors, a guardrail, a sample ratio."""
+
+    __tablename__ = "experiment_alarms"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    experiment: Mapped[str] = mapped_column(String(100), index=True)
+    arm: Mapped[str | None] = mapped_column(String(60))
+    kind: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str] = mapped_column(Text)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class ModelFingerprint(Base):
+    """What a model said to the fixed prompts when it was first served under its name."""
+
+    __tablename__ = "model_fingerprints"
+
+    model: Mapped[str] = mapped_column(String(300), primary_key=True)
+    prompts: Mapped[str] = mapped_column(String(16), primary_key=True)
+    fingerprint: Mapped[list[dict[str, float]]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
 
 class FeedbackEvent(Base):
-    """Append-only: a retraction is an event too. The latest event of an answer and kind counts."""
+    """Append-only: a retraction is an event too. The latest event of an answer, actor, kind and target counts.
+
+    Experiment, arm and versions are those of the answer, where they were written when it was given.
+    """
 
     __tablename__ = "feedback"
+    __table_args__ = (Index("feedback_received", "received_at"),)
 
     event_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(200), unique=True)
     answer_id: Mapped[str] = mapped_column(String(36), index=True)
+    conversation_id: Mapped[str | None] = mapped_column(String(64), index=True)
     caller: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str | None] = mapped_column(String(64))
+    actor_kind: Mapped[str] = mapped_column(String(16))
     kind: Mapped[str] = mapped_column(String(16))
     value: Mapped[str | None] = mapped_column(String(16))
+    reasons: Mapped[list[str]] = mapped_column(JSON)
+    comment: Mapped[str | None] = mapped_column(Text)
+    correction: Mapped[str | None] = mapped_column(Text)
+    target: Mapped[str] = mapped_column(String(80))
     state: Mapped[str] = mapped_column(String(16))
+    supersedes: Mapped[str | None] = mapped_column(String(36))
+    observed_at: Mapped[datetime] = mapped_column(UtcDateTime())
     received_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    source: Mapped[str] = mapped_column(String(16))
+    consent: Mapped[str] = mapped_column(String(16))
+    # Why it is set aside from figures and datasets; null for what counts.
+    suspect: Mapped[str | None] = mapped_column(String(64))
 
 
 class IdempotentRequest(Base):

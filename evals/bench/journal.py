@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from evals.metrics import Figure
-from service.answer.record import AnswerLog, insert_answers
+from service.answer.record import AnswerLog, insert_rows
 from service.answer.rows import Row
 from service.answer.spill import SPILL, Spill
 from service.database import migrate, open_database
@@ -45,7 +45,7 @@ async def _kept(folder: Path, clients: int, count: int) -> Sequence[float]:
     migrate(engine)
     times: list[float] = []
     with ThreadPoolExecutor(1) as database, ThreadPoolExecutor(1) as disk:
-        write = partial(insert_answers, engine)
+        write = partial(insert_rows, engine)
         log = AnswerLog(write, database=database, disk=disk, spill=Spill(folder / SPILL))
         log.start()
 

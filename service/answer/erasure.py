@@ -12,7 +12,7 @@ from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from ingestion.atomic import write_atomically
-from service.answer.record import insert_answers
+from service.answer.record import insert_rows
 from service.answer.spill import Spill
 from service.database import without_limit
 from service.tables import Answer, FeedbackEvent, IdempotentRequest
@@ -28,7 +28,7 @@ def clear_quoting(engine: Engine, spill: Spill, stands: Stands) -> int:
     An answer without citations can't be shown to quote only what stands, as one that was cut off, so it is cleared
     too. Questions, versions and figures stay. Answers that waited in files are written first.
     """
-    spill.drain(partial(insert_answers, engine))
+    spill.drain(partial(insert_rows, engine))
     columns = (Answer.id, Answer.collection, Answer.outcome, Answer.answer, Answer.citations)
     with Session(engine) as session, session.begin():
         found = [
@@ -43,7 +43,7 @@ def clear_quoting(engine: Engine, spill: Spill, stands: Stands) -> int:
 
 
 def _quotes_gone(row: Mapping[str, Any], stands: Stands) -> bool:
-    if row["outcome"] != "answered" or not row["answer"]:
+    if row.get("outcome") != "answered" or not row["answer"]:
         return False
     cited = [str(citation["chunk_id"]) for citation in row["citations"]]
     return not cited or not all(stands(row["collection"], chunk_id) for chunk_id in cited)

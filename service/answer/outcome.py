@@ -7,10 +7,11 @@ from typing import Any
 
 from service import metrics
 from service.answer.cite import Citation, CitedSentence
+from service.answer.draft import Written
 from service.answer.evidence import Evidence
 from service.answer.request import Reply
 from service.answer.understand import Turn
-from service.answer.write import Written
+from service.experiments.book import UNASSIGNED
 from service.guard.chain import Verdict
 from service.guard.output import Notice
 from service.guard.texts import MaskedText
@@ -23,6 +24,7 @@ _SHOWN = {
     "assistant": "assistant",
     "variant": "variant",
     "experiment": "experiment",
+    "arm": "arm",
     "outcome": "outcome",
     "reason": "reason",
     "degraded": "degraded",
@@ -72,6 +74,25 @@ class Outcome:
     generator: str
     adapter: str | None
     scope_digest: str
+    variant_digest: str
+    arm: str | None
+    epoch: int | None
+    stage: str | None
+    unit: str | None
+    propensity: float | None
+    first_token_s: float | None
+    total_s: float | None
+    cost: float | None
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it is a treatment's answer that nobody sees."""
+        return self.stage == "unseen"
+
+    @property
+    def unsupported(self) -> int:
+        """How many sentences no passage supports."""
+        return sum(not one.supported for one in self.sentences)
 
 
 def outcome_of(
@@ -84,9 +105,11 @@ def outcome_of(
     timings: Mapping[str, float],
     prompt_digest: str,
     scope_digest: str,
+    cost: float | None = None,
 ) -> Outcome:
-    """The outcome of a turn with what was written; `verdicts` are those of all zones."""
+    """The outcome of a turn with what was written; `verdicts` are those of all zones, `cost` that of the generator."""
     request, route, manifest = turn.request, turn.route, turn.release.manifest
+    assigned = route.assignment or UNASSIGNED
     return Outcome(
         id=turn.id,
         created_at=datetime.now(UTC),
@@ -96,7 +119,7 @@ def outcome_of(
         subject=request.subject,
         assistant=route.assistant_name,
         variant=route.variant_name,
-        experiment=route.experiment,
+        experiment=assigned.experiment,
         outcome=written.outcome,
         reason=written.reason,
         finish_reason=written.finish_reason,
@@ -117,6 +140,15 @@ def outcome_of(
         generator=written.generator,
         adapter=route.variant.adapter,
         scope_digest=scope_digest,
+        variant_digest=route.variant_digest,
+        arm=assigned.arm,
+        epoch=assigned.epoch,
+        stage=assigned.stage,
+        unit=assigned.unit,
+        propensity=assigned.propensity,
+        first_token_s=timings.get("first_token_s"),
+        total_s=timings.get("total_s"),
+        cost=cost,
     )
 
 
@@ -132,7 +164,8 @@ def _plain(value: Any) -> Any:
 
 def record_of(outcome: Outcome) -> dict[str, Any]:
     """The row of the answer log."""
-    return {name: _plain(getattr(outcome, name)) for name in RECORDED}
+    row = {name: _plain(getattr(outcome, name)) for name in RECORDED}
+    return {**row, "sentences": len(outcome.sentences)}
 
 
 def reply_of(outcome: Outcome, feedback_token: str | None, evidence: Evidence | None) -> Reply:
@@ -144,7 +177,7 @@ def reply_of(outcome: Outcome, feedback_token: str | None, evidence: Evidence | 
     rag["usage"] = {
         "prompt_tokens": outcome.prompt_tokens,
         "completion_tokens": outcome.completion_tokens,
-        "cost": 0.0,
+        "cost": outcome.cost or 0.0,
     }
     rag["feedback_token"] = feedback_token
     return Reply(

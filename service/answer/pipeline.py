@@ -5,11 +5,13 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
 from ingestion.releases.release import Release
 from service.answer.cite import Citation, CitedSentence, cite, readable
+from service.answer.draft import Chain, Written
 from service.answer.evidence import Evidence, EvidenceFinder, likely_of
 from service.answer.find import Finding, find
 from service.answer.generate import Generator, KeepAlive, Task
@@ -18,19 +20,23 @@ from service.answer.outcome import Outcome, count, outcome_of, record_of, reply_
 from service.answer.prompts import Marking, Prompt, load_prompt, new_nonce
 from service.answer.request import AnswerRequest, Reply
 from service.answer.rewrite import Completer
-from service.answer.route import route
+from service.answer.route import Choose, Route, no_experiments, route
+from service.answer.shadow import Shadows
 from service.answer.small_talk import is_small_talk
 from service.answer.structured import texts_of, values_in
 from service.answer.understand import ScrubQuery, Turn, understand
-from service.answer.write import Chain, Writer
+from service.answer.write import Writer
 from service.errors import BusyError, GeneratorError, InvalidRequestError
-from service.guard.build import AnswerContext, AssistantGuards
+from service.experiments.expose import Exposures
+from service.guard.build import AnswerContext, AssistantGuards, guards_key
 from service.guard.chain import Verdict
 from service.guard.checks.attribution import By
 from service.guard.output import Notice
+from service.ids import uuid7
 from service.metrics import GENERATOR_COST
 from service.scope import Sampling, Scope, Variant
 from service.scope.file import AUTO, EXTRACTIVE, MOST_TOKENS, SERVER
+from service.tables import Exposure
 
 Piece = str | KeepAlive | Notice | Reply
 _INLINE_CHARS = 2_000
@@ -58,10 +64,11 @@ class Dependencies:
     generators: Mapping[str, Generator]
     guards: Mapping[str, AssistantGuards]
     record: Callable[[dict[str, Any]], Awaitable[None]]
-    sign: Callable[[str], str]
+    sign: Callable[[str, str | None], str]
     max_question_chars: int
     search_text: Mapping[str, ScrubQuery] = field(default_factory=dict)
     canary: str = ""
+    choose: Choose = no_experiments
 
 
 class AnswerPipeline:
@@ -70,11 +77,13 @@ class AnswerPipeline:
     def __init__(self, parts: Dependencies) -> None:
         self._parts = parts
         self._scope_digest = parts.scope.digest
+        self._exposures = Exposures(parts.record, Exposure.__tablename__)
+        self.shadows = Shadows(parts.scope, parts.live.serving, self.stream)
 
     async def begin(self, request: AnswerRequest) -> Turn:
         """Choose the way and check the question. Raises `InvalidRequestError`, `NotReadyError`, `BusyError`."""
-        started = time.perf_counter()
-        chosen = route(self._parts.scope, request)
+        started, turn_id = time.perf_counter(), uuid7()
+        chosen = route(self._parts.scope, request, request.conversation_id or turn_id, self._parts.choose)
         if request.options.form is not None:
             self._check_can_write_json(chosen.variant)
         release = await self._parts.live.serving(chosen.assistant.collection, chosen.variant.release)
@@ -82,10 +91,11 @@ class AnswerPipeline:
             request,
             chosen,
             release,
-            guards=self._parts.guards[request.assistant].input,
+            guards=self._guards(chosen).input,
             scrub_query=self._parts.search_text.get(request.assistant),
             max_question_chars=self._parts.max_question_chars,
             started=started,
+            turn_id=turn_id,
         )
         if request.options.form is not None and turn.disposition == "degrade":
             # Nothing but the generator could answer here.
@@ -116,18 +126,21 @@ class AnswerPipeline:
         then, and its record is durable before the end is told.
         """
         writer, finding, outcome = Writer(turn), None, None
+        exposed = self._expose(turn)
         try:
             fixed = _fixed_reply(turn, writer)
             if fixed is not None:
+                await exposed
                 yield fixed
             else:
                 finding = await self._find(turn)
+                await exposed
                 async with aclosing(self._pieces(turn, finding.evidence, writer)) as pieces:
                     async for piece in pieces:
                         yield piece
             outcome = await self._whole(turn, finding, writer)
             await self._record(turn, outcome)
-            token = None if turn.request.dry_run else self._parts.sign(turn.id)
+            token = None if turn.request.dry_run else self._parts.sign(turn.id, turn.request.subject)
             yield reply_of(outcome, token, finding.evidence if finding else None)
         except GeneratorError:
             writer.interrupt()
@@ -138,21 +151,42 @@ class AnswerPipeline:
             if outcome is None:
                 outcome = self._finish(turn, finding, writer, is_whole=False)
                 self._record(turn, outcome)  # nobody waits for it any more
-            count(outcome)
-            self._count_cost(outcome)
+            if not outcome.is_unseen:
+                count(outcome)
+            self.shadows.offer(turn)
 
-    def _count_cost(self, outcome: Outcome) -> None:
-        name = outcome.generator.partition(":")[0]
+    def _expose(self, turn: Turn) -> Awaitable[None]:
+        """Write down that the unit meets its arm; awaited before anything is sent."""
+        if turn.request.dry_run:
+            return done()
+        noted = self._exposures.note(
+            turn.route.assignment,
+            answer_id=turn.id,
+            caller=turn.request.caller,
+            now=datetime.now(UTC),
+        )
+        return noted or done()
+
+    def _guards(self, chosen: Route) -> AssistantGuards:
+        """Those of the assistant, or of the variant where it has rules of its own."""
+        own = self._parts.guards.get(guards_key(chosen.assistant_name, chosen.variant_name))
+        return own or self._parts.guards[chosen.assistant_name]
+
+    def _cost(self, written: Written) -> float | None:
+        """What an answer cost, counted too; None where nobody says what its generator costs."""
+        name = written.generator.partition(":")[0]
         config = self._parts.scope.generators.get(name)
-        if config is not None and config.price is not None:
-            cost = config.price.of(outcome.prompt_tokens, outcome.completion_tokens)
-            GENERATOR_COST.labels(name, config.price.currency).inc(cost)
+        if config is None or config.price is None:
+            return None
+        cost = config.price.of(written.prompt_tokens, written.completion_tokens)
+        GENERATOR_COST.labels(name, config.price.currency).inc(cost)
+        return cost
 
     def _record(self, turn: Turn, outcome: Outcome) -> Awaitable[None]:
         return done() if turn.request.dry_run else self._parts.record(record_of(outcome))
 
     async def _find(self, turn: Turn) -> Finding:
-        rules = self._parts.guards[turn.request.assistant].policy.retrieved
+        rules = self._guards(turn.route).policy.retrieved
         generator = self._parts.generators.get(_wanted(turn.route.variant, self._parts.generators))
         completer = generator if isinstance(generator, Completer) else None
         return await find(turn, self._parts.finder, completer, rules)
@@ -165,7 +199,7 @@ class AnswerPipeline:
             yield writer.abstain("below_relevance_floor")
             return
         task, chain, form = self._task(turn, evidence), self._chain(turn), turn.request.options.form
-        guards, context = self._parts.guards[turn.request.assistant], _context(turn, evidence)
+        guards, context = self._guards(turn.route), _context(turn, evidence)
         written = (
             writer.write(
                 task, chain, lambda generator: guards.output(_written_by(generator, context, evidence))
@@ -191,7 +225,7 @@ class AnswerPipeline:
             evidence,
             chosen,
             _prompt(turn),
-            variant.adapter,
+            variant.adapter or variant.model,
             Marking(nonce, self._parts.canary),
             request.options,
         )
@@ -231,6 +265,7 @@ class AnswerPipeline:
             timings=_timings(turn, finding, writer, is_whole=is_whole),
             prompt_digest=_prompt(turn).digest,
             scope_digest=self._scope_digest,
+            cost=self._cost(written),
         )
 
     def _cited(
@@ -243,7 +278,7 @@ class AnswerPipeline:
         attributed = None if is_json else writer.attributed
         by: By = "service" if writer.is_quoted else "model"
         citations, sentences = cite(text, evidence.hits, language, attributed, marked_by=by)
-        masks = self._parts.guards[turn.request.assistant].passages
+        masks = self._guards(turn.route).passages
         scrubbed_under = evidence.release.manifest.pii_policies
         read = partial(masks.read, groups=turn.request.groups, scrubbed_under=scrubbed_under)
         shown, masked = readable(citations, read)

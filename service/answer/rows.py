@@ -1,4 +1,7 @@
-"""Rows of the answer log as every database takes them: no NUL, no half of a surrogate pair, nothing too wide."""
+"""Rows of the answer log as every database takes them: no NUL, no half of a surrogate pair, nothing too wide.
+
+A row is an answer, unless it says of which other table it is.
+"""
 
 import re
 from collections.abc import Mapping
@@ -7,19 +10,23 @@ from typing import Any
 
 from sqlalchemy import Integer, String
 
-from service.tables import Answer
+from service.tables import Answer, Base, Exposure
 
 Row = dict[str, Any]
+TABLE = "_table"
+TABLES: Mapping[str, type[Base]] = {"answers": Answer, "exposures": Exposure}
 # PostgreSQL stores no NUL in text, and UTF-8 has no form for half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SHOWN = "\N{REPLACEMENT CHARACTER}"
 _MAX_INTEGER, _MAX_JSON_INTEGER = 2**31 - 1, 2**63 - 1
+_COLUMNS = [column for table in TABLES.values() for column in table.__table__.columns]
+# Columns of the same name are of the same width in all tables.
 _WIDTHS = {
     column.name: column.type.length
-    for column in Answer.__table__.columns
+    for column in _COLUMNS
     if isinstance(column.type, String) and column.type.length
 }
-_INTEGERS = {column.name for column in Answer.__table__.columns if isinstance(column.type, Integer)}
+_INTEGERS = {column.name for column in _COLUMNS if isinstance(column.type, Integer)}
 
 
 def storable(row: Mapping[str, Any]) -> Row:

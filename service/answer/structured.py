@@ -1,4 +1,4 @@
-"""Answers that are JSON: the form that is asked for, guarded like a question, and the JSON of a generator."""
+"""Answers that are JSON: the form that is asked for, checked and guarded like a question, and the JSON of a generator."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import orjson
 
+from service.answer.schema import Schema, read_schema
 from service.errors import GeneratorError
 from service.guard.chain import Verdict
 from service.guard.input import InputGuards
@@ -25,12 +26,29 @@ class GuardedForm:
 
 
 async def guarded_form(
-    form: dict[str, Any], guards: InputGuards, originals: dict[str, set[str]]
+    form: dict[str, Any], guards: InputGuards | None, originals: dict[str, set[str]]
 ) -> GuardedForm:
-    """The form by the rules of the input zone, each of its texts by itself; verdicts have no places."""
+    """The form by the rules of the input zone, each of its texts by itself; verdicts have no places.
+
+    Raises `InvalidRequestError` for a schema that no answer can be checked against.
+    """
+    await asyncio.to_thread(_schema_of, form)
+    if guards is None:
+        return GuardedForm(form, ())
     if len(orjson.dumps(form)) > _INLINE_CHARS:
-        return await asyncio.to_thread(_guarded, form, guards, originals)
-    return _guarded(form, guards, originals)
+        guarded = await asyncio.to_thread(_guarded, form, guards, originals)
+    else:
+        guarded = _guarded(form, guards, originals)
+    if guarded.form != form:  # the generator is told what the masks left, and keeps to that
+        await asyncio.to_thread(_schema_of, guarded.form)
+    return guarded
+
+
+def _schema_of(form: dict[str, Any]) -> Schema | None:
+    """The schema of the form; None where any object will do. Known ones cost nothing. Raises `InvalidRequestError`."""
+    if form["type"] != "json_schema":
+        return None
+    return read_schema(form["json_schema"]["schema"], param="response_format")
 
 
 def _guarded(form: dict[str, Any], guards: InputGuards, originals: dict[str, set[str]]) -> GuardedForm:
@@ -58,18 +76,31 @@ def texts_of(value: object, *, with_keys: bool = True) -> Iterator[str]:
 
 
 def read_json(text: str, form: dict[str, Any]) -> object:
-    """The JSON that a generator wrote. Raises `GeneratorError` for anything else."""
+    """The JSON that a generator wrote. Raises `GeneratorError` for anything else, and for what doesn't fit the form."""
     try:
         value = orjson.loads(text)
         orjson.dumps(value)  # writes less deep than it reads
-        if form["type"] == "json_object" and not isinstance(value, dict):
-            raise ValueError("it is no object")
     except (ValueError, orjson.JSONEncodeError) as exc:
         GENERATOR_ERRORS.labels("no JSON").inc()
         raise GeneratorError(
             "The generator wrote no JSON of the form that was asked for. Try again, or allow more tokens."
         ) from exc
+    misfit = misfit_of(value, form)
+    if misfit is not None:
+        GENERATOR_ERRORS.labels("other JSON").inc()
+        raise GeneratorError(
+            f"The generator wrote JSON that doesn't keep to {misfit!r} of the form that was asked for. Try again, or ask"
+            " for a simpler form."
+        )
     return value
+
+
+def misfit_of(value: object, form: dict[str, Any]) -> str | None:
+    """The keyword of the form that a value doesn't keep to; None where it fits."""
+    schema = _schema_of(form)
+    if schema is not None:
+        return schema.misfit(value)
+    return None if isinstance(value, dict) else "type"
 
 
 def write_json(value: object) -> str:

@@ -58,6 +58,10 @@ class Turn:
     disposition: Disposition = "pass"
     guard_input_s: float = 0.0
 
+    def begun_now(self) -> "Turn":
+        """The same, as if it came in at this moment."""
+        return replace(self, started=time.perf_counter(), guard_input_s=0.0)
+
     def since(self) -> float:
         """Seconds since the question came in."""
         return time.perf_counter() - self.started
@@ -82,6 +86,7 @@ async def understand(
     scrub_query: ScrubQuery | None,
     max_question_chars: int,
     started: float,
+    turn_id: str | None = None,
 ) -> Turn:
     """Screen and mask the question and its conversation by rules, then ask the models of the input zone.
 
@@ -98,7 +103,7 @@ async def understand(
         told.append(_CLAMPED)
     options, found = await _with_guarded_form(request.options, guards, screening.originals)
     turn = Turn(
-        id=uuid7(),
+        id=turn_id or uuid7(),
         request=replace(request, options=options),
         route=route,
         release=release,
@@ -117,7 +122,7 @@ async def _with_guarded_form(
     options: Options, guards: InputGuards | None, originals: Originals
 ) -> tuple[Options, tuple[Verdict, ...]]:
     """The options, whose form of JSON holds words of the caller like the question does."""
-    if options.form is None or guards is None:
+    if options.form is None:
         return options, ()
     guarded = await guarded_form(options.form, guards, originals)
     return replace(options, form=guarded.form), guarded.verdicts

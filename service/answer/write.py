@@ -1,17 +1,18 @@
 """The text of an answer: a fixed reply, or what a generator makes of the evidence, guarded piece by piece."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from service.answer.draft import Chain, Draft, blamed
 from service.answer.generate import Finished, Generator, KeepAlive, StartOver, Task
 from service.answer.prompts import NO_ANSWER
-from service.answer.stop import StopWords, before_stop
-from service.answer.structured import read_json, write_json
+from service.answer.structured import misfit_of, read_json, write_json
 from service.answer.understand import Turn
 from service.errors import GeneratorError, GeneratorInterruptedError
-from service.guard.chain import Verdict
 from service.guard.checks.attribution import Attributed
 from service.guard.output import Notice, OutputGuards, OutputPiece
 from service.guard.values import ValueGuards
@@ -21,93 +22,25 @@ log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What has been written so far. `first_token_s` and `generate_s` are seconds since the question and for the text."""
+class _Read:
+    """What was made of a generator's whole text; `has_answer` is False where it said that there is none."""
 
-    text: str = ""
-    outcome: str = "answered"
-    reason: str | None = None
-    finish_reason: str = "cancelled"
-    generator: str = ""
-    degraded: bool = False
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    notices: tuple[Notice, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-    first_token_s: float | None = None
-    generate_s: float | None = None
+    value: object = None
+    has_answer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """Who may write, in order; the last never fails. `is_degraded`: even the first is less than the variant promises."""
-
-    writers: tuple[Generator, ...]
-    is_degraded: bool = False
-
-
-class Writer:
-    """Writes one answer. `written` is what is known of it, at any moment and however it ends; `is_quoted` says that it is
-    made of the passages' own sentences."""
+class Writer(Draft):
+    """Writes one answer by generators; `is_quoted` says that it is made of the passages' own sentences."""
 
     def __init__(self, turn: Turn) -> None:
-        self._turn = turn
-        self._written = Written()
-        self._guards: OutputGuards | ValueGuards | None = None
+        super().__init__(turn)
         self._opening = _Opening()
-        self._stop = self._new_stop()
         self.is_quoted = False
 
     @property
     def attributed(self) -> list[tuple[int, int, Attributed]] | None:
         """What supports each sentence, with its place in the text; None where nobody asked."""
         return self._guards.attributed if isinstance(self._guards, OutputGuards) else None
-
-    @property
-    def written(self) -> Written:
-        """What has been written so far, with the verdicts on it."""
-        found = self._guards.verdicts if self._guards else []
-        verdicts = tuple(_within(verdict, len(self._written.text)) for verdict in found)
-        return replace(self._written, verdicts=verdicts)
-
-    def _new_stop(self) -> StopWords:
-        return StopWords(self._turn.request.options.stop)
-
-    # Fixed replies.
-
-    def say(self, text: str) -> str:
-        """A fixed reply, which ends before a stop word like any other."""
-        text = before_stop(text, self._turn.request.options.stop)
-        first_token_s = self._written.first_token_s
-        self._written = replace(
-            self._written,
-            text=text,
-            finish_reason="stop",
-            generator=self._written.generator or "none",
-            first_token_s=self._turn.since() if first_token_s is None else first_token_s,
-        )
-        return text
-
-    def refuse(self, verdicts: Sequence[Verdict]) -> str:
-        """The reply to what a guard blocks: the guard is named, and what it saw is in its verdict."""
-        self._written = replace(self._written, outcome="refused", reason=_blamed(verdicts))
-        return self.say(self._turn.route.assistant.refuse_message)
-
-    def chat(self) -> str:
-        """The reply to small talk."""
-        self._written = replace(self._written, reason="small_talk")
-        return self.say(self._turn.route.assistant.small_talk_message or "")
-
-    def abstain(self, reason: str) -> str:
-        """The reply where the documents don't answer."""
-        self._written = replace(self._written, outcome="abstained", reason=reason)
-        return self.say(self._turn.route.assistant.abstain_message)
-
-    def interrupt(self) -> None:
-        """Note that the generator went away after text had been sent."""
-        self._written = replace(self._written, finish_reason="interrupted")
-
-    # Generated text.
 
     async def write(
         self, task: Task, chain: Chain, guards: Callable[[Generator], OutputGuards]
@@ -169,35 +102,45 @@ class Writer:
     ) -> AsyncGenerator[str | KeepAlive | Notice, None]:
         """An answer in a form of JSON, guarded and in one piece; the chain's writers know the form.
 
-        Raises `GeneratorError` for what is no JSON.
+        What the masks took out of the form is refused. Raises `GeneratorError` when no generator wrote what fits it.
         """
-        begun, text = self._turn.since(), ""
-        self._guards = guards
+        self._guards, read = guards, _Read()
+        async with aclosing(self._read(task, chain, partial(_read_json, form=form))) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, KeepAlive):
+                    yield piece
+                else:
+                    read = piece
+        if not read.has_answer:
+            yield self.abstain("generator_found_no_answer")
+            return
+        safe = await guards.guard(read.value)
+        if guards.stopped == "abstain":
+            yield self.abstain("not_grounded")
+            return
+        if guards.stopped or await asyncio.to_thread(misfit_of, safe, form) is not None:
+            yield self.refuse(guards.verdicts)
+            return
+        for sent in self._sent(OutputPiece(write_json(safe), guards.notices), is_last=True):
+            yield sent
+
+    async def _read(
+        self, task: Task, chain: Chain, read: Callable[[str], _Read]
+    ) -> AsyncGenerator[_Read | KeepAlive, None]:
+        """Signs of life, and what can be read of a generator's whole text; one that fails is followed by the next."""
+        begun = self._turn.since()
         for number, generator in enumerate(chain.writers):
-            is_last = number == len(chain.writers) - 1
             self._written = replace(self._written, degraded=number > 0, generator=generator.name)
             try:
                 async with aclosing(self._raw(generator, task)) as pieces:
                     async for piece in pieces:
-                        text = piece if isinstance(piece, str) else text
-                        if not isinstance(piece, str):
-                            yield piece
+                        yield await asyncio.to_thread(read, piece) if isinstance(piece, str) else piece
                 break
             except GeneratorError as exc:
                 self._failed(exc)
-                if is_last:
+                if number == len(chain.writers) - 1:
                     raise
         self._written = replace(self._written, generate_s=self._turn.since() - begun)
-        if text.strip().startswith(NO_ANSWER):
-            yield self.abstain("generator_found_no_answer")
-            return
-        safe = await guards.guard(read_json(text, form))
-        if guards.stopped:
-            blocked = guards.stopped == "block"
-            yield self.refuse(guards.verdicts) if blocked else self.abstain("not_grounded")
-            return
-        for sent in self._sent(OutputPiece(write_json(safe), guards.notices), is_last=True):
-            yield sent
 
     async def _raw(self, generator: Generator, task: Task) -> AsyncGenerator[str | KeepAlive, None]:
         """The whole text of a generator, behind signs of life."""
@@ -249,27 +192,6 @@ class Writer:
         is_meant = is_ended or self._stop.is_reached or self._opening.is_no_answer
         return not (self._written.text.strip() or is_meant)
 
-    def _finished(self, event: Finished) -> None:
-        self._written = replace(
-            self._written,
-            finish_reason=event.reason,
-            prompt_tokens=event.prompt_tokens,
-            completion_tokens=event.completion_tokens,
-        )
-
-    def _sent(self, piece: OutputPiece, *, is_last: bool = False) -> list[str | Notice]:
-        """Text to send and notices, in this order."""
-        text = self._stop.feed(piece.text) + (self._stop.close() if is_last else "")
-        if text or piece.notices:
-            first = self._written.first_token_s
-            self._written = replace(
-                self._written,
-                text=self._written.text + text,
-                notices=(*self._written.notices, *piece.notices),
-                first_token_s=self._turn.since() if text and first is None else first,
-            )
-        return [*([text] if text else []), *piece.notices]
-
     def _ended(self) -> list[str]:
         """What is said when guards ended the answer or left nothing of it."""
         guard = self._guard
@@ -279,7 +201,7 @@ class Writer:
             self._written = replace(self._written, finish_reason="stop")
             return []
         if guard.stopped == "block":
-            self._written = replace(self._written, outcome="refused", reason=_blamed(guard.verdicts))
+            self._written = replace(self._written, outcome="refused", reason=blamed(guard.verdicts))
             return self._part(assistant.refuse_message, has_text=has_text)
         if guard.stopped == "abstain" and has_text:
             self._written = replace(self._written, outcome="abstained", reason="not_grounded")
@@ -300,14 +222,11 @@ class Writer:
         return [piece for piece in self._sent(parting, is_last=True) if isinstance(piece, str)]
 
 
-def _within(verdict: Verdict, chars: int) -> Verdict:
-    """The verdict; without its place where that lies behind the answer's end, before a stop word."""
-    return verdict if (verdict.end or 0) <= chars else replace(verdict, start=None, end=None)
-
-
-def _blamed(verdicts: Sequence[Verdict]) -> str:
-    """Which guard refused."""
-    return f"guard:{next((v.guard for v in verdicts if v.verdict == 'block'), 'guards')}"
+def _read_json(text: str, form: dict[str, Any]) -> _Read:
+    """Raises `GeneratorError`."""
+    if text.strip().startswith(NO_ANSWER):
+        return _Read()
+    return _Read(read_json(text, form), has_answer=True)
 
 
 class _Opening:

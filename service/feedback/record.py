@@ -1,70 +1,138 @@
-"""Append-only storage of feedback events. Accepted means durable."""
+"""Append-only storage of feedback events: several in one transaction, each once. Accepted means durable.
 
-from datetime import UTC, datetime
-from typing import Literal
+Which event of a slot counts is in `current.py`; here each new one is told what it supersedes.
+"""
 
-from sqlalchemy import Engine, select
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
-from service.database import AWAY
-from service.errors import ConflictError, NotReadyError
+from service.errors import ConflictError
+from service.feedback.event import Event, Receipt, Slot
 from service.ids import uuid7
 from service.tables import FeedbackEvent
 
-Thumb = Literal["up", "down"]
+Written = Receipt | ConflictError
+Row = dict[str, Any]
+_SLOT = (FeedbackEvent.answer_id, FeedbackEvent.actor, FeedbackEvent.kind, FeedbackEvent.target)
+_ORDER = (FeedbackEvent.observed_at, FeedbackEvent.event_id)
+# What two requests with one key must have in common.
+_SAME = ("answer_id", "kind", "value", "state", "reasons", "comment", "correction", "target", "consent")
+_TRIES = 3
+_TICK = timedelta(microseconds=1)
 
 
-def store(
-    engine: Engine,
-    *,
-    answer_id: str,
-    caller: str,
-    kind: str,
-    value: Thumb | None,
-    idempotency_key: str | None,
-) -> str:
-    """Write an event and return its id; the same idempotency key gives the same event.
+def bound(owner: str, key: str | None) -> str | None:
+    """A key as it is stored: its owner's own, whatever keys others choose. A token's owner is its answer."""
+    return None if key is None else hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
-    A `value` of None retracts. Raises `ConflictError` when the key was used for another event, `NotReadyError` when the
-    database is away.
+
+def write(engine: Engine, events: Sequence[Event], *, now: datetime | None = None) -> list[Written]:
+    """Store events in one transaction, and tell of each what became of it, in their order.
+
+    An event whose key is known is not stored again; one whose key was used for another event is a `ConflictError` in
+    the list, and the others are stored all the same. Raises what the database raises, and then none is stored.
     """
-    event = FeedbackEvent(
-        event_id=uuid7(),
-        idempotency_key=idempotency_key,
-        answer_id=answer_id,
-        caller=caller,
-        kind=kind,
-        value=value,
-        state="retracted" if value is None else "set",
-        received_at=datetime.now(UTC),
-    )
-    try:
-        return _stored(engine, event)
-    except AWAY as exc:
-        raise NotReadyError(
-            "The database can't take feedback just now, and nothing was stored. Send it again with the same Idempotency-Key."
-        ) from exc
+    for attempt in range(_TRIES):
+        try:
+            with engine.begin() as connection:
+                return _write(connection, events, now or datetime.now(UTC))
+        except IntegrityError:
+            # Another process has stored one of the keys meanwhile; the next look finds it.
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
-def _stored(engine: Engine, event: FeedbackEvent) -> str:
-    # The event can't be read any more once its transaction failed.
-    event_id, key, wanted = event.event_id, event.idempotency_key, (event.answer_id, event.kind, event.value)
-    try:
-        with Session(engine) as session, session.begin():
-            session.add(event)
-        return event_id
-    except IntegrityError:
-        return _same(engine, key, wanted)
+def _write(connection: Connection, events: Sequence[Event], now: datetime) -> list[Written]:
+    known = _known(connection, events)
+    latest = _latest(connection, {event.answer_id for event in events if event.idempotency_key not in known})
+    rows: list[Row] = []
+    written: list[Written] = []
+    for event in events:
+        first = known.get(event.idempotency_key)
+        if first is not None:
+            written.append(_repeated(event, first))
+            continue
+        row = _row(event, latest.get(event.slot), now)
+        order = (row["observed_at"], row["event_id"])
+        latest[event.slot] = max(order, latest.get(event.slot, order))
+        if event.idempotency_key is not None:
+            known[event.idempotency_key] = row
+        rows.append(row)
+        written.append(Receipt(row["event_id"], event.answer_id, event.state, is_new=True))
+    if rows:
+        connection.execute(insert(FeedbackEvent), rows)
+    return written
 
 
-def _same(engine: Engine, key: str | None, wanted: tuple[str, str, str | None]) -> str:
-    with Session(engine) as session:
-        query = select(FeedbackEvent).where(FeedbackEvent.idempotency_key == key)
-        known = session.scalars(query).one()
-        if (known.answer_id, known.kind, known.value) != wanted:
-            raise ConflictError(
-                f"The Idempotency-Key {key!r} was used for another event. Use a new one.",
-                param="Idempotency-Key",
-            )
-        return known.event_id
+def _known(connection: Connection, events: Sequence[Event]) -> dict[str | None, Mapping[str, Any]]:
+    """Stored events by the keys of these."""
+    keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
+    if not keys:
+        return {}
+    columns = [getattr(FeedbackEvent, name) for name in ("event_id", "idempotency_key", *_SAME)]
+    found = connection.execute(select(*columns).where(FeedbackEvent.idempotency_key.in_(keys)))
+    return {row["idempotency_key"]: dict(row) for row in found.mappings()}
+
+
+def _latest(connection: Connection, answer_ids: set[str]) -> dict[Slot, tuple[datetime, str]]:
+    """The time and id of the last event of each slot of these answers."""
+    if not answer_ids:
+        return {}
+    query = select(*_SLOT, *_ORDER).where(FeedbackEvent.answer_id.in_(answer_ids))
+    found: dict[Slot, tuple[datetime, str]] = {}
+    for answer_id, actor, kind, target, observed_at, event_id in connection.execute(query):
+        slot, order = (answer_id, actor, kind, target), (observed_at, event_id)
+        found[slot] = max(order, found.get(slot, order))
+    return found
+
+
+def _row(event: Event, before: tuple[datetime, str] | None, now: datetime) -> Row:
+    observed_at = _observed(event, before, now)
+    is_last = before is not None and before[0] <= observed_at
+    return {
+        "event_id": uuid7(),
+        "idempotency_key": event.idempotency_key,
+        "answer_id": event.answer_id,
+        "conversation_id": event.conversation_id,
+        "caller": event.speaker.caller,
+        "actor": event.speaker.actor,
+        "actor_kind": event.speaker.actor_kind,
+        "kind": event.kind,
+        "value": event.value,
+        "reasons": list(event.reasons),
+        "comment": event.comment,
+        "correction": event.correction,
+        "target": event.target,
+        "state": event.state,
+        "supersedes": before[1] if before is not None and is_last else None,
+        "observed_at": observed_at,
+        "received_at": now,
+        "source": event.speaker.source,
+        "consent": event.consent,
+        "suspect": None,
+    }
+
+
+def _observed(event: Event, before: tuple[datetime, str] | None, now: datetime) -> datetime:
+    """When it was said. A clock that runs ahead is set back to ours, else a later retraction would come too early.
+
+    What is said just now is said after everything that is there, whatever our own clock does.
+    """
+    if event.observed_at is not None:
+        return min(event.observed_at, now)
+    return now if before is None or before[0] < now else before[0] + _TICK
+
+
+def _repeated(event: Event, first: Mapping[str, Any]) -> Written:
+    wanted = {name: getattr(event, name) for name in _SAME} | {"reasons": list(event.reasons)}
+    if any(first[name] != value for name, value in wanted.items()):
+        return ConflictError(
+            "The Idempotency-Key was used for another event. Use a new one.", param="Idempotency-Key"
+        )
+    return Receipt(first["event_id"], first["answer_id"], event.state, is_new=False)

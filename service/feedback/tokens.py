@@ -12,31 +12,50 @@ from service.errors import ForbiddenError, SecretError
 
 LIFETIME_S = 30 * 24 * 3600
 _BYTES, _GIVEN_CHARS = 32, 16
+_EXPIRY_DIGITS = 12
 
 
 class FeedbackSigner:
-    """Tokens are `expiry.signature`, with HMAC-SHA256 over the answer's id and the expiry."""
+    """Tokens are `expiry.actor.signature`, or `expiry.signature` where nobody said who asked.
+
+    The signature is an HMAC-SHA256 over the answer's id, the expiry and the actor, the pseudonym of who asked: whoever
+    holds the token speaks as that one, and one token never becomes the voice of many. Its key serves nothing else.
+    """
 
     def __init__(self, secret: bytes) -> None:
         self._key = hashlib.sha256(b"feedback" + secret).digest()
 
-    def sign(self, answer_id: str, *, now: float | None = None) -> str:
-        """A token for an answer, valid for 30 days."""
+    def sign(self, answer_id: str, actor: str | None = None, *, now: float | None = None) -> str:
+        """A token for an answer to somebody, valid for 30 days."""
         expiry = int((time.time() if now is None else now) + LIFETIME_S)
-        return f"{expiry}.{self._signature(answer_id, expiry)}"
+        parts = [str(expiry), *([actor] if actor else []), self._signature(answer_id, expiry, actor)]
+        return ".".join(parts)
 
-    def check(self, answer_id: str, token: str, *, now: float | None = None) -> None:
-        """Raise `ForbiddenError` unless the token is of this answer and has not expired."""
-        expiry_text, _, signature = token.partition(".")
-        expiry = int(expiry_text) if expiry_text.isascii() and expiry_text.isdigit() else 0
-        if not hmac.compare_digest(signature.encode(), self._signature(answer_id, expiry).encode()):
+    def check(self, answer_id: str, token: str, *, now: float | None = None) -> str | None:
+        """The actor for whom the token was made, if any. Raises `ForbiddenError` unless it is valid and of this answer."""
+        expiry_text, _, rest = token.partition(".")
+        actor, has_actor, signature = rest.rpartition(".")
+        is_number = expiry_text.isascii() and expiry_text.isdigit() and len(expiry_text) <= _EXPIRY_DIGITS
+        expiry = int(expiry_text) if is_number else 0
+        # The wrong form is compared too, so that it takes as long as a wrong signature.
+        right = self._signature(answer_id, expiry, actor if has_actor else None)
+        is_right = hmac.compare_digest(_bytes(signature), right.encode())
+        if not is_right or not is_number:
             raise ForbiddenError("The feedback token is not of this answer.", param="token")
         if expiry < (time.time() if now is None else now):
             raise ForbiddenError("The feedback token has expired.", param="token")
+        return actor or None
 
-    def _signature(self, answer_id: str, expiry: int) -> str:
-        mac = hmac.digest(self._key, f"{answer_id}.{expiry}".encode(), "sha256")
+    def _signature(self, answer_id: str, expiry: int, actor: str | None) -> str:
+        # An id has 36 characters, so neither form can be read as the other.
+        signed = f"{answer_id}.{expiry}" if actor is None else f"with.{answer_id}.{expiry}.{actor}"
+        mac = hmac.digest(self._key, _bytes(signed), "sha256")
         return base64.urlsafe_b64encode(mac[:18]).decode()
+
+
+def _bytes(text: str) -> bytes:
+    """What a client sends may hold half a character."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 class Pseudonyms:
@@ -44,12 +63,17 @@ class Pseudonyms:
 
     def __init__(self, secret: bytes) -> None:
         self._key = hashlib.sha256(b"subject" + secret).digest()
+        self._stand_ins = hashlib.sha256(b"speaker" + secret).digest()
 
     def of(self, subject: str | None) -> str | None:
         """32 hexadecimal digits, or None for nobody."""
         if subject is None:
             return None
         return hmac.digest(self._key, subject.encode(), "sha256").hex()[:32]
+
+    def stand_in(self, kind: str, name: str) -> str:
+        """The actor where nobody said who it is: a key, a webhook, whoever reads an answer. No subject has the same."""
+        return hmac.digest(self._stand_ins, f"{kind}\n{name}".encode(), "sha256").hex()[:32]
 
 
 def secret_of(given: str | None, data_dir: Path) -> bytes:

@@ -24,6 +24,7 @@ from service.guard.output import OutputGuards
 from service.guard.passages import PassageMasks
 from service.guard.stream.background import AdvisoryGuards, BackgroundQueue
 from service.guard.values import ValueGuards
+from service.scope import Scope
 from service.scope.policy import GuardPolicy, Rule
 
 # Pieces of advisory work that may wait where nobody says otherwise.
@@ -225,3 +226,19 @@ def _may_act(rule: Rule) -> bool:
 
 
 __all__ = ["AssistantGuards", "AnswerContext"]
+
+
+def guards_key(assistant: str, variant: str) -> str:
+    """The name of the guards of a variant that has rules of its own, for an assistant."""
+    return f"{assistant}/{variant}"
+
+
+def policies_of(scope: Scope) -> list[tuple[str, str, GuardPolicy]]:
+    """The name of each guards, their assistant's collection, and what they do."""
+    plain = [(name, one.collection, scope.policy_of(name)) for name, one in scope.assistants.items()]
+    return plain + [
+        (guards_key(name, variant), one.collection, scope.policy_of(name, variant))
+        for name, one in scope.assistants.items()
+        for variant, recipe in scope.variants.items()
+        if recipe.guards
+    ]

@@ -1,8 +1,8 @@
-"""Feedback on answers."""
+"""Feedback on answers: one statement, or what a helpdesk posts."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -12,80 +12,154 @@ from service.auth import Caller
 from service.database import WAIT_S
 from service.deps import AppState, State
 from service.errors import ConflictError, NotFoundError
-from service.feedback.record import store
-from service.feedback.rights import may_rate
-from service.metrics import FEEDBACK
+from service.feedback.event import Event, Speaker
+from service.feedback.intake import TOKEN, event_of
+from service.feedback.record import bound
+from service.feedback.requests import FeedbackReply, FeedbackRequest, WebhookReply
+from service.feedback.rights import RatedAnswer, answers_by_id, answers_of_conversations
+from service.feedback.webhooks import OpenWebhook
+from service.metrics import FEEDBACK, FEEDBACK_WEBHOOKS
 from service.openapi import errors
 from service.routes.once import IdempotencyKey
-from service.schemas import FeedbackReply, FeedbackRequest
 from service.threads import within
 
-router = APIRouter(prefix="/v1", responses=errors(400, 401, 404, 409, 413, 503))
+router = APIRouter(prefix="/v1", responses=errors(400, 401, 404, 409, 413, 429, 503))
 T = TypeVar("T")
 # An answer is recorded a moment after it was sent, with the others of that moment.
 _RECORDED_WITHIN_S = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A statement that may be stored: who speaks, and of which answer, whose record may not be there yet."""
+
+    speaker: Speaker
+    answer_id: str
+    answer: RatedAnswer | None
+
+
 @router.post("/feedback", status_code=201)
 async def feedback(
-    event: FeedbackRequest,
+    statement: FeedbackRequest,
     request: Request,
     state: AppState,
     idempotency_key: IdempotencyKey = None,
 ) -> FeedbackReply:
-    """Store a thumb; the reply's token, or the key that asked if it has the scope `feedback`, lets one in."""
-    caller = await _caller(event, request, state)
-    event_id = await _stored(state, event, caller, idempotency_key)
-    FEEDBACK.labels(event.kind).inc()
-    outcome = "retracted" if event.value is None else "set"
-    return FeedbackReply(event_id=event_id, answer_id=event.answer_id, state=outcome)
-
-
-async def _caller(event: FeedbackRequest, request: Request, state: State) -> str:
-    if event.token is not None:
-        state.signer.check(event.answer_id, event.token)
-        return "token"
-    caller = state.keys.identify(request.headers.get("authorization"))
-    caller.need("feedback")
-    await _check_rights(event.answer_id, caller, state)
-    return caller.id
-
-
-async def _check_rights(answer_id: str, caller: Caller, state: State) -> None:
-    """Raise `NotFoundError` for an answer that isn't recorded or is another caller's: both look alike."""
-    work = partial(may_rate, state.engine, answer_id, caller.id, is_admin="admin" in caller.scopes)
-    if await _aside(state, work):
-        return
-    await asyncio.sleep(_RECORDED_WITHIN_S)
-    if not await _aside(state, work):
-        raise NotFoundError(
-            f"This key has no answer {answer_id!r}. Use the key that asked, or the token of the reply.",
-            param="answer_id",
-        )
-
-
-async def _stored(state: State, event: FeedbackRequest, caller: str, key: str | None) -> str:
-    owner = event.answer_id if caller == "token" else caller
-    work = partial(
-        store,
-        state.engine,
-        answer_id=event.answer_id,
-        caller=caller,
-        kind=event.kind,
-        value=event.value,
-        idempotency_key=_bound(owner, key),
-    )
+    """Store a statement, once it is durable; the reply's token, or a key with the scope `feedback`, lets one in."""
+    if statement.token is not None:
+        admitted = await _by_token(statement, state)
+    else:
+        admitted = await _by_key(statement, request, state)
+    event = await _event(statement, admitted, state, idempotency_key)
     try:
-        return await _aside(state, work)
+        receipt = await state.feedback.writer.add(event)
     except ConflictError as exc:
         raise ConflictError(
-            f"The Idempotency-Key {key!r} was used for another event. Use a new one.", param="Idempotency-Key"
+            f"The Idempotency-Key {idempotency_key!r} was used for another event. Use a new one.",
+            param="Idempotency-Key",
         ) from exc
+    FEEDBACK.labels(statement.kind).inc()
+    return FeedbackReply(event_id=receipt.event_id, answer_id=receipt.answer_id, state=receipt.state)
 
 
-def _bound(owner: str, key: str | None) -> str | None:
-    """The key as it is stored: everybody's own, whatever keys others choose. A token's owner is its answer."""
-    return None if key is None else hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
+async def _by_token(statement: FeedbackRequest, state: State) -> _Admitted:
+    desk, answer_id = state.feedback, str(statement.answer_id)
+    speaker = desk.identities.of_token(statement)
+    desk.limits.answers.take(answer_id)
+    desk.limits.actors.take(speaker.actor)
+    # The token says enough, unless there is a text: its mask is the assistant's.
+    work = partial(answers_by_id, state.engine, [answer_id])
+    found = await _aside(state, work) if statement.has_text else {}
+    return _Admitted(speaker, answer_id, found.get(answer_id))
+
+
+async def _by_key(statement: FeedbackRequest, request: Request, state: State) -> _Admitted:
+    caller = state.keys.identify(request.headers.get("authorization"))
+    caller.need("feedback")
+    desk = state.feedback
+    speaker = desk.identities.of_key(statement, caller.id)
+    desk.limits.callers.take(caller.id)
+    if statement.user is not None:
+        desk.limits.actors.take(speaker.actor)
+    work = partial(_answer_for, state, statement, caller, speaker)
+    answer = await _aside(state, work)
+    if answer is None:
+        await asyncio.sleep(_RECORDED_WITHIN_S)
+        answer = await _aside(state, work)
+    if answer is None:
+        raise _unknown(statement)
+    return _Admitted(speaker, answer.id, answer)
+
+
+def _answer_for(
+    state: State, statement: FeedbackRequest, caller: Caller, speaker: Speaker
+) -> RatedAnswer | None:
+    """The answer that the caller may speak of; what is another's looks like what isn't there."""
+    is_admin = "admin" in caller.scopes
+    if statement.conversation_id is not None:
+        whose = None if is_admin else caller.id
+        wanted = [statement.conversation_id]
+        return answers_of_conversations(state.engine, wanted, whose, speaker.actor).get(wanted[0])
+    answer = answers_by_id(state.engine, [str(statement.answer_id)]).get(str(statement.answer_id))
+    return answer if answer is not None and (is_admin or answer.caller == caller.id) else None
+
+
+def _unknown(statement: FeedbackRequest) -> NotFoundError:
+    if statement.conversation_id is not None:
+        return NotFoundError(
+            f"This key has no answer in the conversation {statement.conversation_id!r}. Use the key that asked, and the"
+            " `conversation_id` that it gave or that the reply has.",
+            param="conversation_id",
+        )
+    return NotFoundError(
+        f"This key has no answer {statement.answer_id!r}. Use the key that asked, or the token of the reply.",
+        param="answer_id",
+    )
+
+
+async def _event(statement: FeedbackRequest, admitted: _Admitted, state: State, key: str | None) -> Event:
+    owner = admitted.answer_id if admitted.speaker.caller == TOKEN else admitted.speaker.caller
+    work = partial(
+        event_of,
+        statement,
+        admitted.speaker,
+        admitted.answer_id,
+        admitted.answer,
+        state.feedback.mask,
+        key=bound(owner, key),
+    )
+    return await asyncio.to_thread(work) if statement.has_text else work()
+
+
+@router.post("/feedback/webhook/{name}")
+async def webhook(name: str, request: Request, state: AppState) -> WebhookReply:
+    """Take what a helpdesk of the scope file's `webhooks` posts. What means nothing here is `ignored` with a 200."""
+    hook = state.feedback.webhooks.get(name)
+    if hook is None:
+        raise NotFoundError(f"The scope file has no webhook {name!r:.100}.")
+    body = await request.body()
+    hook.check(request.headers, body)
+    reply = await _reported(hook, body, state)
+    FEEDBACK_WEBHOOKS.labels(name, reply.reason or reply.status).inc()
+    return reply
+
+
+async def _reported(hook: OpenWebhook, body: bytes, state: State) -> WebhookReply:
+    report = hook.read(body)
+    if isinstance(report, str):
+        return WebhookReply(status="ignored", reason=report)
+    pseudonyms = state.feedback.identities.pseudonyms
+    actor, wanted = hook.actor(pseudonyms), [report.conversation_id]
+    work = partial(answers_of_conversations, state.engine, wanted, hook.config.caller, actor)
+    answer = (await _aside(state, work)).get(report.conversation_id)
+    if answer is None:
+        return WebhookReply(status="ignored", reason="unknown_conversation")
+    try:
+        receipt = await state.feedback.writer.add(hook.event(report, answer, pseudonyms))
+    except ConflictError:
+        return WebhookReply(status="ignored", reason="id_of_another_event")
+    FEEDBACK.labels("outcome").inc()
+    return WebhookReply(status="stored" if receipt.is_new else "known", event_id=receipt.event_id)
 
 
 async def _aside(state: State, work: Callable[[], T]) -> T:

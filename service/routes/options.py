@@ -31,7 +31,6 @@ CHAT: Mapping[str, tuple[Any, ...]] = {
     "guided_grammar": (),
     "structured_outputs": (),
 }
-_PLAIN = {"type": "text"}
 RESPONSES: Mapping[str, tuple[Any, ...]] = {
     "instructions": ("",),
     "previous_response_id": (),
@@ -43,7 +42,6 @@ RESPONSES: Mapping[str, tuple[Any, ...]] = {
     "include": ([],),
     "prompt": (),
     "reasoning": ({},),
-    "text": ({}, {"format": _PLAIN}, {"verbosity": "medium"}, {"format": _PLAIN, "verbosity": "medium"}),
     "top_logprobs": (0,),
     "context_management": ([],),
 }

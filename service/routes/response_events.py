@@ -11,7 +11,7 @@ from service.answer.request import Reply
 from service.errors import InternalError, TouchstoneError
 from service.logs import frames_of, get_logger
 from service.protocol import ResponseRequest
-from service.routes.sse import KEEP_ALIVE, Piece
+from service.routes.sse import KEEP_ALIVE, Piece, Refusal
 from service.schemas import Json
 
 log = get_logger()
@@ -52,7 +52,7 @@ class Shell:
             "previous_response_id": None,
             "store": False,
             "temperature": ask.temperature,
-            "text": {"format": {"type": "text"}},
+            "text": {"format": self._format},
             "tool_choice": "none",
             "tools": [],
             "top_p": ask.top_p,
@@ -61,6 +61,12 @@ class Shell:
             "user": ask.user,
             **parts,
         }
+
+    @property
+    def _format(self) -> Json:
+        """The form of the text, as it was asked for."""
+        text = self.ask.text
+        return text.format.model_dump(by_alias=True, exclude_none=True) if text else {"type": "text"}
 
     def message(self, status: str, *content: Json) -> Json:
         """The one message."""
@@ -79,10 +85,16 @@ class Shell:
         return self.response(
             status,
             incomplete_details={"reason": reason} if reason else None,
-            output=[self.message(status, part_of(reply.text, reply.rag))],
+            output=[self.message(status, self._part_of(reply))],
             usage=_usage_of(reply),
             rag=reply.rag,
         )
+
+    def _part_of(self, reply: Reply) -> Json:
+        """The text, or where JSON was asked for what the assistant says instead."""
+        if self.ask.wants_json and reply.is_fixed:
+            return refusal_of(reply.text)
+        return part_of(reply.text, reply.rag)
 
 
 def part_of(text: str, rag: Json | None = None) -> Json:
@@ -100,6 +112,11 @@ def part_of(text: str, rag: Json | None = None) -> Json:
         if number in named
     ]
     return {"type": "output_text", "text": text, "annotations": annotations, "logprobs": []}
+
+
+def refusal_of(text: str) -> Json:
+    """What is said where JSON was asked for and there is none."""
+    return {"type": "refusal", "refusal": text}
 
 
 def _usage_of(reply: Reply) -> Json:
@@ -138,6 +155,7 @@ class _Events:
         self._shell = shell
         self._number = 0
         self._place: Json = {"item_id": shell.item_id, "output_index": 0, "content_index": 0}
+        self._has_part = False
 
     def opening(self) -> bytes:
         """What comes before the first word."""
@@ -148,26 +166,43 @@ class _Events:
             + self._event(
                 "response.output_item.added", output_index=0, item=self._shell.message("in_progress")
             )
-            + self._event("response.content_part.added", **self._place, part=part_of(""))
         )
 
     def of(self, piece: Piece) -> bytes:
         """The events of a piece of the answer."""
         if isinstance(piece, str):
-            return self._event("response.output_text.delta", **self._place, delta=piece, logprobs=[])
+            return self._begun(part_of("")) + self._event(
+                "response.output_text.delta", **self._place, delta=piece, logprobs=[]
+            )
+        if isinstance(piece, Refusal):
+            return self._begun(refusal_of("")) + self._event(
+                "response.refusal.delta", **self._place, delta=piece.text
+            )
         # OpenAI has no event for what guards took out; it stands in `rag.notices` at the end.
         return self._closing(piece) if isinstance(piece, Reply) else KEEP_ALIVE
+
+    def _begun(self, part: Json) -> bytes:
+        """The event that opens the message's only part, before its first piece."""
+        has_part, self._has_part = self._has_part, True
+        return b"" if has_part else self._event("response.content_part.added", **self._place, part=part)
 
     def _closing(self, reply: Reply) -> bytes:
         response = self._shell.ended(reply)
         item = response["output"][0]
         part = item["content"][0]
         return (
-            self._event("response.output_text.done", **self._place, text=reply.text, logprobs=[])
+            self._begun(part_of(""))
+            + self._done(part)
             + self._event("response.content_part.done", **self._place, part=part)
             + self._event("response.output_item.done", output_index=0, item=item)
             + self._event(f"response.{response['status']}", response=response)
         )
+
+    def _done(self, part: Json) -> bytes:
+        """The event that closes the part."""
+        if part["type"] == "refusal":
+            return self._event("response.refusal.done", **self._place, refusal=part["refusal"])
+        return self._event("response.output_text.done", **self._place, text=part["text"], logprobs=[])
 
     def failed(self, error: TouchstoneError, request_id: str) -> bytes:
         """The events of an error."""

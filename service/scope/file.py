@@ -2,27 +2,27 @@
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ingestion.config import CollectionConfig, explain, read_scope
 from ingestion.errors import ScopeError
 from ingestion.search.retrieve import RetrievalSettings
+from service.scope.experiments import Experiment, check_experiments
+from service.scope.feedback import FeedbackLimits
 from service.scope.generators import GeneratorConfig
+from service.scope.metrics import METRICS, Metric
 from service.scope.policy import GuardPolicy, policy_of
+from service.scope.strict import Strict
+from service.scope.webhooks import Webhook
 
 # Generators that need no entry: the documents' own sentences, and the server of TOUCHSTONE_GENERATOR_URL.
 EXTRACTIVE, SERVER, AUTO = "extractive", "openai", "auto"
 # The longest answer that any variant or request may ask for, in the generator's tokens.
 MOST_TOKENS = 8_192
-
-
-class Strict(BaseModel):
-    """Unknown keys are errors: a misspelt key must not pass unnoticed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Sampling(Strict):
@@ -77,7 +77,18 @@ class Variant(Strict):
     adapter: str | None = Field(
         None, description="LoRA adapter that the server has loaded, asked for as the model."
     )
+    model: str | None = Field(
+        None, description="Model that the server is asked for instead of the generator's own."
+    )
     sampling: Sampling = Field(Sampling.model_validate({}), description="What the generator is asked for.")
+    guards: dict[str, Any] = Field(
+        {}, description="Rules of guards that differ from the assistant's, by zone and guard."
+    )
+
+    @cached_property
+    def digest(self) -> str:
+        """Of everything that it declares; 16 hexadecimal digits."""
+        return _digest(self)
 
 
 class Assistant(Strict):
@@ -119,6 +130,12 @@ class Retention(Strict):
     )
 
 
+class Holdout(Strict):
+    """Units that meet no experiment, so that what all of them did together can be told later."""
+
+    percent: Annotated[float, Field(ge=0, le=50)] = Field(0, description="Percent of the units.")
+
+
 class Scope(Strict):
     """The whole file."""
 
@@ -134,6 +151,15 @@ class Scope(Strict):
     retention: Retention = Field(
         Retention.model_validate({}), description="How long what is recorded of people stays."
     )
+    feedback: FeedbackLimits = Field(
+        FeedbackLimits.model_validate({}), description="How much feedback is taken."
+    )
+    webhooks: dict[str, Webhook] = Field({}, description="Helpdesks that post outcomes, by name.")
+    metrics: dict[str, Metric] = Field(
+        {}, description="Metrics of experiments beside the built-in ones, or instead of them, by name."
+    )
+    experiments: dict[str, Experiment] = Field({}, description="Experiments by name.")
+    holdout: Holdout = Field(Holdout.model_validate({}), description="Units that meet no experiment.")
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -145,7 +171,29 @@ class Scope(Strict):
             self.policy_of(name)
         for name, variant in self.variants.items():
             self._check_generators(name, variant)
+        for name, experiment in self.experiments.items():
+            self.check_experiment(name, experiment)
+        check_experiments(self.experiments)
         return self
+
+    def check_experiment(self, name: str, experiment: Experiment) -> None:
+        """Raise `ValueError` for an experiment whose assistant, variants or metrics the scope doesn't have."""
+        if experiment.assistant not in self.assistants:
+            raise ValueError(f"experiment {name!r} names the unknown assistant {experiment.assistant!r}")
+        for arm, one in experiment.arms.items():
+            if one.variant not in self.variants:
+                raise ValueError(f"experiment {name!r}, arm {arm!r}: there is no variant {one.variant!r}")
+            self.policy_of(experiment.assistant, one.variant)
+        for metric in experiment.metrics:
+            if metric not in self.all_metrics:
+                raise ValueError(
+                    f"experiment {name!r} names the unknown metric {metric!r}: {sorted(self.all_metrics)}"
+                )
+
+    @property
+    def all_metrics(self) -> dict[str, Metric]:
+        """The built-in metrics with the scope's own laid over them."""
+        return {**METRICS, **self.metrics}
 
     def _check_generators(self, name: str, variant: Variant) -> None:
         known = {EXTRACTIVE, SERVER, *self.generators}
@@ -158,9 +206,10 @@ class Scope(Strict):
         if taken:
             raise ValueError(f"generators: the name {min(taken)!r} has a meaning already")
 
-    def policy_of(self, assistant: str) -> GuardPolicy:
-        """What the guards of an assistant do."""
-        return policy_of(self.guards, self.assistants[assistant].guards)
+    def policy_of(self, assistant: str, variant: str | None = None) -> GuardPolicy:
+        """What the guards of an assistant do; a variant may have rules of its own."""
+        own = self.variants[variant].guards if variant else {}
+        return policy_of(self.guards, self.assistants[assistant].guards, own)
 
     def policy_of_collection(self, collection: str) -> GuardPolicy:
         """What guards do for a search without an assistant: as for the collection's first assistant."""
@@ -175,8 +224,12 @@ class Scope(Strict):
     @property
     def digest(self) -> str:
         """Of the content, whatever the order of keys or the comments; 16 hexadecimal digits."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        return _digest(self)
+
+
+def _digest(value: Strict) -> str:
+    content = json.dumps(value.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def load_scope(path: Path) -> Scope:

@@ -4,14 +4,12 @@ import os
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from service.scope.strict import Strict
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Timeouts(_Strict):
+class Timeouts(Strict):
     """How patient the gateway is, in seconds."""
 
     connect_s: Annotated[float, Field(gt=0)] = Field(2.0, description="Longest wait for a connection.")
@@ -21,7 +19,7 @@ class Timeouts(_Strict):
     idle_s: Annotated[float, Field(gt=0)] = Field(20.0, description="Longest silence between two tokens.")
 
 
-class Price(_Strict):
+class Price(Strict):
     """What a million tokens cost."""
 
     prompt: Annotated[float, Field(ge=0)] = Field(0.0, description="A million tokens of prompts.")
@@ -35,7 +33,7 @@ class Price(_Strict):
         return (self.prompt * prompt_tokens + self.completion * completion_tokens) / 1_000_000
 
 
-class _Generator(_Strict):
+class _Generator(Strict):
     timeouts: Timeouts = Field(Timeouts.model_validate({}), description="How patient the gateway is.")
     api_key_env: str | None = Field(
         None, description="Environment variable with the key; the key itself never stands in this file."

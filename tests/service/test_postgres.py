@@ -22,7 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
 from ingestion.embed import Embedder
-from service.answer.record import insert_answers
+from service.answer.record import insert_rows
 from service.answer.rows import storable
 from service.auth import create_key
 from service.database import migrate, open_database
@@ -289,9 +289,9 @@ def test_postgres_takes_every_row_that_is_storable(postgres: Postgres) -> None:
     bad = "\x00\ud800" * 200
     columns = {name: bad for name in ("conversation_id", "finish_reason", "reason", "question", "answer")}
     row = a_row(id="storable", **columns, prompt_tokens=10**20, citations=[{"quote": bad, bad: 10**30}])
-    insert_answers(engine, [storable(row)])
+    insert_rows(engine, [storable(row)])
     with pytest.raises((DataError, UnicodeEncodeError)):
-        insert_answers(engine, [{**row, "id": "as it came"}])
+        insert_rows(engine, [{**row, "id": "as it came"}])
     with engine.connect() as connection:
         found = connection.execute(text("select id from answers where id in ('storable', 'as it came')"))
         assert found.scalars().all() == ["storable"]

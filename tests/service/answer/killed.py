@@ -12,7 +12,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from service.answer.record import AnswerLog, insert_answers
+from service.answer.record import AnswerLog, insert_rows
 from service.answer.spill import Spill
 from service.database import migrate, open_database
 from service.feedback.record import store
@@ -38,7 +38,7 @@ async def acknowledge(folder: Path) -> None:
     migrate(engine)
     with ThreadPoolExecutor(1) as database, ThreadPoolExecutor(1) as disk, ThreadPoolExecutor(1) as events:
         spill = Spill(folder / "spill")
-        log = AnswerLog(partial(insert_answers, engine), database=database, disk=disk, spill=spill)
+        log = AnswerLog(partial(insert_rows, engine), database=database, disk=disk, spill=spill)
         log.start()
 
         async def ask() -> None:

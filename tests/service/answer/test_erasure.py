@@ -15,7 +15,7 @@ from ingestion.embed import Embedder
 from ingestion.runs.collection import Collection
 from ingestion.runs.pipeline import run
 from service.answer.erasure import clear_quoting, compact, delete_older
-from service.answer.record import insert_answers
+from service.answer.record import insert_rows
 from service.answer.spill import REFUSED, SPILL, Spill
 from service.app import create_app
 from service.database import migrate, open_database
@@ -67,7 +67,7 @@ def test_an_answer_is_cleared_unless_all_it_quotes_stands(engine: Engine, tmp_pa
         quoting("uncited"),
         a_row(id="abstained", outcome="abstained", answer="I couldn't find it."),
     ]
-    insert_answers(engine, rows)
+    insert_rows(engine, rows)
     assert clear_quoting(engine, Spill(tmp_path / SPILL), stands) == 3
     found = answers(engine)
     assert [name for name in found if found[name]] == ["abstained", "stands"]
@@ -87,7 +87,7 @@ def test_what_waited_in_files_and_what_was_refused_is_cleared_too(engine: Engine
 def test_answers_that_are_too_old_go_with_their_feedback(engine: Engine) -> None:
     now = datetime.now(UTC)
     for name, days in (("old", 31), ("young", 29)):
-        insert_answers(engine, [a_row(id=name, created_at=now - timedelta(days=days))])
+        insert_rows(engine, [a_row(id=name, created_at=now - timedelta(days=days))])
         store(engine, answer_id=name, caller="c", kind="thumb", value="up", idempotency_key=None)
     assert delete_older(engine, now - timedelta(days=30)) == 1
     assert list(answers(engine)) == ["young"]

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from ingestion.embed import Embedder
-from service.answer.record import insert_answers
+from service.answer.record import insert_rows
 from service.answer.spill import Spill
 from service.database import open_database
 from tests.conftest import ROOT, wait_until
@@ -52,7 +52,7 @@ def test_a_killed_process_loses_no_acknowledged_answer_and_no_feedback(kills: in
                     left = sys.maxsize
         nursery.stdin.close()
     engine = open_database(f"sqlite:///{tmp_path / 'db'}")
-    Spill(tmp_path / "spill").drain(partial(insert_answers, engine))
+    Spill(tmp_path / "spill").drain(partial(insert_rows, engine))
     engine.dispose()
     assert len(acknowledged) > 10 * kills
     assert acknowledged - stored(f"sqlite:///{tmp_path / 'db'}") == set()

@@ -22,7 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from service.answer.journal import Journal
-from service.answer.record import AnswerLog, insert_answers
+from service.answer.record import AnswerLog, insert_rows
 from service.answer.rows import Row, storable
 from service.answer.spill import REFUSED, Spill, read_rows
 from service.database import migrate, open_database
@@ -284,7 +284,7 @@ async def test_a_row_that_the_database_refuses_is_kept_aside_and_its_neighbours_
     engine = open_database(f"sqlite:///{tmp_path}/db")
     migrate(engine)
     spill = Spill(tmp_path / "spill")
-    log = AnswerLog(partial(insert_answers, engine), database=threads[0], disk=threads[1], spill=spill)
+    log = AnswerLog(partial(insert_rows, engine), database=threads[0], disk=threads[1], spill=spill)
     naive = a_row(id="wrong", created_at=datetime(2026, 1, 1))
     refused = LOG_REFUSED._value.get()
     for one in (a_row(id="first"), naive, a_row(id="last")):
@@ -361,8 +361,8 @@ def test_a_spill_file_of_a_crashed_process_is_read_and_half_lines_are_passed_ove
     rows = read_rows(spill.read_bytes())
     engine = open_database(f"sqlite:///{tmp_path}/db")
     migrate(engine)
-    insert_answers(engine, rows)
-    insert_answers(engine, rows)
+    insert_rows(engine, rows)
+    insert_rows(engine, rows)
     with engine.connect() as connection:
         assert connection.execute(text("select count(*) from answers")).scalar() == 1
     engine.dispose()

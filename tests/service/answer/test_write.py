@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from service.answer.draft import Chain
 from service.answer.generate import Event, Finished, Text
 from service.answer.request import Options
-from service.answer.write import Chain, Writer
+from service.answer.write import Writer
 from service.errors import GeneratorInterruptedError
 from service.guard.build import AnswerContext, AssistantGuards
 from service.scope import Assistant

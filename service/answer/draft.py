@@ -1,0 +1,121 @@
+"""An answer while it is written: what is known of it at any moment, and the fixed replies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from service.answer.generate import Finished, Generator
+from service.answer.stop import StopWords, before_stop
+from service.answer.understand import Turn
+from service.guard.chain import Verdict
+from service.guard.output import Notice, OutputGuards, OutputPiece
+from service.guard.values import ValueGuards
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What has been written so far. `first_token_s` and `generate_s` are seconds since the question and for the text."""
+
+    text: str = ""
+    outcome: str = "answered"
+    reason: str | None = None
+    finish_reason: str = "cancelled"
+    generator: str = ""
+    degraded: bool = False
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    notices: tuple[Notice, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    first_token_s: float | None = None
+    generate_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Who may write, in order. `is_degraded`: even the first is less than the variant promises."""
+
+    writers: tuple[Generator, ...]
+    is_degraded: bool = False
+
+
+class Draft:
+    """One answer that is being written. `written` is what is known of it, at any moment and however it ends."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._written = Written()
+        self._guards: OutputGuards | ValueGuards | None = None
+        self._stop = self._new_stop()
+
+    @property
+    def written(self) -> Written:
+        """What has been written so far, with the verdicts on it."""
+        found = self._guards.verdicts if self._guards else []
+        verdicts = tuple(_within(verdict, len(self._written.text)) for verdict in found)
+        return replace(self._written, verdicts=verdicts)
+
+    def _new_stop(self) -> StopWords:
+        return StopWords(self._turn.request.options.stop)
+
+    def say(self, text: str) -> str:
+        """A fixed reply, which ends before a stop word like any other."""
+        text = before_stop(text, self._turn.request.options.stop)
+        first_token_s = self._written.first_token_s
+        self._written = replace(
+            self._written,
+            text=text,
+            finish_reason="stop",
+            generator=self._written.generator or "none",
+            first_token_s=self._turn.since() if first_token_s is None else first_token_s,
+        )
+        return text
+
+    def refuse(self, verdicts: Sequence[Verdict]) -> str:
+        """The reply to what a guard blocks: the guard is named, and what it saw is in its verdict."""
+        self._written = replace(self._written, outcome="refused", reason=blamed(verdicts))
+        return self.say(self._turn.route.assistant.refuse_message)
+
+    def chat(self) -> str:
+        """The reply to small talk."""
+        self._written = replace(self._written, reason="small_talk")
+        return self.say(self._turn.route.assistant.small_talk_message or "")
+
+    def abstain(self, reason: str) -> str:
+        """The reply where the documents don't answer."""
+        self._written = replace(self._written, outcome="abstained", reason=reason)
+        return self.say(self._turn.route.assistant.abstain_message)
+
+    def interrupt(self) -> None:
+        """Note that the generator went away after text had been sent."""
+        self._written = replace(self._written, finish_reason="interrupted")
+
+    def _finished(self, event: Finished) -> None:
+        self._written = replace(
+            self._written,
+            finish_reason=event.reason,
+            prompt_tokens=event.prompt_tokens,
+            completion_tokens=event.completion_tokens,
+        )
+
+    def _sent(self, piece: OutputPiece, *, is_last: bool = False) -> list[str | Notice]:
+        """Text to send and notices, in this order."""
+        text = self._stop.feed(piece.text) + (self._stop.close() if is_last else "")
+        if text or piece.notices:
+            first = self._written.first_token_s
+            self._written = replace(
+                self._written,
+                text=self._written.text + text,
+                notices=(*self._written.notices, *piece.notices),
+                first_token_s=self._turn.since() if text and first is None else first,
+            )
+        return [*([text] if text else []), *piece.notices]
+
+
+def blamed(verdicts: Sequence[Verdict]) -> str:
+    """Which guard refused: the first that blocks, else the first that took something away."""
+    found = [v.guard for kind in ("block", "redact", "drop") for v in verdicts if v.verdict == kind]
+    return f"guard:{next(iter(found), 'guards')}"
+
+
+def _within(verdict: Verdict, chars: int) -> Verdict:
+    """The verdict; without its place where that lies behind the answer's end, before a stop word."""
+    return verdict if (verdict.end or 0) <= chars else replace(verdict, start=None, end=None)

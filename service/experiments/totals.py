@@ -1,0 +1,123 @@
+"""What an experiment's units did, from the database into arrays: totals by arm, epoch, unit and moment.
+
+A cell is what one unit did in one epoch within one bucket of time: a minute, an hour or a day, as long as the experiment
+allows. Knows no statistics.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+# Arm, epoch and unit, and the moment by as many characters as its bucket has.
+CellKey = tuple[str, int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who a row of totals is of."""
+
+    arm: str
+    epoch: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How finely time is told: the characters of a moment that name a bucket, and how long one is."""
+
+    chars: int
+    length: timedelta
+
+    def name(self, moment: datetime) -> str:
+        """The bucket of a moment."""
+        return moment.astimezone(UTC).isoformat(" ")[: self.chars]
+
+    def end(self, name: str) -> datetime:
+        """Where a bucket ends."""
+        return (
+            datetime.fromisoformat(name + "0000-01-01 00:00"[len(name) :]).replace(tzinfo=UTC) + self.length
+        )
+
+
+_BUCKETS = (Bucket(16, timedelta(minutes=1)), Bucket(13, timedelta(hours=1)), Bucket(10, timedelta(days=1)))
+_MOST_BUCKETS = 240
+
+
+def bucket_for(span: timedelta) -> Bucket:
+    """The finest bucket of which a span has no more than 240."""
+    fitting = [bucket for bucket in _BUCKETS if span / bucket.length <= _MOST_BUCKETS]
+    return fitting[0] if fitting else _BUCKETS[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Totals by name, each with a value for every cell; `entry` and `bucket` index the entries and the moments."""
+
+    entry: Indices
+    bucket: Indices
+    values: Mapping[str, Numbers]
+
+
+# Cells as the database gives them: a key and the values of the names, in their order.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The names of some totals, and rows of a cell's key with their values."""
+
+    names: Sequence[str]
+    rows: Sequence[tuple[CellKey, Sequence[float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Everything that was counted. `ends` is where each bucket ends; what waits for people is by its window in days."""
+
+    entries: tuple[Entry, ...]
+    ends: tuple[datetime, ...]
+    counted: tuple[Cells, ...]
+    late: Mapping[float, tuple[Cells, ...]]
+
+    def of(self, name: str, window_days: float, *, until: datetime) -> Numbers:
+        """A total by entry, of what happened up to a moment and is older than its window then."""
+        if name == "units":
+            return np.ones(len(self.entries))
+        last = until - timedelta(days=window_days)
+        old = np.array([end <= last for end in self.ends], dtype=bool)
+        found = np.zeros(len(self.entries))
+        for cells in (*self.counted, *self.late.get(window_days, ())):
+            if name in cells.values and len(cells.bucket):
+                chosen = old[cells.bucket]
+                found += np.bincount(
+                    cells.entry[chosen], cells.values[name][chosen], minlength=len(self.entries)
+                )
+        return found
+
+
+def totals_of(counted: Iterable[Counted], late: Mapping[float, Iterable[Counted]], bucket: Bucket) -> Totals:
+    """Index everything that was counted by the same entries and buckets, in the order of their names."""
+    counted, late = list(counted), {window: list(ones) for window, ones in late.items()}
+    everything = [*counted, *(one for ones in late.values() for one in ones)]
+    keys = {key for one in everything for key, _ in one.rows}
+    entries = sorted({key[:3] for key in keys})
+    buckets = sorted({key[3] for key in keys})
+    entry_at = {key: index for index, key in enumerate(entries)}
+    bucket_at = {name: index for index, name in enumerate(buckets)}
+
+    def cells(one: Counted) -> Cells:
+        values = np.array([row for _, row in one.rows], dtype=float).reshape(len(one.rows), len(one.names))
+        return Cells(
+            np.array([entry_at[key[:3]] for key, _ in one.rows], dtype=np.int64),
+            np.array([bucket_at[key[3]] for key, _ in one.rows], dtype=np.int64),
+            {name: values[:, index] for index, name in enumerate(one.names)},
+        )
+
+    return Totals(
+        tuple(Entry(*entry) for entry in entries),
+        tuple(bucket.end(name) for name in buckets),
+        tuple(cells(one) for one in counted),
+        {window: tuple(cells(one) for one in ones) for window, ones in late.items()},
+    )

@@ -1,0 +1,193 @@
+"""Files of feedback, such as outcomes from a helpdesk: JSON lines or CSV, each row by itself. Writes nothing."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from sqlalchemy import Engine
+
+from service.errors import InvalidRequestError
+from service.feedback.event import Event, Receipt, Speaker
+from service.feedback.intake import Identities, Mask, event_of
+from service.feedback.record import Written, bound
+from service.feedback.requests import BatchReply, FeedbackRow, RefusedRow
+from service.feedback.rights import RatedAnswer, answers_by_id, answers_of_conversations
+
+Form = Literal["jsonl", "csv"]
+MOST_ROWS = 10_000
+# Rows that are looked up, masked and written together.
+PART_ROWS = 500
+_MOST_SHOWN = 1_000
+_RETRACT = "retract"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row with the number of its line; without a row, the reason why it can't be read."""
+
+    number: int
+    row: FeedbackRow | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row with who says it and the answer that it may speak of, if there is one."""
+
+    line: Line
+    speaker: Speaker | None = None
+    answer: RatedAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """Who sends a file. An admin may speak of every answer, others of those that they asked for."""
+
+    engine: Engine
+    identities: Identities
+    mask: Mask
+    caller: str
+    is_admin: bool
+
+    def look_up(self, lines: Sequence[Line]) -> list[Entry]:
+        """The answers of rows. Raises `NotReadyError` without a database."""
+        spoken = [
+            (line, self.identities.of_key(line.row, self.caller, is_batch=True)) for line in lines if line.row
+        ]
+        ids = [line.row.answer_id for line, _ in spoken if line.row and line.row.answer_id]
+        by_id = answers_by_id(self.engine, ids)
+        by_conversation = self._conversations(spoken)
+        found = {
+            line.number: Entry(line, speaker, self._answer(line, speaker, by_id, by_conversation))
+            for line, speaker in spoken
+        }
+        return [found.get(line.number, Entry(line)) for line in lines]
+
+    def _conversations(self, spoken: Sequence[tuple[Line, Speaker]]) -> dict[tuple[str, str], RatedAnswer]:
+        """By actor and conversation the answer on which a statement is stored."""
+        wanted: dict[str, set[str]] = {}
+        for line, speaker in spoken:
+            if line.row and line.row.conversation_id is not None:
+                wanted.setdefault(speaker.actor, set()).add(line.row.conversation_id)
+        caller = None if self.is_admin else self.caller
+        return {
+            (actor, name): answer
+            for actor, names in wanted.items()
+            for name, answer in answers_of_conversations(self.engine, names, caller, actor).items()
+        }
+
+    def _answer(
+        self,
+        line: Line,
+        speaker: Speaker,
+        by_id: Mapping[str, RatedAnswer],
+        by_conversation: Mapping[tuple[str, str], RatedAnswer],
+    ) -> RatedAnswer | None:
+        row = line.row
+        if row is None or row.answer_id is None:
+            return by_conversation.get((speaker.actor, row.conversation_id or "")) if row else None
+        answer = by_id.get(row.answer_id)
+        return answer if answer is not None and (self.is_admin or answer.caller == self.caller) else None
+
+    def event_of(self, entry: Entry) -> Event | str:
+        """The event of a row, or why there is none. Masks texts, which takes time."""
+        row, answer = entry.line.row, entry.answer
+        if row is None or entry.speaker is None:
+            return entry.line.reason
+        if answer is None:
+            name = "conversation_id" if row.conversation_id else "answer_id"
+            return f"this key has no answer with the {name} {row.conversation_id or row.answer_id!r}"
+        key = bound(f"{self.caller}\nbatch", row.idempotency_key or row.event_id or _digest(row))
+        return event_of(row, entry.speaker, answer.id, answer, self.mask, key=key)
+
+
+def _digest(row: FeedbackRow) -> str:
+    content = json.dumps(row.model_dump(mode="json"), sort_keys=True)
+    return "content " + hashlib.sha256(content.encode()).hexdigest()
+
+
+def lines_of(data: bytes, form: Form) -> list[Line]:
+    """The rows of a file. Raises `InvalidRequestError` for one that is no text or has too many."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise InvalidRequestError(f"The file is not UTF-8: {exc.reason} at byte {exc.start}.") from exc
+    raw = _csv_rows(text) if form == "csv" else _json_rows(text)
+    found: list[Line] = []
+    for number, row in raw:
+        if len(found) == MOST_ROWS:
+            raise InvalidRequestError(f"The file has more than {MOST_ROWS} rows. Divide it.")
+        found.append(_line(number, row))
+    return found
+
+
+def _json_rows(text: str) -> Iterator[tuple[int, object]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError):
+                yield number, None
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, object]]:
+    """Rows as JSON would have them: an empty cell says nothing, `retract` as value is null, reasons have blanks between."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for cells in reader:
+            row: dict[str, Any] = {
+                str(name).strip(): cell for name, cell in cells.items() if cell not in ("", None)
+            }
+            if row.get("value") == _RETRACT:
+                row["value"] = None
+            if isinstance(row.get("reasons"), str):
+                row["reasons"] = row["reasons"].split()
+            yield reader.line_num, row
+    except csv.Error as exc:
+        raise InvalidRequestError(f"The CSV can't be read at line {reader.line_num}: {exc}.") from exc
+
+
+def _line(number: int, raw: object) -> Line:
+    if not isinstance(raw, dict):
+        return Line(number, None, "it is no JSON object")
+    try:
+        return Line(number, FeedbackRow.model_validate(raw))
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"][:2] if part not in ("str", "int"))
+        message = str(first["msg"]).removeprefix("Value error, ")
+        return Line(number, None, f"{place[:80]}: {message}" if place else message)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows so far."""
+
+    accepted: int = 0
+    known: int = 0
+    refused: int = 0
+    refusals: list[RefusedRow] = field(default_factory=list)
+
+    def count(self, lines: Sequence[Line], events: Sequence[Event | str], written: Sequence[Written]) -> None:
+        """Add rows; `written` are the results of those that are events, in their order."""
+        results = iter(written)
+        for line, event in zip(lines, events, strict=True):
+            result = event if isinstance(event, str) else next(results)
+            if isinstance(result, Receipt):
+                self.accepted += result.is_new
+                self.known += not result.is_new
+                continue
+            self.refused += 1
+            if len(self.refusals) < _MOST_SHOWN:
+                self.refusals.append(RefusedRow(line=line.number, reason=str(result)))
+
+    def reply(self) -> BatchReply:
+        """As it is told."""
+        return BatchReply(
+            accepted=self.accepted, known=self.known, refused=self.refused, refusals=self.refusals
+        )
