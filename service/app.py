@@ -65,6 +65,7 @@ from service.patience import Drain, Patience, Stopping
 from service.routes import (
     chat,
     documents,
+    experiments,
     feedback,
     feedback_files,
     forward,
@@ -109,7 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Answers from a company's own documents, with the source of every sentence.",
     )
     feedback_routes = (feedback, feedback_files, records)
-    for module in (chat, responses, forward, search, documents, *feedback_routes, health, page):
+    for module in (chat, responses, forward, search, documents, experiments, *feedback_routes, health, page):
         app.include_router(module.router)
     app.openapi = described(app)  # type: ignore[method-assign]  # as FastAPI's documentation does
     add_error_handlers(app)

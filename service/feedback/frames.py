@@ -40,7 +40,16 @@ _FRENCH = (
 )
 DROPPED = frozenset(" ".join((_ENGLISH, _GERMAN, _SPANISH, _FRENCH)).split())
 
+# Whose something is. "My name" is not "your name", while a question may name no owner as well.
+_OWNERS = {
+    "asker": "my mine our ours mein meine meinen meinem meiner meines unser unsere mi mis nuestro nuestra mon ma mes notre nos",
+    "house": "your yours dein deine deinen ihre ihren ihrem ihrer tu tus su sus vuestro vuestra ton ta tes votre vos",
+}
+OWNERS = {word: owner for owner, words in _OWNERS.items() for word in words.split()}
+
 _GERMAN_WAS = "ist|sind|hat|kann|muss|macht|bedeutet|heisst|passiert|gibt|soll"
+# Bounded, so that no pattern takes more than linear time.
+_THING = r"\S{1,40}(?: \S{1,40}){0,7}?"
 # Phrases of a folded text, words apart, and what they are rewritten to before words are looked at.
 _PHRASES = (
     (r"cannot|can't|cant|couldn't", "can not"),
@@ -74,12 +83,12 @@ _PHRASES = (
         "how do i",
     ),
     (r"(?:has|have|need|needs) to|must", "must"),
-    (r"how much (?:do|does|would|will|is|are) (.+?) (?:cost|costs)", r"howmuch \1"),
-    (r"(.+) costs? how much", r"howmuch \1"),
-    (r"what (?:do|does|would|will) (.+?) costs?", r"howmuch \1"),
+    (rf"how much (?:do|does|would|will|is|are) ({_THING}) costs?", r"howmuch \1"),
+    (rf"({_THING}) costs? how much", r"howmuch \1"),
+    (rf"what (?:do|does|would|will) ({_THING}) costs?", r"howmuch \1"),
     (r"what (?:is|are) the (?:price|cost|prices|costs) of", "howmuch"),
     (r"how (?:much|expensive) (?:is|are)", "howmuch"),
-    (r"what (.+?) costs?", r"howmuch \1"),
+    (rf"what ({_THING}) costs?", r"howmuch \1"),
     (r"what is (?:meant by|the meaning of)", "what mean"),
     # English: words that mean the same.
     (r"(?:turn|switch)(?:ed|ing)? off|deactivate|disable", "disable"),

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from service.feedback.frames import ASKING, DROPPED, PHRASES, SAME_WORDS
+from service.feedback.frames import ASKING, DROPPED, OWNERS, PHRASES, SAME_WORDS
 
 # Accents of the Latin, Greek and Cyrillic scripts; marks of other scripts are vowels.
 _ACCENT = re.compile("[\u0300-\u036f]")
@@ -19,7 +19,7 @@ _WORD = re.compile(
     r"(?<!\w)-?\d+(?:[.,:/-]\d+)*|[^\W_]+(?:'[^\W_]+)*|[^\w\s.,;:!?…'\"„“”«»‹›()\[\]{}¿¡‐-―*·•|\\-]"
 )
 _DOUBLED = re.compile(r"(\w)\1")
-_LONG = 5
+_LONG = 6
 _PLURAL_FROM = 4
 
 
@@ -36,9 +36,10 @@ def normalised(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What is asked for (`where`, `who`), and the other words that carry a question, in their order."""
+    """What is asked for (`where`, `who`), whose it is, and the other words that carry a question, in their order."""
 
     asks: frozenset[str]
+    owners: frozenset[str]
     words: tuple[str, ...]
 
 
@@ -50,15 +51,16 @@ def matter(question: str) -> Matter:
         text = pattern.sub(replacement, text)
     words = [word.replace("'", "") for word in text.split()]
     asks = frozenset(ASKING[word] for word in words if word in ASKING)
+    owners = frozenset(OWNERS[word] for word in words if word in OWNERS)
     kept = [_stem(word) for word in words if word not in ASKING and word not in DROPPED]
-    return Matter(asks, tuple(kept))
+    return Matter(asks, owners, tuple(kept))
 
 
 def _stem(word: str) -> str:
     """Numbers with a point, words without the `s` of a plural, and of words that mean the same the first."""
+    word = SAME_WORDS.get(word, word)
     if word[:1] in "-0123456789":
         return word.replace(",", ".")
-    word = SAME_WORDS.get(word, word)
     if len(word) >= _PLURAL_FROM and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
     return SAME_WORDS.get(word, word)
@@ -71,6 +73,8 @@ def is_same(one: Matter, other: Matter) -> bool:
     controls the Hub". A slip of the keyboard in a long word is passed over. Questions without matter are never the same.
     """
     if one.asks != other.asks or len(one.words) != len(other.words) or not one.words:
+        return False
+    if one.owners and other.owners and one.owners.isdisjoint(other.owners):
         return False
     size = len(one.words)
     turned = (other.words[first:] + other.words[:first] for first in range(size))

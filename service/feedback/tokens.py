@@ -37,6 +37,7 @@ class FeedbackSigner:
         actor, has_actor, signature = rest.rpartition(".")
         is_number = expiry_text.isascii() and expiry_text.isdigit() and len(expiry_text) <= _EXPIRY_DIGITS
         expiry = int(expiry_text) if is_number else 0
+        is_number = is_number and expiry_text == str(expiry)
         # The wrong form is compared too, so that it takes as long as a wrong signature.
         right = self._signature(answer_id, expiry, actor if has_actor else None)
         is_right = hmac.compare_digest(_bytes(signature), right.encode())

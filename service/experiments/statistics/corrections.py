@@ -55,11 +55,16 @@ def _check(p: Sequence[float], alpha: float) -> None:
     check_alpha(alpha)
     for value in p:
         if math.isnan(value) or not 0 <= value <= 1:
-            raise ValueError(f"{value!r} is no p-value. Give numbers from 0 to 1, and 1 for a test that was not made.")
+            raise ValueError(
+                f"{value!r} is no p-value. Give numbers from 0 to 1, and 1 for a test that was not made."
+            )
 
 
 def _in_order(
-    order: "np.ndarray[tuple[int, ...], np.dtype[np.intp]]", p: np.ndarray, rejected: np.ndarray, levels: np.ndarray
+    order: "np.ndarray[tuple[int, ...], np.dtype[np.intp]]",
+    p: np.ndarray,
+    rejected: np.ndarray,
+    levels: np.ndarray,
 ) -> Corrected:
     place = np.argsort(order, kind="stable")
     return Corrected(

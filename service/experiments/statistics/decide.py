@@ -146,9 +146,7 @@ def watch(
 ) -> Inference:
     """The confidence sequence around an effect. At no progress it may be infinitely wide."""
     tuned_for = alpha if tuned_for is None else tuned_for
-    half = effect.se * float(
-        for_few_units(multiplier(progress, alpha, tuned_for=tuned_for), effect.df)
-    )
+    half = effect.se * float(for_few_units(multiplier(progress, alpha, tuned_for=tuned_for), effect.df))
     p = float(always_valid_p(normal_of_t(effect.t, effect.df), progress, tuned_for=tuned_for))
     return Inference(effect.difference - half, effect.difference + half, 1 - alpha, p)
 

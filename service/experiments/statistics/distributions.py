@@ -52,6 +52,11 @@ def binomial_tail(hits: int, n: int) -> float:
     return float(special.bdtr(hits, n, 0.5))
 
 
+def beta_quantile(below: float, a: float, b: float) -> float:
+    """The point below which a beta distribution lies with the chance `below`."""
+    return float(special.betaincinv(a, b, below))
+
+
 def log_gamma(value: ArrayLike) -> Floats:
     """The logarithm of the gamma function. Any shape."""
     return _floats(special.gammaln(np.asarray(value)))

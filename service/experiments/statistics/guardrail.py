@@ -56,9 +56,7 @@ class CanaryGuard:
     expected_errors: float
 
 
-def guard_canary(
-    windows: Sequence[Traffic], *, tolerated: float = 1.0, alpha: float = 0.05
-) -> CanaryGuard:
+def guard_canary(windows: Sequence[Traffic], *, tolerated: float = 1.0, alpha: float = 0.05) -> CanaryGuard:
     """Of all errors so far, how many came from the canary? More than its share of the requests explains, and it is aborted.
 
     An error comes from the canary with the chance of its share of the requests, if its error rate is the baseline's, or
@@ -70,7 +68,9 @@ def guard_canary(
     """
     check_alpha(alpha)
     if not (math.isfinite(tolerated) and tolerated > 0):
-        raise ValueError(f"tolerated is {tolerated!r}. Give how many times the baseline's rate is tolerated, such as 1.")
+        raise ValueError(
+            f"tolerated is {tolerated!r}. Give how many times the baseline's rate is tolerated, such as 1."
+        )
     known = [one for one in windows if one.canary_requests and one.baseline_requests]
     logs = sum((_log_ratios(one, tolerated) for one in known), np.zeros(len(_TIMES)))
     p = min(1.0, math.exp(-(log_sum_exp(logs) - math.log(len(_TIMES)))))

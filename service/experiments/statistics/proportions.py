@@ -3,7 +3,12 @@
 import math
 from dataclasses import dataclass
 
-from service.experiments.statistics.distributions import binomial_tail, chi2_tail, normal_quantile
+from service.experiments.statistics.distributions import (
+    beta_quantile,
+    binomial_tail,
+    chi2_tail,
+    normal_quantile,
+)
 from service.experiments.statistics.fixed import Hits
 from service.experiments.statistics.sequence import check_alpha
 
@@ -19,6 +24,15 @@ def wilson(trials: Hits, alpha: float = 0.05) -> tuple[float, float]:
     half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n * n)) / (1 + z**2 / n)
     # At the ends, rounding may leave the proportion itself outside.
     return min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))
+
+
+def clopper_pearson(trials: Hits, alpha: float = 0.05) -> tuple[float, float]:
+    """The exact interval of a proportion (Clopper and Pearson 1934). Of no trials it is everything: (0, 1)."""
+    check_alpha(alpha)
+    missed = trials.n - trials.hits
+    low = beta_quantile(alpha / 2, trials.hits, missed + 1) if trials.hits else 0.0
+    high = beta_quantile(1 - alpha / 2, trials.hits + 1, missed) if missed else 1.0
+    return low, high
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ class Split:
             if not (math.isfinite(number) and number >= 0):
                 raise ValueError(f"The arm {arm!r} has {number!r}. Give weights and counts of 0 or more.")
         if set(self.units) - set(self.weights):
-            raise ValueError(f"{sorted(set(self.units) - set(self.weights))!r} have no weight. Give 0 for none.")
+            raise ValueError(
+                f"{sorted(set(self.units) - set(self.weights))!r} have no weight. Give 0 for none."
+            )
         if not sum(self.weights.values()) > 0:
             raise ValueError(f"The weights {dict(self.weights)!r} are all 0. Leave the epoch out.")
 
@@ -99,7 +101,9 @@ def _arms(split: Split) -> list[str]:
     return [arm for arm, weight in split.weights.items() if weight > 0]
 
 
-def log_multinomial_e(units: Sequence[int], weights: Sequence[float], concentration: float = CONCENTRATION) -> float:
+def log_multinomial_e(
+    units: Sequence[int], weights: Sequence[float], concentration: float = CONCENTRATION
+) -> float:
     """The logarithm of the evidence against the weights: of the Bayes factor with a Dirichlet prior around them.
 
     Its inverse is a p-value at any time (Ville 1939). All weights are above 0; without units it is 0.

@@ -15,8 +15,10 @@ from pathlib import Path
 from service.answer.record import AnswerLog, insert_rows
 from service.answer.spill import Spill
 from service.database import migrate, open_database
-from service.feedback.record import store
+from service.feedback.record import bound, write
+from service.feedback.writer import FeedbackWriter
 from service.ids import uuid7
+from tests.service.feedback.samples import an_event
 
 CLIENTS = 4
 TEXTS = "request_id conversation_id caller assistant variant outcome finish_reason question answer collection"
@@ -47,15 +49,17 @@ async def acknowledge(folder: Path) -> None:
                 await log.add(row(answer_id))
                 tell(f"kept {answer_id}")
 
-        async def rate() -> None:
-            work = partial(
-                store, engine, answer_id=uuid7(), caller="c", kind="thumb", value="up", idempotency_key=None
-            )
-            for _ in count():
-                event_id = await asyncio.get_running_loop().run_in_executor(events, work)
-                tell(f"kept {event_id}")
+        writer = FeedbackWriter(partial(write, engine), events)
+        writer.start()
 
-        await asyncio.gather(*(ask() for _ in range(CLIENTS)), rate())
+        async def rate() -> None:
+            for _ in count():
+                event = an_event(idempotency_key=bound("c", uuid7()))
+                kept, again = await asyncio.gather(writer.add(event), writer.add(event))
+                tell(f"kept {kept.event_id}")
+                tell(f"kept {again.event_id}")
+
+        await asyncio.gather(*(ask() for _ in range(CLIENTS)), *(rate() for _ in range(CLIENTS)))
 
 
 def tell(what: object) -> None:

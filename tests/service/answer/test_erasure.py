@@ -19,10 +19,11 @@ from service.answer.record import insert_rows
 from service.answer.spill import REFUSED, SPILL, Spill
 from service.app import create_app
 from service.database import migrate, open_database
-from service.feedback.record import store
+from service.feedback.record import write
 from service.settings import Settings
 from tests.conftest import PATIENT, serving
 from tests.service.answer.test_record import a_row
+from tests.service.feedback.samples import an_event
 
 MARK = "zanzibartulip"
 
@@ -88,7 +89,7 @@ def test_answers_that_are_too_old_go_with_their_feedback(engine: Engine) -> None
     now = datetime.now(UTC)
     for name, days in (("old", 31), ("young", 29)):
         insert_rows(engine, [a_row(id=name, created_at=now - timedelta(days=days))])
-        store(engine, answer_id=name, caller="c", kind="thumb", value="up", idempotency_key=None)
+        write(engine, [an_event(answer_id=name)])
     assert delete_older(engine, now - timedelta(days=30)) == 1
     assert list(answers(engine)) == ["young"]
     with engine.connect() as connection:
