@@ -1,9 +1,9 @@
-"""Tables of the gateway: keys, answers, experiments, feedback, replies to repeated requests."""
+"""Tables of the gateway: keys, answers, experiments, feedback, curated answers, replies to repeated requests."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, DateTime, Float, Index, Integer, String, Text
+from sqlalchemy import JSON, Boolean, DateTime, Float, Index, Integer, String, Text, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -53,6 +53,13 @@ class Answer(Base):
     __table_args__ = (
         Index("answers_created", "created_at"),
         Index("answers_of_experiment", "experiment", "created_at"),
+        # The hits of curated answers, and nothing else.
+        Index(
+            "answers_curated",
+            "generator",
+            sqlite_where=text("reason = 'curated'"),
+            postgresql_where=text("reason = 'curated'"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -200,6 +207,55 @@ class FeedbackEvent(Base):
     consent: Mapped[str] = mapped_column(String(16))
     # Why it is set aside from figures and datasets; null for what counts.
     suspect: Mapped[str | None] = mapped_column(String(64))
+
+
+class CuratedAnswer(Base):
+    """An answer that a person wrote for a question. It is never removed: a retired one answers nobody any more."""
+
+    __tablename__ = "curated_answers"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    assistant: Mapped[str] = mapped_column(String(100), index=True)
+    question: Mapped[str] = mapped_column(Text)
+    alternatives: Mapped[list[str]] = mapped_column(JSON)
+    answer: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(8))
+    sources: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    groups: Mapped[list[str]] = mapped_column(JSON)
+    valid_from: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    # Rises with every change, so that one query tells every process whether there is anything new.
+    version: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    created_by: Mapped[str] = mapped_column(String(16))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    changed_by: Mapped[str] = mapped_column(String(16))
+    retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    # Hits of answers that are deleted; those of the answer log are counted there.
+    past_hits: Mapped[int] = mapped_column(Integer)
+
+
+class GapDecision(Base):
+    """What a person decided about a gap: dismissed, or accepted with a curated answer. The latest one counts."""
+
+    __tablename__ = "gap_decisions"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    assistant: Mapped[str] = mapped_column(String(100), index=True)
+    gap: Mapped[str] = mapped_column(String(16))
+    question: Mapped[str] = mapped_column(Text)
+    # dismissed or accepted
+    decision: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(Text)
+    # How many asked, within how many days, when it was decided.
+    askers: Mapped[int] = mapped_column(Integer)
+    days: Mapped[int] = mapped_column(Integer)
+    curated_id: Mapped[str | None] = mapped_column(String(64))
+    # Of the evaluation case: the passage of a cited document, and short texts that a right answer holds.
+    passage: Mapped[str | None] = mapped_column(Text)
+    expected: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    created_by: Mapped[str] = mapped_column(String(16))
 
 
 class IdempotentRequest(Base):

@@ -236,6 +236,29 @@ def _standing(events: Sequence[_Event]) -> list[_Event]:
     return kept
 
 
+def count_before(
+    engine: Engine, assistant: str, since: datetime, until: datetime
+) -> dict[str, dict[str, float]]:
+    """What subjects did with an assistant before an experiment: by the name of a total, by unit."""
+    query: Select[Any] = (
+        select(Answer.subject, *_ANSWERS.values())
+        .where(
+            Answer.assistant == assistant,
+            Answer.created_at >= since,
+            Answer.created_at < until,
+            Answer.subject.is_not(None),
+        )
+        .group_by(Answer.subject)
+    )
+    with Session(engine) as session:
+        without_limit(session.connection())
+        rows: Sequence[Any] = session.execute(query).all()
+    return {
+        name: {f"s:{row[0]}": float(row[index]) for row in rows}
+        for index, name in enumerate(_ANSWERS, start=1)
+    }
+
+
 def count_exposures(engine: Engine, experiment: str, until: datetime) -> list[tuple[int, str, str, int]]:
     """Exposures by epoch, stage and arm, in that order."""
     key = (Exposure.epoch, Exposure.stage, Exposure.arm)

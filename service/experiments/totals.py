@@ -18,15 +18,6 @@ CellKey = tuple[str, int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Who a row of totals is of."""
-
-    arm: str
-    epoch: int
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
 class Bucket:
     """How finely time is told: the characters of a moment that name a bucket, and how long one is."""
 
@@ -72,11 +63,18 @@ class Counted:
     rows: Sequence[tuple[CellKey, Sequence[float]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Totals:
-    """Everything that was counted. `ends` is where each bucket ends; what waits for people is by its window in days."""
+    """Everything that was counted, by entry: what one unit did in one epoch, in its arm.
 
-    entries: tuple[Entry, ...]
+    `arms`, `epochs` and `units` have a value for each entry; units are numbers, by which `names` tells them. `ends` is
+    where each bucket ends; what waits for people is by its window in days.
+    """
+
+    arms: npt.NDArray[np.str_]
+    epochs: Indices
+    units: Indices
+    names: tuple[str, ...]
     ends: tuple[datetime, ...]
     counted: tuple[Cells, ...]
     late: Mapping[float, tuple[Cells, ...]]
@@ -84,15 +82,15 @@ class Totals:
     def of(self, name: str, window_days: float, *, until: datetime) -> Numbers:
         """A total by entry, of what happened up to a moment and is older than its window then."""
         if name == "units":
-            return np.ones(len(self.entries))
+            return np.ones(len(self.epochs))
         last = until - timedelta(days=window_days)
         old = np.array([end <= last for end in self.ends], dtype=bool)
-        found = np.zeros(len(self.entries))
+        found = np.zeros(len(self.epochs))
         for cells in (*self.counted, *self.late.get(window_days, ())):
             if name in cells.values and len(cells.bucket):
                 chosen = old[cells.bucket]
                 found += np.bincount(
-                    cells.entry[chosen], cells.values[name][chosen], minlength=len(self.entries)
+                    cells.entry[chosen], cells.values[name][chosen], minlength=len(self.epochs)
                 )
         return found
 
@@ -115,8 +113,13 @@ def totals_of(counted: Iterable[Counted], late: Mapping[float, Iterable[Counted]
             {name: values[:, index] for index, name in enumerate(one.names)},
         )
 
+    names = sorted({unit for _, _, unit in entries})
+    number_of = {unit: number for number, unit in enumerate(names)}
     return Totals(
-        tuple(Entry(*entry) for entry in entries),
+        np.array([arm for arm, _, _ in entries], dtype=np.str_),
+        np.array([epoch for _, epoch, _ in entries], dtype=np.int64),
+        np.array([number_of[unit] for _, _, unit in entries], dtype=np.int64),
+        tuple(names),
         tuple(bucket.end(name) for name in buckets),
         tuple(cells(one) for one in counted),
         {window: tuple(cells(one) for one in ones) for window, ones in late.items()},

@@ -141,7 +141,9 @@ def _csv_rows(text: str) -> Iterator[tuple[int, object]]:
     try:
         for cells in reader:
             row: dict[str, Any] = {
-                str(name).strip(): cell for name, cell in cells.items() if cell not in ("", None)
+                "more cells than columns" if name is None else name.strip(): cell
+                for name, cell in cells.items()
+                if cell not in ("", None)
             }
             if row.get("value") == _RETRACT:
                 row["value"] = None

@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictInt,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -53,7 +54,7 @@ class Statement(BaseModel):
         None, description="Instead of `answer_id`, with a key: the conversation; kept with its last answer."
     )
     kind: Kind
-    value: Annotated[str, Field(max_length=CORRECTION_CHARS)] | int | None = Field(
+    value: Annotated[str, Field(max_length=CORRECTION_CHARS)] | StrictInt | None = Field(
         description="`up` or `down`; 1 to 5; the text of a comment or a correction; `resolved`, `escalated`, `reopened` or"
         " `ticket_closed`. Null retracts.",
     )
@@ -93,7 +94,7 @@ class Statement(BaseModel):
             if not isinstance(value, str) or not text.strip() or len(text) > _TEXTS[kind]:
                 raise ValueError(f"a {kind} is a text of 1 to {_TEXTS[kind]} characters")
             return _storable(_whole(text))
-        if text not in _VALUES[kind] or isinstance(value, bool):
+        if text not in _VALUES[kind]:
             raise ValueError(
                 f"the value of {_an(kind)} is one of {', '.join(_VALUES[kind])}, or null to retract it"
             )

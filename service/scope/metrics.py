@@ -70,6 +70,18 @@ class Metric(Strict):
     description: str = Field("", description="What it says, in a sentence.")
 
     @property
+    def unit(self) -> Literal["share", "s", "cost", "number"]:
+        """What its figures are in: a share of 1, seconds, money, or a number of things."""
+        if self.numerator in ("first_token_s", "total_s"):
+            return "s"
+        if self.numerator == "cost":
+            return "cost"
+        is_number = (
+            self.numerator.endswith("tokens") or self.numerator == "rating" or self.denominator == "units"
+        )
+        return "number" if is_number else "share"
+
+    @property
     def is_late(self) -> bool:
         """Whether it waits for what people do after the answer."""
         return self.numerator in LATE or self.denominator in LATE

@@ -108,6 +108,19 @@ def test_responses_whole_and_streamed(client: OpenAI) -> None:
     assert client.responses.create(model="support", input=[first, *again]).output_text == SAID  # type: ignore[list-item]
 
 
+def test_structured_responses(client: OpenAI, upstream: ScriptedUpstream) -> None:
+    upstream.tokens = ['{"price":', ' "€9.90"}']
+    parsed = client.responses.parse(model="support", input=EXPRESS, text_format=Price)
+    assert parsed.output_parsed == Price(price="€9.90")
+    assert upstream.bodies[-1]["response_format"]["json_schema"]["name"] == "Price"
+    with client.responses.stream(model="support", input=EXPRESS, text_format=Price) as stream:
+        assert stream.get_final_response().output_parsed == Price(price="€9.90")
+    with client.responses.stream(model="support", input=ATTACK, text_format=Price) as stream:
+        refused = stream.get_final_response()
+    assert refused.output_parsed is None
+    assert refused.output[0].content[0].type == "refusal"  # type: ignore[union-attr]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_langchain(chain: ChatOpenAI, upstream: ScriptedUpstream) -> None:
     assert chain.invoke(EXPRESS).content == SAID
@@ -119,10 +132,15 @@ def test_langchain(chain: ChatOpenAI, upstream: ScriptedUpstream) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_langchain_over_responses(generating: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_langchain_over_responses(
+    generating: Gateway, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     chain = ChatOpenAI(
         model="support", base_url=f"{generating.url}/v1", api_key="none", use_responses_api=True  # type: ignore[arg-type]
     )  # fmt: skip
     assert chain.invoke(EXPRESS).text == SAID
     assert "".join(chunk.text for chunk in chain.stream(EXPRESS)) == SAID
+    upstream.tokens = ['{"price":', ' "€9.90"}']
+    structured = chain.with_structured_output(Price, method="json_schema")
+    assert structured.invoke(EXPRESS) == Price(price="€9.90")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import Gateway, StartGateway, scope_with, wait_until
+from tests.conftest import Gateway, StartGateway, scope_with, serving, wait_until
 from tests.service.conftest import open_file, stream_of, text_of
 from tests.upstream import ScriptedUpstream
 
@@ -245,10 +245,81 @@ def test_a_schema_that_cant_be_passed_on_is_refused_by_name(generating: Gateway,
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "response_format"), reply.text
 
 
-def test_a_deep_schema_is_no_fault_of_ours(generating: Gateway) -> None:
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ({"type": "strng"}, "'strng' is not valid"),
+        ({"$ref": "http://127.0.0.1:1/schema.json"}, "nothing is fetched"),
+        ({"properties": {"a": {"$ref": "#/properties/a"}}}, "leads back to itself"),
+        ({"pattern": "(?=x)"}, "'(?=x)' can't be read"),
+        ({"properties": {str(i): {} for i in range(3_000)}}, "make it simpler"),
+    ],
+    ids=["wrong", "remote", "circle", "pattern", "large"],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_schema_that_cant_be_kept_to_is_refused_before_anybody_is_asked(
+    generating: Gateway, upstream: ScriptedUpstream, schema: dict[str, Any], says: str, stream: bool
+) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    reply = generating.ask(EXPRESS, response_format=form, stream=stream)
+    error = reply.json()["error"]
+    assert (reply.status_code, error["param"], error["code"]) == (400, "response_format", "invalid_request")
+    assert says in error["message"]
+    assert upstream.bodies == []
+
+
+def test_a_deep_schema_is_refused(generating: Gateway) -> None:
     deep: dict[str, Any] = {}
     for _ in range(240):
         deep = {"items": deep}
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": deep}}
     reply = generating.ask(EXPRESS, response_format=form)
-    assert reply.status_code in (400, 502), reply.text
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "response_format"), reply.text
+
+
+@pytest.mark.parametrize(
+    "said", ['{"note": "x"}', '{"price": 9.9}', '{"price": "x", "more": 1}', "[]", "null"]
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_json_that_doesnt_fit_the_schema_is_a_typed_error(
+    generating: Gateway, upstream: ScriptedUpstream, said: str, stream: bool
+) -> None:
+    upstream.tokens = [said]
+    reply = generating.ask(EXPRESS, response_format=FORM, stream=stream)
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == (502, "generator_failed"), reply.text
+    assert said not in error["message"]
+
+
+def test_json_that_doesnt_fit_is_asked_of_the_next_server(
+    start_gateway: StartGateway, upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    other = ScriptedUpstream()
+    upstream.tokens, other.tokens = ['{"cost": "€9.90"}'], ['{"price": "€9.90"}']
+    scope = yaml.safe_load(scope_with(tmp_path).read_text())
+    with serving(other, lifespan="off") as url:
+        scope["generators"] = {
+            "first": {"kind": "openai", "url": upstream.url},
+            "second": {"kind": "openai", "url": f"{url}/v1"},
+        }
+        scope["variants"]["baseline"] |= {"generator": "first", "fallback": ["second", "extractive"]}
+        path = tmp_path / "chain.yaml"
+        path.write_text(yaml.safe_dump(scope))
+        with start_gateway(scope_file=path) as gateway:
+            body = asked(gateway)
+    assert json.loads(body["choices"][0]["message"]["content"]) == {"price": "€9.90"}
+    assert (len(upstream.bodies), len(other.bodies), body["rag"]["degraded"]) == (1, 1, True)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_mask_that_breaks_the_schema_is_a_refusal(
+    generating: Gateway, upstream: ScriptedUpstream, stream: bool
+) -> None:
+    schema = {"type": "object", "properties": {"contact": {"type": "string", "pattern": "^[a-z.]+@[a-z.]+$"}}}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    upstream.tokens = ['{"contact": "jane.doe@example.com"}']
+    reply = generating.ask(EXPRESS, response_format=form, stream=stream)
+    assert "jane.doe" not in reply.text
+    end: dict[str, Any] = stream_of(reply)[-1] if stream else reply.json()
+    assert (end["rag"]["outcome"], end["rag"]["reason"]) == ("refused", "guard:pii")
+    assert '"refusal":"I can\'t help with that.' in reply.text

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from service.feedback.frames import ASKING, DROPPED, OWNERS, PHRASES, SAME_WORDS
+from service.feedback.curated.frames import ASKING, DROPPED, OWNERS, PHRASES, SAME_WORDS
 
 # Accents of the Latin, Greek and Cyrillic scripts; marks of other scripts are vowels.
 _ACCENT = re.compile("[\u0300-\u036f]")

@@ -1,0 +1,318 @@
+"""The report on an experiment: what its arms did, whether the data can be trusted, and what may be concluded.
+
+The same database and the same moment give the same report, to the byte.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from service.experiments.counting import Span, count, count_before, count_exposures, count_mixed
+from service.experiments.describe import Json, epoch_as_json
+from service.experiments.integrity import Integrity, integrity_of
+from service.experiments.reading import (
+    ArmFigure,
+    Data,
+    Look,
+    effect_of,
+    figure_of,
+    looks_of,
+    progress,
+    reading_of,
+)
+from service.experiments.statistics.decide import Decision, Plan, decide_family, no_verdict
+from service.experiments.statistics.estimate import Estimate, Unmeasured
+from service.experiments.statistics.guardrail import MarginGuard, guard_margin
+from service.experiments.store import read_alarms
+from service.experiments.timeline import RunningExperiment
+from service.experiments.totals import Bucket, bucket_for
+from service.experiments.words import Told, blocked, breached, told
+from service.scope import Metric
+
+# Time before the experiment that tells what a unit does anyway.
+_BEFORE = timedelta(days=28)
+_Z95 = 1.959964
+_DIGITS = 10
+# Shown beside a metric that only some people report.
+_BESIDE = {
+    "thumbs_up_rate": "response_rate",
+    "mean_rating": "response_rate",
+    "resolved_rate": "observed_rate",
+}
+# Which stages a report can be about: the one that decides, and the few who went before.
+STAGES = {"ab": ("ab",), "canary": ("canary",), "shadow": ("shadow", "unseen")}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a report is about: an experiment, its metrics, a stage, and the moment up to which data count."""
+
+    running: RunningExperiment
+    metrics: Mapping[str, Metric]
+    as_of: datetime
+    stage: str = "ab"
+
+    @property
+    def names(self) -> list[str]:
+        """The metrics shown, the primary one first."""
+        declared = self.running.declared
+        always = ["answers_per_unit", "degraded_rate", "abstained_rate", "total_s", "cost_per_answer"]
+        named = [*declared.metrics, *(_BESIDE[one] for one in declared.metrics if one in _BESIDE), *always]
+        return list(dict.fromkeys(name for name in named if name in self.metrics))
+
+
+def report_of(engine: Engine, question: Question) -> Json:
+    """The whole report as JSON has it; floats have ten digits."""
+    running, as_of = question.running, question.as_of
+    data = _data(engine, question)
+    integrity = integrity_of(
+        running,
+        count_exposures(engine, running.name, as_of),
+        count_mixed(engine, running.name, as_of),
+        read_alarms(engine, running.name),
+    )
+    data = Data(data.experiment, data.totals, data.until, integrity.faulty, data.before)
+    report: Json = _rounded(_assembled(question, data, integrity))
+    return report
+
+
+def _data(engine: Engine, question: Question) -> Data:
+    running, as_of = question.running, question.as_of
+    begun = running.epochs[0].begins_at
+    span = Span(running.name, STAGES[question.stage], as_of, _bucket(running, as_of))
+    windows = [question.metrics[name].window_days for name in question.names]
+    return Data(
+        running.declared,
+        count(engine, span, windows),
+        as_of,
+        before=count_before(engine, running.declared.assistant, begun - _BEFORE, begun),
+    )
+
+
+def _bucket(running: RunningExperiment, as_of: datetime) -> Bucket:
+    return bucket_for(as_of - min(running.epochs[0].begins_at, as_of))
+
+
+def _assembled(question: Question, data: Data, integrity: Integrity) -> Json:
+    declared, running = question.running.declared, question.running
+    plan = Plan(declared.plan.alpha, declared.plan.method)
+    primary = question.metrics[declared.primary]
+    effects = {arm: effect_of(data, arm, primary) for arm in declared.treatments}
+    guardrails = _guardrails(question, data, plan)
+    decisions = _decisions(question, data, plan, effects, integrity)
+    return {
+        "experiment": running.name,
+        "hypothesis": declared.hypothesis,
+        "assistant": declared.assistant,
+        "unit": declared.unit,
+        "stage": question.stage,
+        "state": running.state_at(question.as_of),
+        "as_of": question.as_of.isoformat(),
+        "digest": declared.digest,
+        "plan": {
+            **declared.plan.model_dump(mode="json"),
+            "primary": declared.primary,
+            "control": declared.control,
+        },
+        "conclusions": [
+            _conclusion(question, arm, decisions[arm], guardrails, integrity) for arm in declared.treatments
+        ],
+        "metrics": _metrics(question, data, plan, decisions, integrity),
+        "effects": [
+            {**_decision(decisions[arm]), "arm": arm, "progress": progress(data, effects[arm])}
+            for arm in declared.treatments
+        ],
+        "sequence": {
+            arm: [_look(look) for look in looks_of(data, arm, primary, plan)] for arm in declared.treatments
+        },
+        "guardrails": guardrails,
+        "integrity": integrity.as_json(),
+        "maturity": _maturity(data, primary),
+        "epochs": [epoch_as_json(epoch) for epoch in running.epochs],
+    }
+
+
+def _decisions(
+    question: Question,
+    data: Data,
+    plan: Plan,
+    effects: Mapping[str, Estimate | Unmeasured],
+    integrity: Integrity,
+) -> dict[str, Decision]:
+    """The verdict on each treatment, by Holm against the control where there are several."""
+    primary = question.metrics[question.running.declared.primary]
+    readings = {arm: reading_of(data, arm, primary, effect) for arm, effect in effects.items()}
+    if integrity.problem:
+        return {arm: no_verdict(integrity.problem) for arm in readings}
+    return decide_family(readings, plan, is_ended=data.is_ended(primary))
+
+
+def _guardrails(question: Question, data: Data, plan: Plan) -> list[Json]:
+    found = []
+    for name, guardrail in question.running.declared.guardrails.items():
+        metric = question.metrics[name]
+        for arm in question.running.declared.treatments:
+            effect = effect_of(data, arm, metric)
+            reading = reading_of(data, arm, metric, effect)
+            guard = guard_margin(reading, guardrail.margin, alpha=plan.alpha)
+            found.append({"metric": name, "arm": arm, "margin": guardrail.margin, **_guard(guard)})
+    return found
+
+
+def _guard(guard: MarginGuard) -> Json:
+    return {
+        "state": guard.state,
+        "harm": guard.harm,
+        "least": guard.least,
+        "most": guard.most,
+        "p": guard.p,
+        "reason": guard.reason,
+    }
+
+
+def _conclusion(
+    question: Question, arm: str, decision: Decision, guardrails: Sequence[Json], integrity: Integrity
+) -> Json:
+    declared = question.running.declared
+    broken = [one for one in guardrails if one["arm"] == arm and one["state"] == "breached"]
+    if integrity.problem:
+        found = blocked(integrity.problem)
+    elif broken:
+        found = breached(arm, declared.control, broken[0], question.metrics[broken[0]["metric"]])
+    else:
+        found = told(arm, declared.control, declared.primary, question.metrics[declared.primary], decision)
+    return {"arm": arm, **_told(found)}
+
+
+def _told(found: Told) -> Json:
+    return {"code": found.code, "sentence": found.sentence, "may_not": found.may_not}
+
+
+def _metrics(
+    question: Question, data: Data, plan: Plan, primary: Mapping[str, Decision], integrity: Integrity
+) -> list[Json]:
+    """Every metric in every arm, with its differences; of those that decide nothing by Benjamini and Hochberg."""
+    declared = question.running.declared
+    effects = {
+        (name, arm): effect_of(data, arm, question.metrics[name])
+        for name in question.names
+        for arm in declared.treatments
+    }
+    readings = {
+        f"{name}/{arm}": reading_of(data, arm, question.metrics[name], effect)
+        for (name, arm), effect in effects.items()
+        if name != declared.primary
+    }
+    is_ended = all(data.is_ended(question.metrics[name]) for name in question.names)
+    others = decide_family(readings, plan, is_ended=is_ended, correction="benjamini-hochberg")
+    if integrity.problem:
+        others = {name: no_verdict(integrity.problem) for name in others}
+    found = {**others, **{f"{declared.primary}/{arm}": one for arm, one in primary.items()}}
+    return [
+        _metric(
+            question,
+            data,
+            name,
+            {arm: effects[name, arm] for arm in declared.treatments},
+            {arm: found[f"{name}/{arm}"] for arm in declared.treatments},
+        )
+        for name in question.names
+    ]
+
+
+def _metric(
+    question: Question,
+    data: Data,
+    name: str,
+    effects: Mapping[str, Estimate | Unmeasured],
+    decisions: Mapping[str, Decision],
+) -> Json:
+    metric, control = question.metrics[name], question.running.declared.control
+    first = next(iter(effects.values()))
+    figures = {control: figure_of(data, control, metric, first, is_control=True)}
+    for arm, effect in effects.items():
+        figures[arm] = figure_of(data, arm, metric, effect, is_control=False)
+    return {
+        "metric": name,
+        "description": metric.description,
+        "unit": metric.unit,
+        "better": metric.better,
+        "window_days": metric.window_days,
+        "role": _role(question, name),
+        "arms": {arm: _figure(figure) for arm, figure in figures.items()},
+        "differences": {arm: _decision(one) for arm, one in decisions.items()},
+    }
+
+
+def _role(question: Question, name: str) -> str:
+    declared = question.running.declared
+    if name == declared.primary:
+        return "primary"
+    return "guardrail" if name in declared.guardrails else "secondary"
+
+
+def _figure(figure: ArmFigure) -> Json:
+    half = _Z95 * figure.se if figure.se is not None else None
+    is_known = figure.value is not None and half is not None
+    return {
+        "value": figure.value,
+        "low": figure.value - half if is_known else None,  # type: ignore[operator]
+        "high": figure.value + half if is_known else None,  # type: ignore[operator]
+        "units": figure.units,
+        "observations": figure.observations,
+    }
+
+
+def _decision(one: Decision) -> Json:
+    return {
+        "verdict": one.verdict,
+        "low": one.low,
+        "high": one.high,
+        "difference": (one.low + one.high) / 2 if one.low is not None and one.high is not None else None,
+        "relative_low": one.relative_low,
+        "relative_high": one.relative_high,
+        "coverage": one.coverage,
+        "p": one.p,
+        "always_valid": one.is_always_valid,
+        "reason": one.reason,
+    }
+
+
+def _look(look: Look) -> Json:
+    return {
+        "at": look.at.isoformat(),
+        "difference": look.difference,
+        "low": look.low,
+        "high": look.high,
+        "units": look.units,
+    }
+
+
+def _maturity(data: Data, metric: Metric) -> Json:
+    """How much of what is counted is old enough for the primary metric."""
+    last = data.last(metric)
+    everything = data.totals.of(
+        metric.denominator, metric.window_days, until=datetime.max.replace(tzinfo=UTC)
+    )
+    mature = data.totals.of(metric.denominator, metric.window_days, until=last)
+    return {
+        "window_days": metric.window_days,
+        "observations": float(everything.sum()),
+        "mature": float(mature.sum()),
+        "ends": data.planned_end.isoformat(),
+        "is_ended": data.is_ended(metric),
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """Ten significant digits: what a processor adds in another order doesn't show. Infinite bounds are none."""
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}") if abs(value) != float("inf") and value == value else None
+    if isinstance(value, Mapping):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return value

@@ -1,0 +1,46 @@
+"""So much and no more, each for itself, and again after its time."""
+
+import pytest
+
+from service.errors import RateLimitError
+from service.feedback import limits
+from service.feedback.limits import Limits, Quota
+from service.scope.feedback import FeedbackLimits
+
+
+def test_a_quota_is_of_each_name_and_begins_anew() -> None:
+    quota = Quota(3, 60.0, "A key")
+    for second in range(3):
+        quota.take("a", now=float(second))
+    with pytest.raises(RateLimitError, match="A key gives at most 3") as raised:
+        quota.take("a", now=10.0)
+    assert raised.value.retry_after_s == 50
+    quota.take("b", 3, now=10.0)
+    quota.take("a", now=60.0)
+
+
+def test_what_is_refused_does_not_count() -> None:
+    quota = Quota(3, 60.0, "A key")
+    quota.take("a", 2, now=0.0)
+    with pytest.raises(RateLimitError):
+        quota.take("a", 2, now=1.0)
+    quota.take("a", 1, now=1.0)
+
+
+def test_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_REMEMBERED", 10)
+    quota = Quota(1, 60.0, "A key")
+    for number in range(11):
+        quota.take(str(number), now=0.0)
+    quota.take("0", now=1.0)
+    with pytest.raises(RateLimitError):
+        quota.take("10", now=1.0)
+
+
+def test_the_scope_s_defaults() -> None:
+    found = Limits(FeedbackLimits.model_validate({}))
+    found.answers.take("a", 20)
+    found.actors.take("a", 200)
+    for quota in (found.answers, found.actors):
+        with pytest.raises(RateLimitError):
+            quota.take("a")
