@@ -22,6 +22,7 @@ from ingestion.scrub.pseudonyms import pseudonyms_of
 from ingestion.search.rerank import Reranker, load_reranker
 from ingestion.settings import load_settings
 from ingestion.text.language import guess_language
+from service.answer.arms import ArmWatch
 from service.answer.calibrations import Calibrations, load_calibrations
 from service.answer.evidence import EvidenceFinder
 from service.answer.generate import Generator
@@ -29,6 +30,7 @@ from service.answer.generate.build import build_generators
 from service.answer.generate.openai import OpenAIGenerator
 from service.answer.pipeline import AnswerPipeline, Dependencies
 from service.answer.record import AnswerLog, insert_rows
+from service.answer.rewrite import standalone
 from service.answer.sentences import SentenceScorer
 from service.answer.spill import SPILL, Spill
 from service.answer.understand import ScrubQuery, SearchText
@@ -39,11 +41,15 @@ from service.corpus.live import LiveReleases
 from service.database import migrate, open_database
 from service.deps import State
 from service.experiments.book import ExperimentBook
+from service.experiments.canary import CanaryWatch
+from service.feedback.curated.book import CuratedBook
 from service.feedback.desk import FeedbackDesk
+from service.feedback.gaps.finder import GapFinder, Threads
 from service.feedback.intake import Identities
 from service.feedback.limits import Limits
 from service.feedback.record import write
 from service.feedback.tokens import FeedbackSigner, Pseudonyms, secret_of
+from service.feedback.vectors import QuestionVectors
 from service.feedback.webhooks import open_webhooks
 from service.feedback.writer import FeedbackWriter
 from service.guard.build import AssistantGuards, policies_of
@@ -64,11 +70,13 @@ from service.openapi import described
 from service.patience import Drain, Patience, Stopping
 from service.routes import (
     chat,
+    curated,
     documents,
     experiments,
     feedback,
     feedback_files,
     forward,
+    gaps,
     health,
     page,
     records,
@@ -109,7 +117,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         summary="Answers from a company's own documents, with the source of every sentence.",
     )
-    feedback_routes = (feedback, feedback_files, records)
+    feedback_routes = (feedback, feedback_files, records, gaps, curated)
     for module in (chat, responses, forward, search, documents, experiments, *feedback_routes, health, page):
         app.include_router(module.router)
     app.openapi = described(app)  # type: ignore[method-assign]  # as FastAPI's documentation does
@@ -147,10 +155,14 @@ async def _start(settings: Settings, keys: KeyRing, stopping: Stopping, stack: A
     guarding = await _open_guards(scope, settings, storage, corpus, stack)
     book = ExperimentBook(scope, Pseudonyms(storage.secret).of)
     await _in(storage.threads, book.refresh, storage.engine)
-    answering = await _open_answers(scope, settings, storage, corpus, guarding, book, stack)
+    curation = await _open_curation(scope, storage, corpus)
+    answering = await _open_answers(scope, settings, storage, corpus, guarding, book, curation, stack)
     for watch in (
         book.watch(storage.engine, storage.threads),
+        curation.book.watch(storage.threads),
         answering.pipeline.shadows.run(),
+        ArmWatch(scope, answering.generators, book, storage.engine, storage.threads).run(),
+        CanaryWatch(book, storage.engine, storage.threads).run(),
         corpus.live.watch(storage.reading, settings.release_poll_s),
         guarding.self_test.run(guarding.assistants),
         keys.watch(storage.threads),
@@ -166,6 +178,8 @@ async def _start(settings: Settings, keys: KeyRing, stopping: Stopping, stack: A
         pipeline=answering.pipeline,
         generators=answering.generators,
         experiments=book,
+        curated=curation.book,
+        gaps=curation.gaps,
         feedback=_open_feedback(scope, storage, guarding, stack),
         pseudonyms=Pseudonyms(storage.secret),
         database_threads=storage.threads,
@@ -363,6 +377,23 @@ def _passages(scope: Scope, scrubbers: Scrubbers, digests: Digests) -> dict[str,
 
 
 @dataclass(frozen=True, slots=True)
+class _Curation:
+    """The curated answers, and what finds the questions that lack one."""
+
+    book: CuratedBook
+    gaps: GapFinder
+
+
+async def _open_curation(scope: Scope, storage: _Storage, corpus: _Corpus) -> _Curation:
+    vectors = QuestionVectors(corpus.embedders, corpus.threads)
+    collections = {name: assistant.collection for name, assistant in scope.assistants.items()}
+    book = CuratedBook(storage.engine, collections, vectors)
+    await book.read(storage.threads)
+    threads = Threads(storage.threads, storage.reading)
+    return _Curation(book, GapFinder(storage.engine, collections, vectors, threads, standalone))
+
+
+@dataclass(frozen=True, slots=True)
 class _Answering:
     """The answer path, the finder that searches share, and the generators by name."""
 
@@ -378,6 +409,7 @@ async def _open_answers(
     corpus: _Corpus,
     guarding: _Guarding,
     book: ExperimentBook,
+    curation: _Curation,
     stack: AsyncExitStack,
 ) -> _Answering:
     finder = EvidenceFinder(
@@ -411,6 +443,7 @@ async def _open_answers(
         canary=canary_of(storage.secret),
         max_question_chars=settings.max_question_chars,
         choose=book.choose,
+        curated=curation.book,
     )
     return _Answering(AnswerPipeline(parts), finder, generators)
 

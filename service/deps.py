@@ -19,7 +19,9 @@ from service.corpus.documents import Library
 from service.corpus.live import LiveReleases
 from service.errors import InvalidRequestError
 from service.experiments.book import ExperimentBook
+from service.feedback.curated.book import CuratedBook
 from service.feedback.desk import FeedbackDesk
+from service.feedback.gaps.finder import GapFinder
 from service.feedback.tokens import Pseudonyms
 from service.guard.build import AssistantGuards
 from service.guard.checks.pii import QueryScrubber
@@ -44,6 +46,8 @@ class State:
     pipeline: AnswerPipeline
     generators: Mapping[str, Generator]
     experiments: ExperimentBook
+    curated: CuratedBook
+    gaps: GapFinder
     feedback: FeedbackDesk
     pseudonyms: Pseudonyms
     database_threads: Executor

@@ -24,6 +24,11 @@ STAGE_SECONDS = Histogram(
 TOKENS = Counter("touchstone_tokens_total", "Tokens by kind.", ["assistant", "variant", "kind"])
 ANSWERS = Counter("touchstone_answers_total", "Answers by outcome.", ["assistant", "variant", "outcome"])
 ABSTENTIONS = Counter("touchstone_abstentions_total", "Abstentions by reason.", ["assistant", "reason"])
+CURATED = Counter(
+    "touchstone_curated_answers_total",
+    "Questions that a curated answer was given to, by how it was found: exact or near.",
+    ["assistant", "match"],
+)
 DEGRADED = Counter("touchstone_degraded_answers_total", "Answers without the generator.", ["assistant"])
 GUARD_VERDICTS = Counter("touchstone_guard_verdicts_total", "Verdicts.", ["guard", "zone", "verdict"])
 GUARD_ERRORS = Counter(
@@ -63,6 +68,12 @@ FEEDBACK_WEBHOOKS = Counter(
     "touchstone_feedback_webhooks_total",
     "Events that webhooks posted, by what became of them.",
     ["webhook", "result"],
+)
+EXPERIMENT_ARM = Gauge(
+    "touchstone_experiment_arm",
+    "1 while an arm's model is what it was, 0 when it is another.",
+    ["experiment", "arm"],
+    multiprocess_mode="livemin",
 )
 LOG_QUEUE = Gauge(
     "touchstone_answer_log_queue", "Answers waiting to be written.", multiprocess_mode="livesum"

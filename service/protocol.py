@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from service.schemas import Name, RagOptions, StreamOptions, Words
 
 _MOST_STOPS, _STOP_CHARS = 4, 200
+_MOST_TOOLS = 128
 _FORMATS = ("text", "json_object", "json_schema")
 
 
@@ -53,11 +54,28 @@ class TextPart(BaseModel):
     text: Words
 
 
+class CalledFunction(BaseModel):
+    """A function that was called, with its arguments as JSON."""
+
+    name: Words
+    arguments: Words = ""
+
+
+class MessageCall(BaseModel):
+    """A call of a tool in the conversation."""
+
+    id: Words = ""
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
 class ChatMessage(BaseModel):
-    """A message of the conversation. Of messages with calls of tools, the text is read and the calls are not."""
+    """A message of the conversation. Calls of tools and their results are read behind the question alone."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Words | list[TextPart] | None = None
+    tool_calls: list[MessageCall] | None = None
+    tool_call_id: Words | None = None
 
     @property
     def text(self) -> str:
@@ -65,6 +83,39 @@ class ChatMessage(BaseModel):
         if isinstance(self.content, list):
             return "\n".join(part.text for part in self.content)
         return self.content or ""
+
+
+class OfferedFunction(BaseModel):
+    """A function that may be called; `parameters` is the JSON schema of its arguments."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    description: Words | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class OfferedTool(BaseModel):
+    """A tool that the caller offers: a function."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["function"]
+    function: OfferedFunction
+
+
+class ChosenFunction(BaseModel):
+    """The name of a function."""
+
+    name: Name
+
+
+class ToolChoice(BaseModel):
+    """The function that must be called."""
+
+    type: Literal["function"]
+    function: ChosenFunction
 
 
 class ChatRequest(BaseModel):
@@ -85,6 +136,9 @@ class ChatRequest(BaseModel):
     stop: Annotated[Words | list[Words] | None, AfterValidator(_few_stops)] = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     response_format: Annotated[dict[str, Any] | None, AfterValidator(_as_format)] = None
+    tools: Annotated[list[OfferedTool], Field(max_length=_MOST_TOOLS)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
     rag: RagOptions = RagOptions()
 
     @property

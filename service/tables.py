@@ -101,6 +101,7 @@ class Answer(Base):
     first_token_s: Mapped[float | None] = mapped_column(Float)
     total_s: Mapped[float | None] = mapped_column(Float)
     cost: Mapped[float | None] = mapped_column(Float)
+    failures: Mapped[int | None] = mapped_column(Integer)
 
 
 class Exposure(Base):
@@ -173,7 +174,7 @@ class ModelFingerprint(Base):
 
     model: Mapped[str] = mapped_column(String(300), primary_key=True)
     prompts: Mapped[str] = mapped_column(String(16), primary_key=True)
-    fingerprint: Mapped[list[dict[str, float]]] = mapped_column(JSON)
+    fingerprint: Mapped[list[list[float]]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
 

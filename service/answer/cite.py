@@ -2,17 +2,20 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 from ingestion.audience import plain_id
 from ingestion.corpus import Hit
 from ingestion.text.sentences import sentence_spans
+from service.feedback.curated.answer import CURATED, Curated
 from service.guard.chain import Verdict
 from service.guard.checks.attribution import Attributed, By
 from service.guard.checks.citations import MARKER
 
+CitationKind = Literal["passage", "curated"]
 _WORD = re.compile(r"\w+")
 # Share of a sentence's words that a passage must hold to be named as its source without a marker.
 _SUPPORT = 0.6
@@ -20,10 +23,14 @@ _SUPPORT = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """`id` is the number in the text; `start:end` are characters of the document, where `quote` lies."""
+    """`id` is the number in the text; `start:end` are characters of the document, where `quote` lies.
+
+    A curated answer is cited by its own name as a document and has no passage; `sources` are those that its author named,
+    each with `title`, and with `document_id`, `chunk_id` or `url`.
+    """
 
     id: int
-    chunk_id: str
+    chunk_id: str | None
     document_id: str
     title: str
     source: str
@@ -33,6 +40,8 @@ class Citation:
     start: int
     end: int
     score: float
+    kind: CitationKind = "passage"
+    sources: tuple[Mapping[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,20 @@ def _citation(number: int, hit: Hit, span: tuple[int, int]) -> Citation:
         end=chunk.start + span[1],
         score=round(hit.score, 4),
     )
+
+
+def as_curated(citations: Sequence[Citation], curated: Curated) -> list[Citation]:
+    """The citations of a curated answer: no passage that could be opened, and what its author named as its sources."""
+    sources = tuple(
+        {
+            "title": one.title,
+            "document_id": plain_id(one.document_id) if one.document_id else None,
+            "chunk_id": one.chunk_id,
+            "url": one.url,
+        }
+        for one in curated.text.sources
+    )
+    return [replace(one, kind=CURATED, chunk_id=None, sources=sources) for one in citations]
 
 
 def readable(

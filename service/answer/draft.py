@@ -13,7 +13,8 @@ from service.guard.values import ValueGuards
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What has been written so far. `first_token_s` and `generate_s` are seconds since the question and for the text."""
+    """What has been written so far. `first_token_s` and `generate_s` are seconds since the question and for the text;
+    `failures` counts the generators that failed before."""
 
     text: str = ""
     outcome: str = "answered"
@@ -27,6 +28,7 @@ class Written:
     verdicts: tuple[Verdict, ...] = ()
     first_token_s: float | None = None
     generate_s: float | None = None
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,10 @@ class Draft:
         """The reply to small talk."""
         self._written = replace(self._written, reason="small_talk")
         return self.say(self._turn.route.assistant.small_talk_message or "")
+
+    def explain(self, reason: str) -> None:
+        """Say why the answer is what it is, before it is written; what ends it otherwise has reasons of its own."""
+        self._written = replace(self._written, reason=reason)
 
     def abstain(self, reason: str) -> str:
         """The reply where the documents don't answer."""

@@ -1,7 +1,7 @@
 """Answers that must go: those that quote what the documents no longer say, and those that are too old."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from ingestion.atomic import write_atomically
 from service.answer.record import insert_rows
 from service.answer.spill import Spill
 from service.database import without_limit
+from service.feedback.curated.store import keep_hits, read_all
 from service.tables import Answer, FeedbackEvent, IdempotentRequest
 
 # Whether a passage of a collection, by the id of its chunk, is still in the index.
@@ -26,9 +27,11 @@ def clear_quoting(engine: Engine, spill: Spill, stands: Stands) -> int:
     """Clear text, quotes and verdicts of answers that quote a passage which is gone; how many there were.
 
     An answer without citations can't be shown to quote only what stands, as one that was cut off, so it is cleared
-    too. Questions, versions and figures stay. Answers that waited in files are written first.
+    too; one that quotes a curated answer stands as long as that does. Questions, versions and figures stay. Answers that
+    waited in files are written first.
     """
     spill.drain(partial(insert_rows, engine))
+    stands = _or_curated(stands, {one.name for one in read_all(engine)})
     columns = (Answer.id, Answer.collection, Answer.outcome, Answer.answer, Answer.citations)
     with Session(engine) as session, session.begin():
         found = [
@@ -42,10 +45,15 @@ def clear_quoting(engine: Engine, spill: Spill, stands: Stands) -> int:
     return len(found)
 
 
+def _or_curated(stands: Stands, curated: Collection[str]) -> Stands:
+    """Curated answers are cited by their names."""
+    return lambda collection, cited: cited in curated or stands(collection, cited)
+
+
 def _quotes_gone(row: Mapping[str, Any], stands: Stands) -> bool:
     if row.get("outcome") != "answered" or not row["answer"]:
         return False
-    cited = [str(citation["chunk_id"]) for citation in row["citations"]]
+    cited = [str(citation["chunk_id"] or citation["document_id"]) for citation in row["citations"]]
     return not cited or not all(stands(row["collection"], chunk_id) for chunk_id in cited)
 
 
@@ -61,6 +69,7 @@ def _clear_refused(path: Path, stands: Stands) -> None:
 def delete_older(engine: Engine, before: datetime) -> int:
     """Delete answers from before a moment with their feedback; how many answers there were."""
     with Session(engine) as session, session.begin():
+        keep_hits(session, Answer.created_at < before)
         old = session.scalars(select(Answer.id).where(Answer.created_at < before)).all()
         for answer_id in old:
             session.execute(delete(FeedbackEvent).where(FeedbackEvent.answer_id == answer_id))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from ingestion.corpus import Hit
+from ingestion.corpus import Chunk, Hit
 from ingestion.embed import EncodedQuestion
 from ingestion.releases.release import Release
 from ingestion.search.retrieve import RetrievalSettings, SearchRequest, retrieve
@@ -17,6 +17,8 @@ from ingestion.view import EVERYTHING, View
 from service.answer.abstain import Relevance, answerability
 from service.answer.sentences import Sentence, SentenceScorer
 from service.corpus.embedders import Embedders
+from service.feedback.curated.answer import CURATED, CuratedMatch
+from service.feedback.curated.book import Lookup
 from service.guard.chain import Verdict
 from service.guard.checks.attribution import Likely
 from service.guard.models.cross_encoder import CrossEncoder
@@ -45,6 +47,30 @@ class Evidence:
     release: Release
     timings: dict[str, float]
     verdicts: tuple[Verdict, ...] = ()
+    curated: CuratedMatch | None = None
+
+
+def evidence_of(match: CuratedMatch, release: Release, timings: dict[str, float]) -> Evidence:
+    """A curated answer in the place of passages: nothing was sought, and nothing is to be doubted."""
+    certain = Relevance(1.0, match.score, match.score, match.score, match.score, None)
+    return Evidence((_hit_of(match),), (), certain, release, timings, curated=match)
+
+
+def _hit_of(match: CuratedMatch) -> Hit:
+    """A curated answer as the passage that it would be if it stood in a document."""
+    name, text = match.curated.name, match.curated.text
+    chunk = Chunk(
+        id=name,
+        document_id=name,
+        ordinal=0,
+        text=text.answer,
+        start=0,
+        end=len(text.answer),
+        title=text.question,
+        source=CURATED,
+        language=text.language,
+    )
+    return Hit(chunk, match.score, {})
 
 
 def likely_of(evidence: Evidence) -> tuple[Likely, ...]:
@@ -60,7 +86,8 @@ def likely_of(evidence: Evidence) -> tuple[Likely, ...]:
 class EvidenceRequest:
     """What is sought, in which release, and within what the caller may see.
 
-    `hints` are words for the lexical index alone; `rules` are the guards of the retrieved zone.
+    `hints` are words for the lexical index alone; `rules` are the guards of the retrieved zone. `curated` is where a
+    curated answer may take the place of passages.
     """
 
     release: Release
@@ -69,6 +96,7 @@ class EvidenceRequest:
     hints: str = ""
     view: View = EVERYTHING
     rules: Mapping[str, Rule] | None = None
+    curated: Lookup | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +194,10 @@ class EvidenceFinder:
         begun = time.perf_counter()
         request = waiting.request
         release, view = request.release, request.view
+        if request.curated is not None:
+            match = request.curated.near(request.text, question.vector, release.manifest.embedder_digest)
+            if match is not None:
+                return evidence_of(match, release, {"embed": embed_s})
         hits, verdicts = self._vetted(request, question)
         searched = time.perf_counter()
         timings = {"embed": embed_s, "search": searched - begun}

@@ -4,9 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service import metrics
-from service.answer.evidence import Evidence, EvidenceFinder, EvidenceRequest
-from service.answer.rewrite import Completer, by_generator, is_follow_up, standalone, without_masks
+from service.answer.evidence import Evidence, EvidenceFinder, EvidenceRequest, evidence_of
+from service.answer.rewrite import (
+    Completer,
+    by_generator,
+    has_masks,
+    is_follow_up,
+    standalone,
+    without_masks,
+)
 from service.answer.understand import Turn
+from service.feedback.curated.book import CuratedBook, Lookup
 from service.guard.texts import SearchableText
 from service.scope.policy import Rule
 
@@ -20,29 +28,73 @@ class Finding:
 
 
 async def find(
-    turn: Turn, finder: EvidenceFinder, completer: Completer | None, rules: Mapping[str, Rule]
+    turn: Turn,
+    finder: EvidenceFinder,
+    completer: Completer | None,
+    rules: Mapping[str, Rule],
+    book: CuratedBook | None = None,
 ) -> Finding:
-    """Retrieve within what the caller may see; `rules` are the guards of the retrieved zone."""
+    """A curated answer to the question, or what retrieval finds within what the caller may see.
+
+    `rules` are the guards of the retrieved zone.
+    """
     timings: dict[str, float] = {}
+    lookup = _lookup(turn, book)
     query = await _query(turn, completer, timings)
+    match = lookup.exact(query) if lookup else None
+    if match is None:
+        evidence = await _sought(turn, finder, query, rules, lookup, timings)
+    else:
+        evidence = evidence_of(match, turn.release, {})
+    if evidence.curated is not None:
+        metrics.CURATED.labels(turn.route.assistant_name, evidence.curated.kind).inc()
+    return Finding(evidence, timings)
+
+
+def _lookup(turn: Turn, book: CuratedBook | None) -> Lookup | None:
+    """The curated answers that the asker may get; None where one can't take the place of passages.
+
+    They know nothing of filters and forms, and a question from which personal data was taken may be any of several.
+    """
+    request = turn.request
+    is_alone = turn.route.variant.rewrite != "none" or not _leans(turn)
+    is_plain = request.options.form is None and request.view.filter is None
+    if book is None or not is_alone or not is_plain or has_masks(turn.search.text):
+        return None
+    return book.lookup(turn.route.assistant_name, request.groups)
+
+
+async def _sought(
+    turn: Turn,
+    finder: EvidenceFinder,
+    query: SearchableText,
+    rules: Mapping[str, Rule],
+    lookup: Lookup | None,
+    timings: dict[str, float],
+) -> Evidence:
     settings = turn.route.variant.retrieval
     if turn.request.top_k is not None:
         settings = settings.model_copy(update={"top_k": turn.request.top_k})
     begun = turn.since()
     evidence = await finder.find(
-        EvidenceRequest(turn.release, query, settings, turn.search.hints, turn.request.view, rules)
+        EvidenceRequest(turn.release, query, settings, turn.search.hints, turn.request.view, rules, lookup)
     )
     timings["retrieve_s"] = turn.since() - begun
     for stage, seconds in evidence.timings.items():
         metrics.STAGE_SECONDS.labels(stage).observe(seconds)
-    return Finding(evidence, timings)
+    return evidence
+
+
+def _leans(turn: Turn) -> bool:
+    """Whether the question leans on the conversation before it."""
+    return bool(turn.earlier) and is_follow_up(turn.search.text)
 
 
 async def _query(turn: Turn, completer: Completer | None, timings: dict[str, float]) -> SearchableText:
     """What is searched for: the question, made to stand alone where it leans on the conversation."""
     variant = turn.route.variant
     text = turn.search.text
-    if variant.rewrite == "none" or not turn.earlier or not is_follow_up(text):
+    if variant.rewrite == "none" or not _leans(turn):
         return SearchableText(without_masks(text))
     if completer is not None and variant.rewrite == "auto":
         begun = turn.since()

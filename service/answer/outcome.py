@@ -83,6 +83,7 @@ class Outcome:
     first_token_s: float | None
     total_s: float | None
     cost: float | None
+    failures: int
 
     @property
     def is_unseen(self) -> bool:
@@ -149,6 +150,7 @@ def outcome_of(
         first_token_s=timings.get("first_token_s"),
         total_s=timings.get("total_s"),
         cost=cost,
+        failures=written.failures,
     )
 
 

@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from ingestion.releases.release import Release
-from service.answer.cite import Citation, CitedSentence, cite, readable
+from service.answer.cite import Citation, CitedSentence, as_curated, cite, readable
 from service.answer.draft import Chain, Written
 from service.answer.evidence import Evidence, EvidenceFinder, likely_of
 from service.answer.find import Finding, find
 from service.answer.generate import Generator, KeepAlive, Task
+from service.answer.generate.curated import CuratedGenerator
 from service.answer.generate.openai import OpenAIGenerator
 from service.answer.outcome import Outcome, count, outcome_of, record_of, reply_of
 from service.answer.prompts import Marking, Prompt, load_prompt, new_nonce
@@ -28,6 +29,8 @@ from service.answer.understand import ScrubQuery, Turn, understand
 from service.answer.write import Writer
 from service.errors import BusyError, GeneratorError, InvalidRequestError
 from service.experiments.expose import Exposures
+from service.feedback.curated.answer import CURATED
+from service.feedback.curated.book import CuratedBook
 from service.guard.build import AnswerContext, AssistantGuards, guards_key
 from service.guard.chain import Verdict
 from service.guard.checks.attribution import By
@@ -69,6 +72,7 @@ class Dependencies:
     search_text: Mapping[str, ScrubQuery] = field(default_factory=dict)
     canary: str = ""
     choose: Choose = no_experiments
+    curated: CuratedBook | None = None
 
 
 class AnswerPipeline:
@@ -189,7 +193,7 @@ class AnswerPipeline:
         rules = self._guards(turn.route).policy.retrieved
         generator = self._parts.generators.get(_wanted(turn.route.variant, self._parts.generators))
         completer = generator if isinstance(generator, Completer) else None
-        return await find(turn, self._parts.finder, completer, rules)
+        return await find(turn, self._parts.finder, completer, rules, self._parts.curated)
 
     async def _pieces(
         self, turn: Turn, evidence: Evidence, writer: Writer
@@ -198,7 +202,9 @@ class AnswerPipeline:
         if evidence.relevance.probability < turn.route.variant.retrieval.relevance_floor:
             yield writer.abstain("below_relevance_floor")
             return
-        task, chain, form = self._task(turn, evidence), self._chain(turn), turn.request.options.form
+        task, chain, form = self._task(turn, evidence), self._chain(turn, evidence), turn.request.options.form
+        if evidence.curated is not None:
+            writer.explain(CURATED)
         guards, context = self._guards(turn.route), _context(turn, evidence)
         written = (
             writer.write(
@@ -230,8 +236,10 @@ class AnswerPipeline:
             request.options,
         )
 
-    def _chain(self, turn: Turn) -> Chain:
+    def _chain(self, turn: Turn, evidence: Evidence) -> Chain:
         """Who may write: guards that were late may leave the answer to the documents' own sentences."""
+        if evidence.curated is not None:
+            return Chain((CuratedGenerator(evidence.curated.curated),))
         generators, variant = self._parts.generators, turn.route.variant
         if turn.request.options.form is not None:
             return Chain(self._json_writers(variant))
@@ -279,7 +287,11 @@ class AnswerPipeline:
         by: By = "service" if writer.is_quoted else "model"
         citations, sentences = cite(text, evidence.hits, language, attributed, marked_by=by)
         masks = self._guards(turn.route).passages
-        scrubbed_under = evidence.release.manifest.pii_policies
+        curated = evidence.curated and evidence.curated.curated
+        if curated:
+            citations = as_curated(citations, curated)
+        # What a person wrote was scrubbed under whatever policy held then.
+        scrubbed_under = () if curated else evidence.release.manifest.pii_policies
         read = partial(masks.read, groups=turn.request.groups, scrubbed_under=scrubbed_under)
         shown, masked = readable(citations, read)
         # Sentences are places of prose; in JSON there are none.

@@ -5,28 +5,33 @@ from typing import Any
 
 from ingestion.view import EVERYTHING, View
 from service.answer.evidence import Evidence
+from service.answer.tools import ToolCall, Tools
 from service.guard.texts import RawText
 
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """A message of the conversation as the caller sent it."""
+    """A message of the conversation as the caller sent it, with the calls of tools in it, or the call whose result it is."""
 
     role: str
     content: RawText
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a caller asks of the generator beside the recipe of the variant.
 
-    `stop` are words before which the answer ends; `form` is OpenAI's `response_format` where the answer is to be JSON.
+    `stop` are words before which the answer ends; `form` is OpenAI's `response_format` where the answer is to be JSON;
+    `tools` are what may be called instead of an answer.
     """
 
     stop: tuple[str, ...] = ()
     seed: int | None = None
     top_p: float | None = None
     form: dict[str, Any] | None = None
+    tools: Tools | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class AnswerRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The end of an answer: its whole text, why it ended, the API's `rag` object, and the evidence where it was sought."""
+    """The end of an answer: its whole text, why it ended, the API's `rag` object, the evidence where it was sought, and the
+    calls of tools that stand in its place."""
 
     text: str
     finish_reason: str
@@ -63,6 +69,7 @@ class Reply:
     prompt_tokens: int
     completion_tokens: int
     evidence: Evidence | None = None
+    calls: tuple[ToolCall, ...] = ()
 
     @property
     def is_fixed(self) -> bool:

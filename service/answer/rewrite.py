@@ -42,6 +42,11 @@ def is_follow_up(question: str) -> bool:
     return len(question.split()) <= _SHORT_WORDS or bool(_FOLLOW_UP.search(question))
 
 
+def has_masks(text: str) -> bool:
+    """Whether something personal was taken out of a text."""
+    return bool(_MASK.search(text))
+
+
 def without_masks(text: str) -> str:
     """Masks of personal data are no words to look for."""
     return " ".join(_MASK.sub(" ", text).split()) or text

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -13,34 +13,28 @@ from service.guard.chain import Verdict
 from service.guard.input import InputGuards
 from service.metrics import GENERATOR_ERRORS
 
-# A larger form is guarded in a thread, so that the loop stays free.
+# Larger JSON is guarded in a thread, so that the loop stays free.
 _INLINE_CHARS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class GuardedForm:
-    """The form as a generator may read it, and what was found in it."""
+class GuardedJson:
+    """What a caller sends as JSON, as a generator may read it, and what was found in it."""
 
-    form: dict[str, Any]
+    value: Any
     verdicts: tuple[Verdict, ...]
 
 
 async def guarded_form(
     form: dict[str, Any], guards: InputGuards | None, originals: dict[str, set[str]]
-) -> GuardedForm:
-    """The form by the rules of the input zone, each of its texts by itself; verdicts have no places.
-
-    Raises `InvalidRequestError` for a schema that no answer can be checked against.
-    """
+) -> GuardedJson:
+    """The form, guarded. Raises `InvalidRequestError` for a schema that no answer can be checked against."""
     await asyncio.to_thread(_schema_of, form)
     if guards is None:
-        return GuardedForm(form, ())
-    if len(orjson.dumps(form)) > _INLINE_CHARS:
-        guarded = await asyncio.to_thread(_guarded, form, guards, originals)
-    else:
-        guarded = _guarded(form, guards, originals)
-    if guarded.form != form:  # the generator is told what the masks left, and keeps to that
-        await asyncio.to_thread(_schema_of, guarded.form)
+        return GuardedJson(form, ())
+    guarded = await guarded_json(form, guards, originals)
+    if guarded.value != form:  # the generator is told what the masks left, and keeps to that
+        await asyncio.to_thread(_schema_of, guarded.value)
     return guarded
 
 
@@ -51,12 +45,18 @@ def _schema_of(form: dict[str, Any]) -> Schema | None:
     return read_schema(form["json_schema"]["schema"], param="response_format")
 
 
-def _guarded(form: dict[str, Any], guards: InputGuards, originals: dict[str, set[str]]) -> GuardedForm:
+async def guarded_json(value: Any, guards: InputGuards, originals: dict[str, set[str]]) -> GuardedJson:
+    """The value by the rules of the input zone, each of its texts by itself; verdicts have no places."""
+    if len(orjson.dumps(value)) > _INLINE_CHARS:
+        return await asyncio.to_thread(_guarded, value, guards, originals)
+    return _guarded(value, guards, originals)
+
+
+def _guarded(value: Any, guards: InputGuards, originals: dict[str, set[str]]) -> GuardedJson:
     # A schema repeats its words, which is no attack.
-    said = "\n".join(dict.fromkeys(texts_of(form)))
-    safe, found = guards.screen_json(form, said, originals)
-    verdicts = tuple(replace(verdict, start=None, end=None) for verdict in found)
-    return GuardedForm(cast(dict[str, Any], safe), verdicts)  # masks leave the shape of JSON as it is
+    said = "\n".join(dict.fromkeys(texts_of(value)))
+    safe, found = guards.screen_json(value, said, originals)
+    return GuardedJson(safe, tuple(replace(verdict, start=None, end=None) for verdict in found))
 
 
 def texts_of(value: object, *, with_keys: bool = True) -> Iterator[str]:

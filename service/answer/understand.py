@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingestion.releases.release import Release
+from service.answer.offers import guarded_tools
 from service.answer.prompts import Message
 from service.answer.request import AnswerRequest, Options, RawMessage
 from service.answer.route import Route
+from service.answer.steps import read_steps
 from service.answer.structured import guarded_form
+from service.answer.tools import Step
 from service.errors import InvalidRequestError
 from service.guard.chain import Verdict
 from service.guard.input import Disposition, InputGuards, unblocked
@@ -53,6 +56,7 @@ class Turn:
     question: MaskedText
     search: SearchText
     history: tuple[Message, ...] = ()
+    steps: tuple[Step, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     originals: Mapping[str, set[str]] | None = None
     disposition: Disposition = "pass"
@@ -87,10 +91,12 @@ async def understand(
     max_question_chars: int,
     started: float,
     turn_id: str | None = None,
+    allowed_tools: Sequence[str] = (),
 ) -> Turn:
     """Screen and mask the question and its conversation by rules, then ask the models of the input zone.
 
-    A conversation beyond the bound loses its oldest messages, as chat clients expect. Raises `InvalidRequestError` for
+    A conversation beyond the bound loses its oldest messages, as chat clients expect. `allowed_tools` are shell patterns
+    of the functions whose results are read. Raises `InvalidRequestError` for
     a question that is missing, empty or too long.
     """
     asked = _asked(request.messages)
@@ -101,7 +107,14 @@ async def understand(
     told = [] if len(read) == len(spoken) else [_LEFT_OUT]
     if (request.max_tokens or 0) > MOST_TOKENS:
         told.append(_CLAMPED)
-    options, found = await _with_guarded_form(request.options, guards, screening.originals)
+    options, found = await _guarded_options(request.options, guards, screening.originals)
+    done = await read_steps(
+        request.messages[len(asked) :],
+        allowed_tools,
+        guards,
+        screening.originals,
+        most_chars=_HISTORY_QUESTIONS * max_question_chars,
+    )
     turn = Turn(
         id=turn_id or uuid7(),
         request=replace(request, options=options),
@@ -111,21 +124,26 @@ async def understand(
         question=screening.question,
         search=screening.search,
         history=screening.history,
-        verdicts=(*told, *screening.verdicts, *found),
+        steps=done.steps,
+        verdicts=(*told, *screening.verdicts, *found, *done.verdicts),
         originals=screening.originals,
     )
     turn = await _judged(turn, question, guards)
     return replace(turn, guard_input_s=turn.since())
 
 
-async def _with_guarded_form(
+async def _guarded_options(
     options: Options, guards: InputGuards | None, originals: Originals
 ) -> tuple[Options, tuple[Verdict, ...]]:
-    """The options, whose form of JSON holds words of the caller like the question does."""
-    if options.form is None:
-        return options, ()
-    guarded = await guarded_form(options.form, guards, originals)
-    return replace(options, form=guarded.form), guarded.verdicts
+    """The options, whose form of JSON and tools hold words of the caller like the question does."""
+    verdicts: tuple[Verdict, ...] = ()
+    if options.form is not None:
+        guarded = await guarded_form(options.form, guards, originals)
+        options, verdicts = replace(options, form=guarded.value), guarded.verdicts
+    if options.tools is not None:
+        tools, found = await guarded_tools(options.tools, guards, originals)
+        options, verdicts = replace(options, tools=tools), (*verdicts, *found)
+    return options, verdicts
 
 
 def _asked(messages: Sequence[RawMessage]) -> Sequence[RawMessage]:

@@ -159,6 +159,7 @@ class Writer(Draft):
         yield text
 
     def _failed(self, exc: GeneratorError) -> None:
+        self._written = replace(self._written, failures=self._written.failures + 1)
         log.warning("generator_failed", reason=exc.message, request_id=self._turn.request.request_id)
 
     def _begin(self, guards: OutputGuards, generator: Generator, *, is_degraded: bool) -> None:

@@ -9,36 +9,56 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select
+from sqlalchemy import BindParameter, ColumnElement, Engine, Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from service.database import without_limit
-from service.experiments.totals import Bucket, CellKey, Counted, Totals, totals_of
+from service.experiments.totals import Bucket, CellKey, Counted, Totals, bucket_for, totals_of
 from service.tables import Answer, Exposure, FeedbackEvent
 
+# The one arm of traffic without an experiment.
+ALL = "all"
 _SETTLED = ("resolved", "ticket_closed")
 _THUMBS = ("thumbs", "thumbs_up", "ratings", "rating", "corrections")
 _OUTCOMES = ("observed", "resolved", "escalated", "reopened")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Span:
-    """Which answers count: those of an experiment, in some of its stages, up to a moment."""
+    """Which answers count, up to a moment, and whose they are: `key` tells the arm, the epoch and the unit."""
 
-    experiment: str
-    stages: tuple[str, ...]
+    holds: ColumnElement[bool]
+    key: tuple[Any, Any, Any]
     until: datetime
     bucket: Bucket
 
-    @property
-    def holds(self) -> ColumnElement[bool]:
-        """The condition on answers."""
-        return and_(
-            Answer.experiment == self.experiment,
-            Answer.stage.in_(self.stages),
-            Answer.created_at < self.until,
-            Answer.arm.is_not(None),
-        )
+
+def of_experiment(name: str, stages: Sequence[str], until: datetime, bucket: Bucket) -> Span:
+    """The answers of an experiment in some of its stages."""
+    holds = and_(
+        Answer.experiment == name,
+        Answer.stage.in_(stages),
+        Answer.created_at < until,
+        Answer.arm.is_not(None),
+    )
+    return Span(holds, (Answer.arm, Answer.epoch, Answer.unit), until, bucket)
+
+
+def of_traffic(assistant: str, unit: str, since: datetime, until: datetime) -> Span:
+    """The answers that an assistant gave, all as if of one arm, for a plan; `unit` as an experiment has it."""
+    conversation = "c:" + Answer.conversation_id
+    whose = {
+        "subject": case((Answer.subject.is_not(None), "s:" + Answer.subject), else_=conversation),
+        "tenant": "t:" + Answer.caller,
+        "conversation": conversation,
+    }[unit]
+    holds = and_(
+        Answer.assistant == assistant,
+        Answer.created_at >= since,
+        Answer.created_at < until,
+        func.coalesce(Answer.stage, "") != "unseen",
+    )
+    return Span(holds, (literal(ALL), literal(1), whose), until, bucket_for(until - since))
 
 
 def count(engine: Engine, span: Span, windows: Iterable[float]) -> Totals:
@@ -61,6 +81,8 @@ def _total(column: Any) -> ColumnElement[Any]:
     return func.coalesce(func.sum(column), 0)
 
 
+# A generator failed: the answer broke off, or another one wrote it.
+FAILED = or_(Answer.finish_reason == "interrupted", func.coalesce(Answer.failures, 0) > 0)
 _ANSWERS: dict[str, ColumnElement[Any]] = {
     "answers": func.count(),
     "answered": _sum(Answer.outcome == "answered"),
@@ -69,6 +91,7 @@ _ANSWERS: dict[str, ColumnElement[Any]] = {
     "escalated_answers": _sum(Answer.outcome == "escalated"),
     "degraded": _sum(Answer.degraded.is_(True)),
     "interrupted": _sum(Answer.finish_reason == "interrupted"),
+    "failed": _sum(FAILED),
     "sentences": _total(Answer.sentences),
     "unsupported": _total(Answer.unsupported),
     "timed": func.count(Answer.total_s),
@@ -83,8 +106,8 @@ _ANSWERS: dict[str, ColumnElement[Any]] = {
 
 def _answers(session: Session, span: Span) -> Counted:
     bucket = _bucket(session, span.bucket, Answer.created_at)
-    key = (Answer.arm, Answer.epoch, Answer.unit, bucket)
-    query: Select[Any] = select(*key, *_ANSWERS.values()).where(span.holds).group_by(*key)
+    key = (*_labelled(span), bucket)
+    query: Select[Any] = select(*key, *_ANSWERS.values()).where(span.holds).group_by(*_grouping(span), bucket)
     rows: Sequence[Any] = session.execute(query).all()
     return Counted(tuple(_ANSWERS), [(_key(row), _values(row)) for row in rows])
 
@@ -92,12 +115,26 @@ def _answers(session: Session, span: Span) -> Counted:
 def _conversations(session: Session, span: Span) -> Counted:
     """How many conversations each unit began in a bucket; a later message belongs to the bucket of the first."""
     began = func.min(Answer.created_at).label("began")
-    columns = (Answer.arm, Answer.epoch, Answer.unit)
-    inner = select(*columns, began).where(span.holds).group_by(*columns, Answer.conversation_id).subquery()
+    inner = (
+        select(*_labelled(span), began)
+        .where(span.holds)
+        .group_by(*_grouping(span), Answer.conversation_id)
+        .subquery()
+    )
     bucket = _bucket(session, span.bucket, inner.c.began)
     key = (inner.c.arm, inner.c.epoch, inner.c.unit, bucket)
     rows = session.execute(select(*key, func.count()).group_by(*key)).all()
     return Counted(("conversations",), [(_key(row), _values(row)) for row in rows])
+
+
+def _labelled(span: Span) -> list[Any]:
+    names = ("arm", "epoch", "unit")
+    return [column.label(name) for name, column in zip(names, span.key, strict=True)]
+
+
+def _grouping(span: Span) -> list[Any]:
+    """What rows are grouped by: a constant is no column."""
+    return [column for column in span.key if not isinstance(column, BindParameter)]
 
 
 def _bucket(session: Session, bucket: Bucket, column: Any) -> ColumnElement[str]:
@@ -137,9 +174,7 @@ def _events(session: Session, span: Span) -> list[_Event]:
     """Feedback that isn't set aside, in the order in which it was observed."""
     query = (
         select(
-            Answer.arm,
-            Answer.epoch,
-            Answer.unit,
+            *_labelled(span),
             Answer.conversation_id,
             Answer.created_at,
             FeedbackEvent.answer_id,
@@ -173,11 +208,10 @@ def _beginnings(session: Session, span: Span) -> dict[_Place, datetime]:
         .join(FeedbackEvent, FeedbackEvent.answer_id == Answer.id)
         .where(FeedbackEvent.kind == "outcome", span.holds)
     )
-    columns = (Answer.arm, Answer.epoch, Answer.unit, Answer.conversation_id)
     query = (
-        select(*columns, func.min(Answer.created_at))
+        select(*_labelled(span), Answer.conversation_id, func.min(Answer.created_at))
         .where(span.holds, Answer.conversation_id.in_(told.union(asked)))
-        .group_by(*columns)
+        .group_by(*_grouping(span), Answer.conversation_id)
     )
     return {(row[0], row[1], row[2], row[3]): row[4] for row in _plain(session.execute(query).all())}
 

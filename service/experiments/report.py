@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from service.experiments.counting import Span, count, count_before, count_exposures, count_mixed
+from service.experiments.counting import count, count_before, count_exposures, count_mixed, of_experiment
 from service.experiments.describe import Json, epoch_as_json
 from service.experiments.integrity import Integrity, integrity_of
 from service.experiments.reading import (
@@ -82,7 +82,7 @@ def report_of(engine: Engine, question: Question) -> Json:
 def _data(engine: Engine, question: Question) -> Data:
     running, as_of = question.running, question.as_of
     begun = running.epochs[0].begins_at
-    span = Span(running.name, STAGES[question.stage], as_of, _bucket(running, as_of))
+    span = of_experiment(running.name, STAGES[question.stage], as_of, _bucket(running, as_of))
     windows = [question.metrics[name].window_days for name in question.names]
     return Data(
         running.declared,

@@ -35,7 +35,8 @@ _QUEUE = 8
 class AnswerContext:
     """What an answer may say: the passages it rests on, what was said in the conversation, the question first, and the
     prompt's rules, which it may not. `is_quoted`: its sentences are those of the passages, with their numbers;
-    `likely`: the passages' sentences by how likely they are to answer."""
+    `likely`: the passages' sentences by how likely they are to answer; `results` are those of tools, which are passages
+    too and are numbered behind the hits."""
 
     hits: tuple[Hit, ...]
     conversation: tuple[str, ...]
@@ -44,11 +45,17 @@ class AnswerContext:
     rules: str = ""
     is_quoted: bool = False
     likely: tuple[Likely, ...] = ()
+    results: tuple[str, ...] = ()
 
     @property
     def passages(self) -> list[str]:
         """The texts of the passages."""
-        return [hit.chunk.embedded_text for hit in self.hits]
+        return [*(hit.chunk.embedded_text for hit in self.hits), *self.results]
+
+    @property
+    def language(self) -> str:
+        """That of the best passage."""
+        return self.hits[0].chunk.language if self.hits else "en"
 
 
 class AssistantGuards:
@@ -138,9 +145,26 @@ class AssistantGuards:
         """The guards of one answer that is JSON. Values repeat, and a single one says nothing that could be grounded."""
         return ValueGuards(
             self._words(context),
-            self._deciding(context, is_prose=False),
+            self._deciding(context, without=(RepetitionGuard.name,)),
             self._last(context),
             self.policy.output["length"],
+            in_thread=self._executor is not None,
+        )
+
+    def calls(self, context: AnswerContext) -> ValueGuards:
+        """The guards of calls of tools. Arguments claim nothing: their numbers, dates and names need no source."""
+        rules, said = self.policy.output, [*context.passages, *context.conversation]
+        words: list[tuple[Rule, Guard]] = [
+            (rules["secrets"], SecretGuard(self._digests, tuple(rules["secrets"].allow))),
+            (rules["pii"], self._pii(context, context.passages)),
+            (rules["egress"], EgressGuard(said, rules["egress"].allow, self._digests)),
+        ]
+        claims = (RepetitionGuard.name, ExactGuard.name)
+        return ValueGuards(
+            switched(words),
+            self._deciding(context, without=claims),
+            self._last(context),
+            rules["length"],
             in_thread=self._executor is not None,
         )
 
@@ -149,7 +173,7 @@ class AssistantGuards:
         rules, passages = self.policy.output, context.passages
         sources = [*passages, *(hit.chunk.source for hit in context.hits)]
         words: list[tuple[Rule, Guard]] = [
-            (rules["citations"], CitationGuard(len(context.hits))),
+            (rules["citations"], CitationGuard(len(passages))),
             (rules["secrets"], SecretGuard(self._digests, tuple(rules["secrets"].allow))),
             (rules["pii"], self._pii(context, passages)),
             (rules["egress"], EgressGuard(sources, rules["egress"].allow, self._digests)),
@@ -169,8 +193,8 @@ class AssistantGuards:
         support: Supports = self._support
         if self._executor is not None:
             support = TimedSupport(support, self._executor, min(rule.deadline_s, self.policy.deadline_s))
-        question, language = next(iter(context.conversation), ""), context.hits[0].chunk.language
-        return Attribution(support, passages, question, rule, context.likely, language=language)
+        question = next(iter(context.conversation), "")
+        return Attribution(support, passages, question, rule, context.likely, language=context.language)
 
     def _pii(self, context: AnswerContext, passages: Sequence[str]) -> PiiGuard:
         """Who is entitled sees personal data that stands in a passage; everybody else sees none."""
@@ -182,19 +206,18 @@ class AssistantGuards:
             is_entitled=(lambda value: value in joined) if is_entitled else None,
         )
 
-    def _deciding(self, context: AnswerContext, *, is_prose: bool = True) -> list[SentenceGuard]:
+    def _deciding(self, context: AnswerContext, *, without: Sequence[str] = ()) -> list[SentenceGuard]:
         """Rules, and those models that may stop or drop a sentence: it waits for them."""
         rules, passages = self.policy.output, context.passages
-        language = context.hits[0].chunk.language if context.hits else "en"
         sources = "\n".join([*passages, *context.conversation])
         by_rules: list[tuple[Rule, SentenceGuard]] = [
             (rules["leak"], LeakGuard(context.rules, self._canary, rules["leak"], sources)),
             (rules["repetition"], RepetitionGuard(rules["repetition"])),
-            (rules["exact"], ExactGuard(passages, context.conversation, rules["exact"], language)),
+            (rules["exact"], ExactGuard(passages, context.conversation, rules["exact"], context.language)),
         ]
-        if not is_prose:
-            by_rules = [(rule, guard) for rule, guard in by_rules if guard.name != RepetitionGuard.name]
-        found: list[SentenceGuard] = [SafeJudge(guard, rule) for rule, guard in by_rules if rule.is_on]
+        found: list[SentenceGuard] = [
+            SafeJudge(guard, rule) for rule, guard in by_rules if rule.is_on and guard.name not in without
+        ]
         models = [(rule, guard) for rule, guard in self._judges() if _may_act(rule)]
         return found + self._timed(models)
 

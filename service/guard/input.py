@@ -80,6 +80,21 @@ class InputGuards:
         safe, found = apply_to_json(self._redactors(originals), value, "input")
         return safe, verdicts + found
 
+    def screen_result(self, text: RawText, originals: dict[str, set[str]] | None = None) -> ScreenResult:
+        """The result of a tool: masked like a question, and read for orders as documents are, by the retrieved zone's rule."""
+        rule = self._policy.retrieved["injection"]
+        try:
+            found = by_rules(text, decodings_of(text), is_document=True) if rule.is_on else []
+            verdicts = [
+                Verdict("injection", "retrieved", outcome_of(rule), one.rule.upper(), one.score)
+                for one in found
+                if not _is_allowed(one.rule, rule)
+            ]
+        except Exception as exc:  # noqa: BLE001 - a guard that fails must not fail open
+            verdicts = [failed("injection", "retrieved", rule, exc)]
+        safe, masked = apply_all(self._redactors(originals), text, "input")
+        return ScreenResult(MaskedText(safe), (*verdicts, *masked))
+
     def _injections(self, text: str) -> list[Verdict]:
         try:
             return self._by_rules(text)

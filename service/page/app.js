@@ -191,6 +191,7 @@ async function show(citation) {
   const mark = element("mark", "", citation.quote);
   at("passage-text").replaceChildren(mark);
   at("passage").showModal();
+  if (citation.kind === "curated") return at("passage-text").append(...named(citation.sources));
   try {
     const reply = await fetch(`v1/chunks/${citation.chunk_id}`, { headers: headers() });
     if (!reply.ok) return;
@@ -207,6 +208,15 @@ async function show(citation) {
   } catch {
     // The quote is there already; its surroundings can't be fetched just now.
   }
+}
+
+/** What the author of a curated answer named as its sources. */
+function named(sources) {
+  return sources.map((source) => {
+    const line = element(source.url ? "a" : "span", "named", source.title);
+    if (source.url) Object.assign(line, { href: source.url, target: "_blank", rel: "noopener noreferrer" });
+    return line;
+  });
 }
 
 function busy(isBusy, status) {

@@ -33,8 +33,9 @@ function marker(number, citation, open) {
   return button;
 }
 
-/** Where a passage stands, for people: title, heading, page. */
+/** Where a passage stands, for people: title, heading, page. A curated answer stands in no document. */
 export function place(citation) {
+  if (citation.kind === "curated") return "Curated answer";
   const parts = [citation.title, citation.heading, citation.page ? `page ${citation.page}` : ""];
   return parts.filter(Boolean).join(" › ");
 }

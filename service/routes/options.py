@@ -7,9 +7,7 @@ from service.errors import InvalidRequestError
 
 # Each option with the values that change nothing, beside null.
 CHAT: Mapping[str, tuple[Any, ...]] = {
-    "tools": ([],),
     "functions": ([],),
-    "tool_choice": ("none", "auto"),
     "function_call": ("none", "auto"),
     "logprobs": (False,),
     "top_logprobs": (0,),
@@ -54,17 +52,12 @@ def refuse_unsupported(sent: Mapping[str, Any], known: Mapping[str, tuple[Any, .
         value = sent.get(name)
         if value is None or any(_is_same(value, one) for one in harmless):
             continue
-        if name in ("tools", "functions") and _has_no_choice(sent):
-            continue
+        if name in ("tools", "functions") and "none" in (sent.get("tool_choice"), sent.get("function_call")):
+            continue  # what may not be called
         raise InvalidRequestError(
             f"{name!r}{_shown(value)} isn't supported, and the answer would not be what it asks for. Leave it out.",
             param="logprobs" if name == "top_logprobs" and known is CHAT else name,
         )
-
-
-def _has_no_choice(sent: Mapping[str, Any]) -> bool:
-    """Whether tools are named that may not be called."""
-    return sent.get("tool_choice") == "none" or sent.get("function_call") == "none"
 
 
 def _is_same(value: object, other: object) -> bool:

@@ -11,6 +11,7 @@ from ingestion.view import may_see
 from service.database import WAIT_S
 from service.deps import AnalystCall, Call
 from service.errors import NotFoundError
+from service.feedback.curated.answer import CURATED
 from service.feedback.event import Kind
 from service.feedback.read import FeedbackQuery, find_answer, find_feedback
 from service.feedback.requests import AnswerRecord, FeedbackList, StoredFeedback
@@ -74,6 +75,9 @@ def _may_read(call: Call, answer: Answer) -> bool:
         return True
     if answer.collection not in call.state.scope.collections or not answer.citations:
         return False
+    if answer.reason == CURATED:
+        cited = [call.state.curated.find(str(one["document_id"])) for one in answer.citations]
+        return all(one is not None and may_see(groups, one.text.groups) for one in cited)
     texts = call.state.live.current(answer.collection).documents
     chunks = [texts.chunk(str(one["chunk_id"])) for one in answer.citations]
     documents = [texts.document(chunk.document_id) if chunk else None for chunk in chunks]

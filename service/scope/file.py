@@ -119,6 +119,11 @@ class Assistant(Strict):
         description="Fixed reply to greetings, thanks and good-byes; with `null` they are answered like questions.",
     )
     examples: list[str] = Field([], description="Questions that the page offers.")
+    tools: list[str] = Field(
+        [],
+        description="Shell patterns of functions that callers may offer to the generator as `tools` and whose results are"
+        " read, such as `order_*` or `*`; empty: none. It takes a generator that is a server.",
+    )
 
 
 class Retention(Strict):

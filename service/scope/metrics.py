@@ -19,6 +19,7 @@ Total = Literal[
     "escalated_answers",
     "degraded",
     "interrupted",
+    "failed",
     "sentences",
     "unsupported",
     "timed",
@@ -124,6 +125,12 @@ METRICS: dict[str, Metric] = {
     "blocked_rate": _metric("refused", "answers", "lower", "Replies in which a guard refused."),
     "degraded_rate": _metric(
         "degraded", "answers", "lower", "Answers that another than the variant's generator wrote."
+    ),
+    "failed_rate": _metric(
+        "failed",
+        "answers",
+        "lower",
+        "Answers for which a generator failed: broken off, or written by another one.",
     ),
     "interrupted_rate": _metric(
         "interrupted", "answers", "lower", "Answers that broke off by a failure of ours."

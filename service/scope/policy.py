@@ -79,6 +79,7 @@ _DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "retrieved": {
         "verdicts": {"action": "flag"},
+        "injection": {"action": "drop", "fail": "closed"},
         "near_copies": {"action": "drop", "threshold": 0.25, "limit": 3},
         "per_source": {"action": "off", "limit": 3},
     },

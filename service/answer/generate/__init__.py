@@ -7,13 +7,15 @@ from typing import Protocol
 from service.answer.evidence import Evidence
 from service.answer.prompts import Marking, Message, Prompt
 from service.answer.request import Options
+from service.answer.tools import Calls, Step
 from service.guard.texts import MaskedText
 from service.scope import Sampling
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a generator is asked to do."""
+    """What a generator is asked to do. `steps` were done since the question; their results are numbered behind all hits
+    that were found, whatever part of the hits the generator is told."""
 
     question: MaskedText
     history: tuple[Message, ...]
@@ -23,6 +25,8 @@ class Task:
     adapter: str | None = None
     marking: Marking = Marking()
     options: Options = Options()
+    steps: tuple[Step, ...] = ()
+    first_result: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,11 @@ class Finished:
     completion_tokens: int
 
 
-Event = Text | KeepAlive | StartOver | Finished
+Event = Text | KeepAlive | StartOver | Calls | Finished
 
 
 class Generator(Protocol):
-    """Writes an answer as a stream of events that ends with `Finished`.
+    """Writes an answer as a stream of events that ends with `Finished`; `Calls` of tools come whole, in front of it.
 
     Raises `GeneratorError` before the first `Text` when it could not begin, and
     `GeneratorInterruptedError` after it. `quotes` says that it writes sentences of the passages with their numbers.

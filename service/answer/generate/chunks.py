@@ -4,19 +4,24 @@ Knows no connection: bytes in, values out.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import orjson
 
 from ingestion.characters import whole
+from service.answer.tools import ToolCall
 
 # A server that runs away: no line and no answer of ours is as long.
 MOST_LINE_BYTES = 1_000_000
 _MOST_TEXT_CHARS = 200_000
 _MOST_TOKENS = 2**31 - 1
 _MOST_CHOICES = 10_000
+_MOST_CALLS = 128
+_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FINISHES = frozenset({"stop", "length", "content_filter", "tool_calls", "function_call"})
 
 
@@ -163,6 +168,73 @@ def _usage_of(usage: dict[str, Any]) -> dict[str, int]:
 
 
 @dataclass(slots=True)
+class _Part:
+    """What has come of one call."""
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(slots=True)
+class CallParts:
+    """The calls of one stream, in the order in which they began.
+
+    Common oddities are understood: calls without an index, another call under the same index, names and ids with every
+    piece, arguments as an object.
+    """
+
+    _parts: list[_Part] = field(default_factory=list)
+    _by_index: dict[int, _Part] = field(default_factory=dict)
+
+    def take(self, delta: dict[str, Any]) -> int:
+        """Read the pieces of a delta; how many characters they had. Raises `MalformedError`."""
+        chars = 0
+        for piece in objects_at(delta, "tool_calls") if delta.get("tool_calls") is not None else ():
+            part = self._of(piece)
+            said = object_at(piece, "function") if piece.get("function") is not None else {}
+            name, arguments = text_at(said, "name"), _arguments_of(said)
+            part.name += name if name != part.name else ""
+            part.arguments += arguments
+            chars += len(name) + len(arguments)
+        return chars
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The calls so far. An id that is none, or that another call has, is replaced."""
+        ids = [part.id if _CALL_ID.fullmatch(part.id) else "" for part in self._parts]
+        named = [
+            one if one and one not in ids[:place] else f"call_{uuid4().hex}" for place, one in enumerate(ids)
+        ]
+        return tuple(
+            ToolCall(call_id, clean(part.name), clean(part.arguments))
+            for call_id, part in zip(named, self._parts, strict=True)
+        )
+
+    def _of(self, piece: dict[str, Any]) -> _Part:
+        """The call that a piece belongs to."""
+        index, call_id = piece.get("index"), text_at(piece, "id")
+        if index is not None and (type(index) is not int or not 0 <= index < _MOST_CALLS):
+            raise MalformedError("'index' that is no call's number")
+        known = self._by_index.get(index) if index is not None else next(iter(self._parts[-1:]), None)
+        if known is None or (call_id and known.id and call_id != known.id):
+            known = _Part()
+            self._parts.append(known)
+            if len(self._parts) > _MOST_CALLS:
+                raise MalformedError("calls without an end")
+            if index is not None:
+                self._by_index[index] = known
+        known.id = known.id or call_id
+        return known
+
+
+def _arguments_of(function: dict[str, Any]) -> str:
+    if isinstance(function.get("arguments"), dict):
+        return orjson.dumps(function["arguments"]).decode()
+    return text_at(function, "arguments")
+
+
+@dataclass(slots=True)
 class ChatStream:
     """What the lines of a chat stream have said so far; `broken` is why nothing more can be read.
 
@@ -175,6 +247,7 @@ class ChatStream:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     broken: MalformedError | None = None
+    parts: CallParts = field(default_factory=CallParts)
     _chars: int = field(default=0, repr=False)
     _half: str = field(default="", repr=False)
 
@@ -223,7 +296,9 @@ class ChatStream:
         texts = []
         for choice in objects_at(event, "choices") if event.get("choices") is not None else ():
             if choice.get("delta") is not None:
-                texts.append(text_at(object_at(choice, "delta"), "content"))
+                delta = object_at(choice, "delta")
+                texts.append(text_at(delta, "content"))
+                self._chars += self.parts.take(delta)
             self.finish_reason = finish_at(choice) or self.finish_reason
         if event.get("usage") is not None:
             usage = object_at(event, "usage")

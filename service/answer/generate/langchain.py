@@ -94,7 +94,7 @@ class LangChainGenerator:
             yield Text(text)
         elif not begun:
             raise GeneratorError(f"The generator {self.name!r} wrote no answer.")
-        self._estimate.learn(packed.messages, used[0])
+        self._estimate.learn(packed.chars, used[0])
         yield Finished(reason, *used)
 
     def _failed(self, exc: Exception, *, begun: bool) -> GeneratorError:

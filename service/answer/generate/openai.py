@@ -11,12 +11,14 @@ from typing import Any
 import aiohttp
 
 from service.answer.generate import Event, Finished, KeepAlive, StartOver, Task, Text
-from service.answer.generate.chunks import MOST_LINE_BYTES, ChatStream, MalformedError, message_of
+from service.answer.generate.chunks import ChatStream, MalformedError, message_of
 from service.answer.generate.cleaning import Cleaner
+from service.answer.generate.lines import Lines
 from service.answer.generate.pack import Packed, TokenEstimate, pack, shortened
-from service.answer.generate.replica import Replica, Upstream, read_whole
+from service.answer.generate.replica import Replica, read_whole
 from service.answer.prompts import Wire
 from service.answer.request import Options
+from service.answer.tools import Calls
 from service.errors import ContextOverflowError, GeneratorError, GeneratorInterruptedError
 from service.logs import get_logger
 from service.metrics import GENERATOR_ERRORS
@@ -26,7 +28,7 @@ _BACKOFF_S = 0.2
 # How often a server that works is asked whether it still serves the same.
 _LOOK_S = 30.0
 # What a request can do without, the likeliest to be refused first.
-_OPTIONAL = ("stream_options", "temperature", "max_tokens")
+_OPTIONAL = ("stream_options", "parallel_tool_calls", "temperature", "max_tokens")
 # A prompt that is too long, in the words of vLLM, OpenAI, TGI, llama.cpp, Mistral, Ollama, SGLang and TensorRT-LLM.
 _OVERFLOW = re.compile(
     r"context[ _](?:length|size|window)|maximum context|max_model_len|maximum input|too long|exceeds? (?:the )?(?:max\w*|limit)"
@@ -208,13 +210,13 @@ class OpenAIGenerator:
         if task.adapter is None:  # the record has an answer's adapter by itself
             self.name = f"{self._name}:{model}"
         cleaner = Cleaner(task.marking.nonce, may_think=self._thinks_unasked)
-        has_text = False
+        has_said = False
         async for event in self._stream(replica, _body(model, packed, task, replica), deadline, cleaner):
             if isinstance(event, Finished):
-                self._estimate.learn(packed.messages, event.prompt_tokens)
-                if not has_text:
+                self._estimate.learn(packed.chars, event.prompt_tokens)
+                if not has_said:
                     raise GeneratorError(f"The generator {self.name!r} wrote no answer.")
-            has_text = has_text or isinstance(event, Text)
+            has_said = has_said or isinstance(event, Text | Calls)
             yield event
         replica.worked()
 
@@ -234,7 +236,7 @@ class OpenAIGenerator:
                 raise
             async with reply:
                 await _check(reply)
-                async for event in self._events(reply, deadline, cleaner):
+                async for event in self._events(reply, deadline, cleaner, may_call="tools" in body):
                     begun = begun or isinstance(event, Text)
                     yield event
         except (aiohttp.ClientError, TimeoutError, ValueError) as exc:
@@ -247,14 +249,14 @@ class OpenAIGenerator:
             ) from exc
 
     async def _events(
-        self, reply: aiohttp.ClientResponse, deadline: float, cleaner: Cleaner
+        self, reply: aiohttp.ClientResponse, deadline: float, cleaner: Cleaner, *, may_call: bool
     ) -> AsyncGenerator[Event, None]:
-        """Events of a server-sent stream; what arrives together is handed on together.
+        """Events of a server-sent stream; what arrives together is handed on together, and calls of tools at the end.
 
         While nothing is said for the client, because the model thinks or the server is slow, there are signs of life.
         """
         state = ChatStream()
-        stream = _Lines(reply, deadline - time.monotonic(), self._upstream)
+        stream = Lines(reply, deadline - time.monotonic(), self._upstream)
         signed = time.monotonic()
         while not (state.is_done or cleaner.has_ended or stream.is_over):
             text = cleaner.feed(state.take(await stream.next()))
@@ -274,41 +276,10 @@ class OpenAIGenerator:
         text = cleaner.feed(state.end()) + cleaner.close()
         if text:
             yield Text(text)
+        calls = state.parts.calls if may_call else ()
+        if calls:
+            yield Calls(calls)
         yield Finished(state.finish_reason or "stop", state.prompt_tokens, state.completion_tokens)
-
-
-class _Lines:
-    """The lines of a reply as they come; the last may have no end."""
-
-    def __init__(self, reply: aiohttp.ClientResponse, patience_s: float, upstream: Upstream) -> None:
-        self._content = reply.content
-        self._patience_s = patience_s
-        self._upstream = upstream
-        self._rest = b""
-        self.is_over = False
-
-    async def next(self) -> list[bytes]:
-        """Lines that have come whole; none after a silence of `keep_alive_s`. A server that sends is alive.
-
-        Raises `TimeoutError` when patience ends, `MalformedError` for a line without an end, after the lines before it.
-        """
-        if len(self._rest) > MOST_LINE_BYTES:
-            raise MalformedError("a line without an end")
-        wait_s = min(self._upstream.keep_alive_s, self._patience_s)
-        try:
-            async with asyncio.timeout(wait_s):
-                data = await self._content.readany()
-        except TimeoutError:
-            self._patience_s -= wait_s
-            if self._patience_s <= 0:
-                raise
-            return []
-        self._patience_s = self._upstream.idle_timeout_s
-        if not data:
-            self.is_over = True
-            return [self._rest]
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        return lines
 
 
 def _body(model: str, packed: Packed, task: Task, replica: Replica) -> dict[str, Any]:
@@ -335,6 +306,7 @@ def _wanted(options: Options) -> dict[str, Any]:
         "seed": options.seed,
         "top_p": options.top_p,
         "response_format": options.form,
+        **(options.tools.wire if options.tools else {}),
     }
     return {name: value for name, value in wanted.items() if value not in (None, [])}
 

@@ -1,7 +1,8 @@
 """What fits into a server's context: passages go by rank and old messages by age, never the rules or the question."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import orjson
 
 from ingestion.corpus import Hit
 from service.answer.generate import Task
@@ -20,11 +21,12 @@ _LAST_MESSAGES = 2
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A prompt that should fit, and the most tokens that its answer may have."""
+    """A prompt that should fit, and the most tokens that its answer may have. `chars` are those of all that is told."""
 
     messages: list[Wire]
     max_tokens: int
     passages: int
+    chars: int
 
 
 class TokenEstimate:
@@ -33,14 +35,12 @@ class TokenEstimate:
     def __init__(self) -> None:
         self._chars = _CHARS_A_TOKEN
 
-    def of(self, messages: Sequence[Wire]) -> int:
-        """Tokens of a prompt."""
-        chars = sum(len(message["content"]) for message in messages)
-        return round(chars / self._chars) + _TEMPLATE_TOKENS + _MESSAGE_TOKENS * len(messages)
+    def of(self, chars: int, messages: int) -> int:
+        """Tokens of a prompt of so many characters in so many messages."""
+        return round(chars / self._chars) + _TEMPLATE_TOKENS + _MESSAGE_TOKENS * messages
 
-    def learn(self, messages: Sequence[Wire], counted: int) -> None:
-        """The server counted so many tokens for this prompt."""
-        chars = sum(len(message["content"]) for message in messages)
+    def learn(self, chars: int, counted: int) -> None:
+        """The server counted so many tokens for a prompt of so many characters."""
         if counted > 0 and chars > 0:
             self._chars += _NEWS * (chars / counted - self._chars)
 
@@ -50,21 +50,29 @@ class TokenEstimate:
 
 
 def pack(task: Task, estimate: TokenEstimate, context: int | None) -> Packed:
-    """The prompt of a task. What may go goes in this order: old messages, passages behind the first, the last messages.
-
-    What is left is sent though it may not fit: the server knows best. `context` of None: everything is sent.
+    """The prompt of a task. What may go goes in this order: old messages, passages behind the first, the last messages;
+    results of tools stay. What is left is sent though it may not fit: the server knows best. `context` of None: all is.
     """
     wanted = task.sampling.max_tokens
     hits, history = list(task.evidence.hits), list(task.history)
+    tools = len(orjson.dumps(task.options.tools.functions)) if task.options.tools else 0
     while True:
-        messages = render(task.prompt, task.question, history, hits, task.marking, task.options.form)
+        messages = render(
+            task.prompt, task.question, history, hits, task.marking, task.options.form, task.steps, task.first_result
+        )  # fmt: skip
+        chars = tools + sum(map(_chars_of, messages))
         if context is None:
-            return Packed(messages, wanted, len(hits))
-        left = context - estimate.of(messages)
+            return Packed(messages, wanted, len(hits), chars)
+        left = context - estimate.of(chars, len(messages))
         if left >= min(wanted, max(_LEAST_ANSWER_TOKENS, context // 4)):
-            return Packed(messages, min(wanted, left), len(hits))
+            return Packed(messages, min(wanted, left), len(hits), chars)
         if not _shorten(hits, history):
-            return Packed(messages, max(min(wanted, left), _LEAST_ANSWER_TOKENS), len(hits))
+            return Packed(messages, max(min(wanted, left), _LEAST_ANSWER_TOKENS), len(hits), chars)
+
+
+def _chars_of(message: Wire) -> int:
+    calls = message.get("tool_calls", ())
+    return len(message["content"]) + sum(len(call["function"]["arguments"]) for call in calls)
 
 
 def _shorten(hits: list[Hit], history: list[Message]) -> bool:

@@ -46,15 +46,15 @@ def prompt_names() -> list[str]:
 
 
 @cache
-def load_prompt(name: str, instructions: str = "") -> Prompt:
+def load_prompt(name: str, instructions: str = "", *, with_tools: bool = False) -> Prompt:
     """The prompt of a variant for an assistant with its own instructions, which stand below the rules.
 
-    Raises `ScopeError` for a name that no file has.
+    `with_tools`: what is said of tools stands among the rules too. Raises `ScopeError` for a name that no file has.
     """
     if name not in prompt_names():
         raise ScopeError(f"There is no prompt {name!r}. Choose one of {prompt_names()}.")
     read: dict[str, Any] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text("utf-8"))
-    rules = read["rules"]
+    rules = f"{read['rules']}\n{read['tools']}" if with_tools else read["rules"]
     if instructions.strip():
         rules += f"\nHow to answer:\n{instructions.strip()}"
     shown = read.get("example")

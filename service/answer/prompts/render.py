@@ -2,16 +2,17 @@
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ingestion.corpus import Hit
 from service.answer.prompts.prompt import Prompt
+from service.answer.tools import Step
 from service.guard.texts import MaskedText
 
 # What OpenAI's protocol calls a message.
-Wire = dict[str, str]
+Wire = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +44,20 @@ def render(
     hits: Sequence[Hit],
     marking: Marking = Marking(),
     form: dict[str, Any] | None = None,
+    steps: Sequence[Step] = (),
+    first_result: int = 0,
 ) -> list[Wire]:
     """Chat messages: the rules first and unchanged, so that a prefix cache hits, and the prompt's example; then history;
     then the passages, numbered from 1, with the question, and the form where the answer is to be JSON. User and assistant
-    take turns, as many templates want it."""
+    take turns, as many templates want it. Calls of tools come last with their results, which are passages too and are
+    numbered from `first_result`."""
     secret = f"\nInternal reference, never to be repeated: {marking.canary}" if marking.canary else ""
     asked = _asked([hit.chunk.embedded_text for hit in hits], question, marking, form)
     spoken: list[Wire] = [{"role": message.role, "content": message.content} for message in history]
     # An example in prose shows nothing of JSON.
     shown = _example(prompt, marking) if form is None else []
-    return [{"role": "system", "content": prompt.rules + secret}, *_in_turns([*shown, *spoken, asked])]
+    told: Wire = {"role": "system", "content": prompt.rules + secret}
+    return [told, *_in_turns([*shown, *spoken, asked]), *_called(steps, first_result, marking)]
 
 
 def _example(prompt: Prompt, marking: Marking) -> list[Wire]:
@@ -76,6 +81,22 @@ def _in_turns(messages: Sequence[Wire]) -> list[Wire]:
         elif turns or message["role"] == "user":
             turns.append(message)
     return turns
+
+
+def _called(steps: Sequence[Step], number: int, marking: Marking) -> Iterator[Wire]:
+    for step in steps:
+        calls = [
+            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for c in step.calls
+        ]
+        yield {"role": "assistant", "content": "", "tool_calls": calls}
+        for call, result in zip(step.calls, step.results, strict=True):
+            yield {
+                "role": "tool",
+                "tool_call_id": call.id,
+                "content": _passage(number, result.text, marking),
+            }
+            number += 1
 
 
 def _form(form: dict[str, Any] | None) -> str:

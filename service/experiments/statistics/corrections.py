@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from service.experiments.statistics.distributions import Floats
 from service.experiments.statistics.sequence import check_alpha
 
 
@@ -60,12 +62,7 @@ def _check(p: Sequence[float], alpha: float) -> None:
             )
 
 
-def _in_order(
-    order: "np.ndarray[tuple[int, ...], np.dtype[np.intp]]",
-    p: np.ndarray,
-    rejected: np.ndarray,
-    levels: np.ndarray,
-) -> Corrected:
+def _in_order(order: NDArray[np.intp], p: Floats, rejected: NDArray[np.bool_], levels: Floats) -> Corrected:
     place = np.argsort(order, kind="stable")
     return Corrected(
         tuple(float(value) for value in p[place]),

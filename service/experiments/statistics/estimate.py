@@ -121,8 +121,7 @@ def estimate(control: Arm, treatment: Arm, *, weighting: Weighting = "observatio
 def _usable(cells: Cells) -> NDArray[np.bool_]:
     """Epochs in which leaving out any one unit leaves something in each arm. Shape: (epochs,)."""
     enough = (cells.total() >= 2) & (cells.most(cells.counts) < cells.total(cells.counts))
-    both: NDArray[np.bool_] = enough.reshape(-1, 2).all(axis=1)
-    return both
+    return enough[::2] & enough[1::2]
 
 
 def _weights(counts: Floats, weighting: Weighting) -> Floats:

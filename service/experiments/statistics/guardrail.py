@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from service.experiments.statistics.decide import Reading
-from service.experiments.statistics.distributions import log_sum_exp, normal_of_t
+from service.experiments.statistics.distributions import Floats, log_sum_exp, normal_of_t
 from service.experiments.statistics.estimate import Unmeasured
 from service.experiments.statistics.sequence import (
     check_alpha,
@@ -24,7 +24,7 @@ from service.experiments.statistics.sequence import (
 Action = Literal["pause", "abort"]
 State = Literal["breached", "holds", "cannot tell"]
 # How many times the tolerated error rate is looked for, all equally likely at first.
-_TIMES = (1.5, 2.0, 3.0, 5.0, 10.0)
+_TIMES = (2.0, 3.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def guard_canary(windows: Sequence[Traffic], *, tolerated: float = 1.0, alpha: f
     """Of all errors so far, how many came from the canary? More than its share of the requests explains, and it is aborted.
 
     An error comes from the canary with the chance of its share of the requests, if its error rate is the baseline's, or
-    `tolerated` times as high. Against it stand rates 1.5 to 10 times as high as that, mixed evenly; errors are rare
+    `tolerated` times as high. Against it stand rates 2, 3 and 5 times as high as that, mixed evenly; errors are rare
     or not, the binomial likelihood ratio is an e-value given the requests of a window (Hoeffding 1963, theorem 4).
     Give a window for each epoch, or shorter ones. `expected_errors` is what the canary would have at the tolerated rate.
 
@@ -92,12 +92,11 @@ def _share(window: Traffic, times: float) -> float:
     return weighed / (weighed + window.baseline_requests)
 
 
-def _log_ratios(window: Traffic, tolerated: float) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+def _log_ratios(window: Traffic, tolerated: float) -> Floats:
     usual = _share(window, tolerated)
     higher = np.array([_share(window, tolerated * times) for times in _TIMES])
-    return window.canary_errors * np.log(higher / usual) + window.baseline_errors * np.log(
-        (1 - higher) / (1 - usual)
-    )
+    found: Floats = window.canary_errors * np.log(higher / usual)
+    return found + window.baseline_errors * np.log((1 - higher) / (1 - usual))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,4 +77,5 @@ def _reached(progress: ArrayLike, alpha: float) -> Floats:
     values = np.asarray(progress, dtype=float)
     if np.isnan(values).any():
         raise ValueError("progress holds nan. Give the share of the planned information, 0 or more.")
-    return np.maximum(values, _FEWEST) * tuning(alpha)
+    found: Floats = np.maximum(values, _FEWEST) * tuning(alpha)
+    return found

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 # What the id of a curated answer has in front of it where ids of documents and generators stand too.
-CURATED = "curated"
+CURATED: Final = "curated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,9 +113,9 @@ class CuratedBook:
         shelf = self._shelves.get(assistant)
         return Lookup(shelf, groups, datetime.now(UTC)) if shelf else None
 
-    def find(self, curated_id: str) -> Curated | None:
-        """One that answers, by its id."""
-        return next((one for mine in self._answers.values() for one in mine if one.id == curated_id), None)
+    def find(self, name: str) -> Curated | None:
+        """One that answers, by the name under which it is cited."""
+        return next((one for mine in self._answers.values() for one in mine if one.name == name), None)
 
     async def refresh(self, database: Executor) -> None:
         """Read what has changed; it is found exactly at once, and nearly as soon as there are vectors."""

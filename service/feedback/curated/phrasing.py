@@ -16,7 +16,7 @@ _ACCENT = re.compile("[\u0300-\u036f]")
 _APOSTROPHE = re.compile("[’‘`´ʼ]")
 # A number with its inner separators and its sign, a word, or a sign that means something, such as € or %.
 _WORD = re.compile(
-    r"(?<!\w)-?\d+(?:[.,:/-]\d+)*|[^\W_]+(?:'[^\W_]+)*|[^\w\s.,;:!?…'\"„“”«»‹›()\[\]{}¿¡‐-―*·•|\\-]"
+    r"(?<![^\W_])-?\d+(?:[.,:/-]\d+)*|[^\W_]+(?:'[^\W_]+)*|[^\w\s.,;:!?…'\"„“”«»‹›()\[\]{}¿¡‐-―*·•|\\-]"
 )
 _DOUBLED = re.compile(r"(\w)\1")
 _LONG = 6

@@ -45,8 +45,8 @@ def dismiss(engine: Engine, decided: Decided, reason: str) -> None:
 
 def accept(
     engine: Engine, decided: Decided, text: CuratedText, *, passage: str | None, expected: Sequence[str]
-) -> Curated:
-    """Answer a gap: the curated answer, and what its evaluation case needs, in one transaction.
+) -> tuple[Curated, dict[str, Any]]:
+    """Answer a gap: its curated answer and its evaluation case, kept in one transaction.
 
     `passage` is the text of a cited passage, `expected` are short texts that a right answer holds.
     """
@@ -55,7 +55,7 @@ def accept(
         row = _row(decided, "accepted")
         row.curated_id, row.passage, row.expected = curated.id, passage, list(expected)
         session.add(row)
-    return curated
+        return curated, _case(row, curated)
 
 
 def _row(decided: Decided, verdict: Verdict, *, reason: str | None = None) -> GapDecision:

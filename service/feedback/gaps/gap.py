@@ -100,17 +100,17 @@ def _last(phrasing: Phrasing) -> float:
 
 
 def gaps_of(
-    collection: str, phrasings: Sequence[Phrasing], vectors: Vectors, *, similar: float, days: int
+    collection: str, phrasings: Sequence[Phrasing], vectors: Vectors, *, similar: float
 ) -> list[tuple[Gap, frozenset[str]]]:
     """Gaps with the ids of all their questions, those that most people ask first.
 
-    `vectors` are those of the phrasings, `days` the time that their questions come from. A gap that was decided about
-    has the latest decision, and counts what was asked after it was accepted.
+    `vectors` are those of the phrasings. A gap that was decided about has the latest decision, and counts what was asked
+    after it was accepted.
     """
     found = []
     for group in clusters_of(vectors, similar):
         members = [phrasings[row] for row in group]
-        gap = _gap(collection, members, vectors[group], days)
+        gap = _gap(collection, members, vectors[group])
         if gap is not None:
             found.append((gap, frozenset(gap_id(collection, one.text) for one in members)))
     return sorted(found, key=lambda item: _rank(item[0]))
@@ -125,7 +125,7 @@ def gap_id(collection: str, question: str) -> str:
     return hashlib.sha256(f"{collection}\0{normalised(question)}".encode()).hexdigest()[:16]
 
 
-def _gap(collection: str, members: Sequence[Phrasing], vectors: Vectors, days: int) -> Gap | None:
+def _gap(collection: str, members: Sequence[Phrasing], vectors: Vectors) -> Gap | None:
     """One gap; None where nothing was asked, or nothing since it was accepted."""
     decision = max((d for one in members for d in one.decisions), key=lambda d: d.at, default=None)
     since = decision.at if decision is not None and decision.verdict == "accepted" else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine, Row, Select, select
 from sqlalchemy.orm import Session
@@ -25,8 +26,7 @@ _COLUMNS = (
     Answer.outcome,
     Answer.reason,
 )
-_Columns = Row[tuple[str, str, str, str | None, datetime, str, str | None]]
-_Query = Select[tuple[str, str, str, str | None, datetime, str, str | None]]
+_Query = Select[str, str, str, str | None, datetime, str, str | None]
 
 
 def read_asked(engine: Engine, assistant: str, since: datetime, standalone: Standalone) -> list[Asked]:
@@ -71,7 +71,7 @@ def _seen(assistant: str, since: datetime) -> _Query:
     )
 
 
-def _said(assistant: str, conversations: Sequence[str]) -> Select[tuple[str, str, str]]:
+def _said(assistant: str, conversations: Sequence[str]) -> Select[str, str, str]:
     return select(Answer.conversation_id, Answer.id, Answer.question).where(
         Answer.conversation_id.in_(conversations),
         Answer.assistant == assistant,
@@ -79,7 +79,7 @@ def _said(assistant: str, conversations: Sequence[str]) -> Select[tuple[str, str
     )
 
 
-def _rated_badly(since: datetime) -> Select[tuple[str]]:
+def _rated_badly(since: datetime) -> Select[str]:
     """Ids of answers with a bad word that counts; what is said of an answer is said after it was given."""
     is_bad = (
         ((FeedbackEvent.kind == "thumb") & (FeedbackEvent.value == "down"))
@@ -96,6 +96,6 @@ def _parts(values: Sequence[str]) -> Iterable[tuple[str, ...]]:
     return (tuple(values[start : start + _TOGETHER]) for start in range(0, len(values), _TOGETHER))
 
 
-def _asked(row: _Columns, text: str, is_bad: bool) -> Asked:
+def _asked(row: Row[*tuple[Any, ...]], text: str, is_bad: bool) -> Asked:
     has_abstained = row.outcome == "abstained" and row.reason in NO_ANSWER
     return Asked(text, row.subject or f"c:{row.conversation_id}", row.created_at, has_abstained, is_bad)

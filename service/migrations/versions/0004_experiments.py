@@ -26,6 +26,7 @@ def _of_answers() -> list[sa.Column[Any]]:
         sa.Column("first_token_s", sa.Float),
         sa.Column("total_s", sa.Float),
         sa.Column("cost", sa.Float),
+        sa.Column("failures", sa.Integer),
     ]
 
 

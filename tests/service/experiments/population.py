@@ -35,6 +35,7 @@ class Population:
     days: float = 10
     behaviour: dict[str, Behaviour] = field(default_factory=dict)
     seed: int = 1
+    first: int = 0
     # Of arms' answers that are lost on the way, for a sample ratio that fails.
     lost: dict[str, float] = field(default_factory=dict)
 
@@ -53,7 +54,7 @@ class Population:
 
     def _people(self, book: ExperimentBook, start: datetime) -> Iterator[tuple[list[Row], list[Row]]]:
         chance = np.random.default_rng(self.seed)
-        for number in range(self.subjects):
+        for number in range(self.first, self.first + self.subjects):
             came = start + timedelta(days=float(chance.uniform(0, self.days)))
             conversation, subject = f"chat-{number}", f"p-{number}"
             found = book.choose("support", Asker("caller", conversation, subject), came)
