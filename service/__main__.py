@@ -1,4 +1,4 @@
-"""Commands of the gateway: serve, keys, db, purge."""
+"""Commands of the gateway: serve, keys, experiments, db, purge."""
 
 import argparse
 import socket
@@ -27,6 +27,7 @@ from service.answer.spill import SPILL, Spill
 from service.auth import SCOPES, create_key, list_keys, revoke_key
 from service.database import AWAY, migrate, open_database
 from service.errors import TouchstoneError
+from service.experiments import commands as experiment_commands
 from service.feedback.tokens import secret_of
 from service.middleware import is_loopback
 from service.patience import CLOSING_S, TimedProtocol
@@ -57,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     )
     keys.add_parser("list", help="list keys")
     keys.add_parser("revoke", help="revoke a key").add_argument("public_id")
+    experiment_commands.add_parser(commands)
     db = commands.add_parser("db", help="the database").add_subparsers(dest="action", required=True)
     db.add_parser("upgrade", help="bring the schema to the newest version")
     purge = commands.add_parser("purge", help="delete answers that are older than the scope's `retention`")
@@ -81,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _keys(args, settings)
         if args.command == "purge":
             _purge(args, settings, engine)
+        if args.command == "experiments":
+            print(experiment_commands.run(args, load_scope(settings.scope_file), engine))
         engine.dispose()
         return 0
     except (IngestionError, TouchstoneError, OSError, *AWAY) as exc:

@@ -19,6 +19,7 @@ class ScriptedUpstream:
         self.payloads: list[bytes] | None = (
             None  # what a stream says instead of `tokens`, as it goes over the wire
         )
+        self.turns: list[list[bytes]] = []  # the same, one list a request, until they are used up
         self.chunks: list[bytes] | None = None  # what a stream sends, byte for byte, and no end of its own
         self.raw: bytes | None = None  # a whole reply as it goes over the wire
         self.whole = "What does Larkmoor Plus cost?"
@@ -104,11 +105,12 @@ class ScriptedUpstream:
                 await asyncio.sleep(self.pause_s)
             await send({"type": "http.response.body", "body": b""})
             return
-        for payload in self.payloads or []:
+        payloads = self.turns.pop(0) if self.turns else self.payloads
+        for payload in payloads or []:
             body = b"data: " + payload + b"\n\n"
             await send({"type": "http.response.body", "body": body, "more_body": True})
             await asyncio.sleep(self.pause_s)
-        if self.payloads is not None:
+        if payloads is not None:
             await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
             return
         for index, token in enumerate(self.tokens):

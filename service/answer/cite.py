@@ -10,12 +10,13 @@ from typing import Literal
 from ingestion.audience import plain_id
 from ingestion.corpus import Hit
 from ingestion.text.sentences import sentence_spans
+from service.answer.tools import ToolResult
 from service.feedback.curated.answer import CURATED, Curated
 from service.guard.chain import Verdict
 from service.guard.checks.attribution import Attributed, By
 from service.guard.checks.citations import MARKER
 
-CitationKind = Literal["passage", "curated"]
+CitationKind = Literal["passage", "curated", "tool"]
 _WORD = re.compile(r"\w+")
 # Share of a sentence's words that a passage must hold to be named as its source without a marker.
 _SUPPORT = 0.6
@@ -26,7 +27,8 @@ class Citation:
     """`id` is the number in the text; `start:end` are characters of the document, where `quote` lies.
 
     A curated answer is cited by its own name as a document and has no passage; `sources` are those that its author named,
-    each with `title`, and with `document_id`, `chunk_id` or `url`.
+    each with `title`, and with `document_id`, `chunk_id` or `url`. The result of a tool (`title`) is no document: its
+    `tool_call_id` names it, and `start:end` are characters of the result.
     """
 
     id: int
@@ -42,6 +44,7 @@ class Citation:
     score: float
     kind: CitationKind = "passage"
     sources: tuple[Mapping[str, str | None], ...] = ()
+    tool_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def cite(
     attributed: Sequence[Placed] | None = None,
     *,
     marked_by: By = "model",
+    results: Sequence[ToolResult] = (),
 ) -> tuple[list[Citation], list[CitedSentence]]:
     """The citations of an answer and its sentences.
 
@@ -74,29 +78,38 @@ def cite(
     hold. Otherwise one without markers gets the passage that holds most of its words, if it holds enough, and
     `supported` says that the passages hold enough of the words. `marked_by` says who
     wrote the markers then. The quote of a passage reaches from the first to the
-    last of its sentences that the answer rests on.
+    last of its sentences that the answer rests on. `results` of tools are passages too, numbered behind the hits.
     """
     sentences: list[CitedSentence] = []
     quotes: dict[int, tuple[int, int]] = {}
-    passages = [_words(hit.chunk.text) for hit in hits]
+    texts = [
+        *((hit.chunk.text, hit.chunk.language) for hit in hits),
+        *((one.text, language) for one in results),
+    ]
+    passages = [_words(text) for text, _ in texts]
     for start, end, text, marked in _sentences(answer, language):
         words = _words(text)
-        numbers = [number for number in marked if 1 <= number <= len(hits)]
+        numbers = [number for number in marked if 1 <= number <= len(texts)]
         by: By | None = marked_by if numbers else None
         if attributed is not None:
             by = _named_by(attributed, start, end) if numbers else None
         elif not numbers and words:
-            best = max(range(len(hits)), key=lambda i: _share(words, passages[i]), default=None)
+            best = max(range(len(texts)), key=lambda i: _share(words, passages[i]), default=None)
             if best is not None and _share(words, passages[best]) >= _SUPPORT:
                 numbers, by = [best + 1], "service"
         pooled = frozenset().union(*(passages[number - 1] for number in numbers))
         supported = bool(numbers) and (attributed is not None or _share(words, pooled) >= _SUPPORT)
         sentences.append(CitedSentence(start, end, tuple(numbers), supported, by))
         for number in numbers:
-            start_at, end_at = _quote(words, hits[number - 1])
+            start_at, end_at = _quote(words, *texts[number - 1])
             first, last = quotes.get(number, (start_at, end_at))
             quotes[number] = (min(first, start_at), max(last, end_at))
-    citations = [_citation(number, hits[number - 1], quotes[number]) for number in sorted(quotes)]
+    citations = [
+        _citation(number, hits[number - 1], quotes[number])
+        if number <= len(hits)
+        else _result_citation(number, results[number - len(hits) - 1], quotes[number])
+        for number in sorted(quotes)
+    ]
     return citations, sentences
 
 
@@ -135,9 +148,8 @@ def _sentences(answer: str, language: str) -> list[tuple[int, int, str, list[int
     return found
 
 
-def _quote(words: frozenset[str], hit: Hit) -> tuple[int, int]:
+def _quote(words: frozenset[str], text: str, language: str) -> tuple[int, int]:
     """The sentence of the passage that shares most with the answer's sentence."""
-    text, language = hit.chunk.text, hit.chunk.language
     spans = _spans(text, language) or ((0, len(text)),)
     return max(spans, key=lambda span: _overlap(words, _words(text[span[0] : span[1]])))
 
@@ -161,6 +173,25 @@ def _citation(number: int, hit: Hit, span: tuple[int, int]) -> Citation:
         start=chunk.start + span[0],
         end=chunk.start + span[1],
         score=round(hit.score, 4),
+    )
+
+
+def _result_citation(number: int, result: ToolResult, span: tuple[int, int]) -> Citation:
+    start, end = span
+    return Citation(
+        id=number,
+        chunk_id=None,
+        document_id="",
+        title=result.tool,
+        source="",
+        page=None,
+        heading="",
+        quote=result.text[start:end],
+        start=start,
+        end=end,
+        score=0.0,
+        kind="tool",
+        tool_call_id=result.call_id,
     )
 
 

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from service.answer.calls import CallGuards
 from service.answer.generate import Finished, Generator
 from service.answer.stop import StopWords, before_stop
+from service.answer.tools import Calls, ToolCall
 from service.answer.understand import Turn
 from service.guard.chain import Verdict
 from service.guard.output import Notice, OutputGuards, OutputPiece
+from service.guard.stream.sentences import Decision
 from service.guard.values import ValueGuards
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
     """What has been written so far. `first_token_s` and `generate_s` are seconds since the question and for the text;
-    `failures` counts the generators that failed before."""
+    `failures` counts the generators that failed before; `calls` are those of tools, guarded."""
 
     text: str = ""
     outcome: str = "answered"
@@ -29,6 +32,7 @@ class Written:
     first_token_s: float | None = None
     generate_s: float | None = None
     failures: int = 0
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,22 @@ class Draft:
         self._turn = turn
         self._written = Written()
         self._guards: OutputGuards | ValueGuards | None = None
+        self._calls: CallGuards | None = None
         self._stop = self._new_stop()
 
     @property
     def written(self) -> Written:
         """What has been written so far, with the verdicts on it."""
-        found = self._guards.verdicts if self._guards else []
+        found = [
+            *(self._guards.verdicts if self._guards else ()),
+            *(self._calls.verdicts if self._calls else ()),
+        ]
         verdicts = tuple(_within(verdict, len(self._written.text)) for verdict in found)
         return replace(self._written, verdicts=verdicts)
+
+    def offer(self, calls: CallGuards) -> None:
+        """Tools may be called instead of an answer, as far as these guards let the calls leave."""
+        self._calls = calls
 
     def _new_stop(self) -> StopWords:
         return StopWords(self._turn.request.options.stop)
@@ -95,9 +107,13 @@ class Draft:
         self._written = replace(self._written, finish_reason="interrupted")
 
     def _finished(self, event: Finished) -> None:
+        is_called = event.reason in (
+            "tool_calls",
+            "function_call",
+        )  # of what is left of them, the writer tells
         self._written = replace(
             self._written,
-            finish_reason=event.reason,
+            finish_reason="stop" if is_called else event.reason,
             prompt_tokens=event.prompt_tokens,
             completion_tokens=event.completion_tokens,
         )
@@ -114,6 +130,30 @@ class Draft:
                 first_token_s=self._turn.since() if text and first is None else first,
             )
         return [*([text] if text else []), *piece.notices]
+
+    async def _called(self, calls: Sequence[ToolCall]) -> list[Calls | Notice]:
+        """Calls that may leave in the place of an answer, and notices of the others."""
+        if self._calls is None or not calls:
+            return []
+        found = await self._calls.guard(calls)
+        first = self._written.first_token_s
+        self._written = replace(
+            self._written,
+            calls=found.calls,
+            notices=(*self._written.notices, *found.notices),
+            first_token_s=self._turn.since() if found.calls and first is None else first,
+        )
+        return [*([Calls(found.calls)] if found.calls else []), *found.notices]
+
+    @property
+    def _stopped_call(self) -> Decision | None:
+        """Why no call may leave, where guards ended the answer for one."""
+        return self._calls.stopped if self._calls else None
+
+    def _end_with_calls(self) -> None:
+        self._written = replace(
+            self._written, outcome="answered", reason="tool_calls", finish_reason="tool_calls"
+        )
 
 
 def blamed(verdicts: Sequence[Verdict]) -> str:

@@ -54,11 +54,14 @@ async def find(
 def _lookup(turn: Turn, book: CuratedBook | None) -> Lookup | None:
     """The curated answers that the asker may get; None where one can't take the place of passages.
 
-    They know nothing of filters and forms, and a question from which personal data was taken may be any of several.
+    They know nothing of filters, forms and what tools gave, and a question from which personal data was taken may be any of
+    several.
     """
     request = turn.request
     is_alone = turn.route.variant.rewrite != "none" or not _leans(turn)
-    is_plain = request.options.form is None and request.view.filter is None
+    tools = request.options.tools
+    is_called = bool(turn.steps) or (tools is not None and tools.is_forced)
+    is_plain = request.options.form is None and request.view.filter is None and not is_called
     if book is None or not is_alone or not is_plain or has_masks(turn.search.text):
         return None
     return book.lookup(turn.route.assistant_name, request.groups)

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from service import metrics
 from service.answer.cite import Citation, CitedSentence
 from service.answer.draft import Written
 from service.answer.evidence import Evidence
 from service.answer.request import Reply
+from service.answer.tools import ToolCall
 from service.answer.understand import Turn
 from service.experiments.book import UNASSIGNED
 from service.guard.chain import Verdict
@@ -84,6 +87,7 @@ class Outcome:
     total_s: float | None
     cost: float | None
     failures: int
+    calls: tuple[ToolCall, ...]
 
     @property
     def is_unseen(self) -> bool:
@@ -151,6 +155,7 @@ def outcome_of(
         total_s=timings.get("total_s"),
         cost=cost,
         failures=written.failures,
+        calls=written.calls,
     )
 
 
@@ -167,7 +172,13 @@ def _plain(value: Any) -> Any:
 def record_of(outcome: Outcome) -> dict[str, Any]:
     """The row of the answer log."""
     row = {name: _plain(getattr(outcome, name)) for name in RECORDED}
-    return {**row, "sentences": len(outcome.sentences)}
+    return {**row, "answer": _said_in(outcome), "sentences": len(outcome.sentences)}
+
+
+def _said_in(outcome: Outcome) -> str:
+    """The text, and the calls of tools as JSON on a line below."""
+    calls = [{"name": call.name, "arguments": orjson.loads(call.arguments)} for call in outcome.calls]
+    return "\n".join([*filter(None, [outcome.answer]), *([orjson.dumps(calls).decode()] if calls else [])])
 
 
 def reply_of(outcome: Outcome, feedback_token: str | None, evidence: Evidence | None) -> Reply:
@@ -183,7 +194,13 @@ def reply_of(outcome: Outcome, feedback_token: str | None, evidence: Evidence | 
     }
     rag["feedback_token"] = feedback_token
     return Reply(
-        outcome.answer, outcome.finish_reason, rag, outcome.prompt_tokens, outcome.completion_tokens, evidence
+        outcome.answer,
+        outcome.finish_reason,
+        rag,
+        outcome.prompt_tokens,
+        outcome.completion_tokens,
+        evidence,
+        outcome.calls,
     )
 
 

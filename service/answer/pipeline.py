@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any, Protocol
 
 from ingestion.releases.release import Release
+from service.answer.calls import CallGuards
 from service.answer.cite import Citation, CitedSentence, as_curated, cite, readable
 from service.answer.draft import Chain, Written
 from service.answer.evidence import Evidence, EvidenceFinder, likely_of
 from service.answer.find import Finding, find
 from service.answer.generate import Generator, KeepAlive, Task
 from service.answer.generate.curated import CuratedGenerator
-from service.answer.generate.openai import OpenAIGenerator
+from service.answer.offers import check_allowed
 from service.answer.outcome import Outcome, count, outcome_of, record_of, reply_of
 from service.answer.prompts import Marking, Prompt, load_prompt, new_nonce
 from service.answer.request import AnswerRequest, Reply
@@ -25,23 +26,25 @@ from service.answer.route import Choose, Route, no_experiments, route
 from service.answer.shadow import Shadows
 from service.answer.small_talk import is_small_talk
 from service.answer.structured import texts_of, values_in
+from service.answer.tools import Calls
 from service.answer.understand import ScrubQuery, Turn, understand
 from service.answer.write import Writer
-from service.errors import BusyError, GeneratorError, InvalidRequestError
+from service.answer.writers import Writers, check_undegraded
+from service.errors import GeneratorError
 from service.experiments.expose import Exposures
 from service.feedback.curated.answer import CURATED
 from service.feedback.curated.book import CuratedBook
 from service.guard.build import AnswerContext, AssistantGuards, guards_key
 from service.guard.chain import Verdict
-from service.guard.checks.attribution import By
+from service.guard.checks.attribution import By, Likely
 from service.guard.output import Notice
 from service.ids import uuid7
 from service.metrics import GENERATOR_COST
-from service.scope import Sampling, Scope, Variant
-from service.scope.file import AUTO, EXTRACTIVE, MOST_TOKENS, SERVER
+from service.scope import Sampling, Scope
+from service.scope.file import MOST_TOKENS
 from service.tables import Exposure
 
-Piece = str | KeepAlive | Notice | Reply
+Piece = str | KeepAlive | Notice | Calls | Reply
 _INLINE_CHARS = 2_000
 
 
@@ -81,6 +84,7 @@ class AnswerPipeline:
     def __init__(self, parts: Dependencies) -> None:
         self._parts = parts
         self._scope_digest = parts.scope.digest
+        self._writers = Writers(parts.generators)
         self._exposures = Exposures(parts.record, Exposure.__tablename__)
         self.shadows = Shadows(parts.scope, parts.live.serving, self.stream)
 
@@ -88,8 +92,9 @@ class AnswerPipeline:
         """Choose the way and check the question. Raises `InvalidRequestError`, `NotReadyError`, `BusyError`."""
         started, turn_id = time.perf_counter(), uuid7()
         chosen = route(self._parts.scope, request, request.conversation_id or turn_id, self._parts.choose)
-        if request.options.form is not None:
-            self._check_can_write_json(chosen.variant)
+        if request.options.tools is not None:
+            check_allowed(request.options.tools, chosen.assistant_name, chosen.assistant.tools)
+        self._writers.check(request.options, chosen.variant)
         release = await self._parts.live.serving(chosen.assistant.collection, chosen.variant.release)
         turn = await understand(
             request,
@@ -100,27 +105,10 @@ class AnswerPipeline:
             max_question_chars=self._parts.max_question_chars,
             started=started,
             turn_id=turn_id,
+            allowed_tools=chosen.assistant.tools if self._writers.servers(chosen.variant) else (),
         )
-        if request.options.form is not None and turn.disposition == "degrade":
-            # Nothing but the generator could answer here.
-            raise BusyError("The guards are busy, and this may not pass without them. Try again.")
+        check_undegraded(turn)
         return turn
-
-    def _check_can_write_json(self, variant: Variant) -> None:
-        if not self._json_writers(variant):
-            raise InvalidRequestError(
-                f"The generator {_wanted(variant, self._parts.generators)!r} can't write JSON: it takes a server that speaks"
-                " OpenAI's protocol. Set TOUCHSTONE_GENERATOR_URL, choose another `rag.variant`, or ask for text.",
-                param="response_format",
-            )
-
-    def _json_writers(self, variant: Variant) -> tuple[Generator, ...]:
-        """Of a variant whose generator is a server, the servers; the documents' own sentences are no JSON."""
-        names = dict.fromkeys([_wanted(variant, self._parts.generators), *variant.fallback])
-        found = [self._parts.generators.get(name) for name in names]
-        if not isinstance(found[0], OpenAIGenerator):
-            return ()
-        return tuple(one for one in found if isinstance(one, OpenAIGenerator))
 
     async def stream(self, turn: Turn) -> AsyncGenerator[Piece, None]:
         """Text that is safe to send, piece by piece, notices of what was taken out, and at last the `Reply`.
@@ -129,6 +117,7 @@ class AnswerPipeline:
         recorded. Whatever the end, the answer is counted and recorded, with everything that guards said of it until
         then, and its record is durable before the end is told.
         """
+        turn = self._writers.able(turn)
         writer, finding, outcome = Writer(turn), None, None
         exposed = self._expose(turn)
         try:
@@ -191,31 +180,45 @@ class AnswerPipeline:
 
     async def _find(self, turn: Turn) -> Finding:
         rules = self._guards(turn.route).policy.retrieved
-        generator = self._parts.generators.get(_wanted(turn.route.variant, self._parts.generators))
+        generator = self._writers.first(turn.route.variant)
         completer = generator if isinstance(generator, Completer) else None
         return await find(turn, self._parts.finder, completer, rules, self._parts.curated)
 
     async def _pieces(
         self, turn: Turn, evidence: Evidence, writer: Writer
-    ) -> AsyncGenerator[str | KeepAlive | Notice, None]:
-        """An abstention where the passages are too unlikely to answer, else generated text."""
-        if evidence.relevance.probability < turn.route.variant.retrieval.relevance_floor:
+    ) -> AsyncGenerator[str | KeepAlive | Notice | Calls, None]:
+        """An abstention where the passages are too unlikely to answer and no tool helps, else what is written."""
+        is_weak = evidence.relevance.probability < turn.route.variant.retrieval.relevance_floor
+        if is_weak and not turn.has_tools:
             yield writer.abstain("below_relevance_floor")
             return
-        task, chain, form = self._task(turn, evidence), self._chain(turn, evidence), turn.request.options.form
+        try:
+            async with aclosing(self._writing(turn, evidence, writer, is_weak=is_weak)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except GeneratorError:
+            if not is_weak or writer.written.text:
+                raise
+        if is_weak and not (writer.written.text or writer.written.calls):
+            yield writer.abstain("below_relevance_floor")
+
+    def _writing(
+        self, turn: Turn, evidence: Evidence, writer: Writer, *, is_weak: bool
+    ) -> AsyncGenerator[str | KeepAlive | Notice | Calls, None]:
+        """Text, JSON or calls of tools; of documents that are too unlikely to answer, calls alone."""
+        task, chain = self._task(turn, evidence), self._chain(turn, evidence, is_weak=is_weak)
+        guards, context, options = self._guards(turn.route), _context(turn, evidence), turn.request.options
         if evidence.curated is not None:
             writer.explain(CURATED)
-        guards, context = self._guards(turn.route), _context(turn, evidence)
-        written = (
-            writer.write(
-                task, chain, lambda generator: guards.output(_written_by(generator, context, evidence))
-            )
-            if form is None
-            else writer.write_json(task, chain, guards.values(context), form)
+        if options.tools is not None:
+            writer.offer(CallGuards(options.tools, guards.calls(context), task.marking.nonce))
+            if options.tools.is_forced or (is_weak and not turn.steps):
+                return writer.write_calls(task, chain)
+        if options.form is not None:
+            return writer.write_json(task, chain, guards.values(context), options.form)
+        return writer.write(
+            task, chain, lambda generator: guards.output(_written_by(generator, context, evidence))
         )
-        async with aclosing(written) as pieces:
-            async for piece in pieces:
-                yield piece
 
     def _task(self, turn: Turn, evidence: Evidence) -> Task:
         request, variant = turn.request, turn.route.variant
@@ -234,21 +237,14 @@ class AnswerPipeline:
             variant.adapter or variant.model,
             Marking(nonce, self._parts.canary),
             request.options,
+            turn.steps,
+            len(evidence.hits) + 1,
         )
 
-    def _chain(self, turn: Turn, evidence: Evidence) -> Chain:
-        """Who may write: guards that were late may leave the answer to the documents' own sentences."""
+    def _chain(self, turn: Turn, evidence: Evidence, *, is_weak: bool) -> Chain:
         if evidence.curated is not None:
             return Chain((CuratedGenerator(evidence.curated.curated),))
-        generators, variant = self._parts.generators, turn.route.variant
-        if turn.request.options.form is not None:
-            return Chain(self._json_writers(variant))
-        wanted = _wanted(variant, generators)
-        is_held_back = turn.disposition == "degrade"
-        names = [EXTRACTIVE] if is_held_back or wanted == EXTRACTIVE else [wanted, *variant.fallback]
-        # A server that this deployment doesn't have fails like one that is away.
-        writers = tuple(generators[name] for name in dict.fromkeys(names) if name in generators)
-        return Chain(writers, is_degraded=names[0] != wanted or wanted not in generators)
+        return self._writers.chain(turn, is_weak=is_weak)
 
     async def _whole(self, turn: Turn, finding: Finding | None, writer: Writer) -> Outcome:
         """The outcome of an answer that came to its end; a long one is cited in a thread, so that the loop stays free."""
@@ -261,7 +257,7 @@ class AnswerPipeline:
         citations: tuple[Citation, ...] = ()
         sentences: tuple[CitedSentence, ...] = ()
         verdicts = [*turn.verdicts, *(finding.evidence.verdicts if finding else ()), *written.verdicts]
-        if is_whole and finding is not None and written.outcome == "answered":
+        if is_whole and finding is not None and written.outcome == "answered" and written.text:
             citations, sentences, masked = self._cited(turn, finding.evidence, writer)
             verdicts += masked
         return outcome_of(
@@ -285,13 +281,15 @@ class AnswerPipeline:
         text = values_in(writer.written.text) if is_json else writer.written.text
         attributed = None if is_json else writer.attributed
         by: By = "service" if writer.is_quoted else "model"
-        citations, sentences = cite(text, evidence.hits, language, attributed, marked_by=by)
+        citations, sentences = cite(
+            text, evidence.hits, language, attributed, marked_by=by, results=turn.results
+        )
         masks = self._guards(turn.route).passages
         curated = evidence.curated and evidence.curated.curated
         if curated:
             citations = as_curated(citations, curated)
-        # What a person wrote was scrubbed under whatever policy held then.
-        scrubbed_under = () if curated else evidence.release.manifest.pii_policies
+        # What a person wrote was scrubbed under whatever policy held then, and what tools gave under none.
+        scrubbed_under = () if curated or turn.results else evidence.release.manifest.pii_policies
         read = partial(masks.read, groups=turn.request.groups, scrubbed_under=scrubbed_under)
         shown, masked = readable(citations, read)
         # Sentences are places of prose; in JSON there are none.
@@ -300,20 +298,31 @@ class AnswerPipeline:
 
 def _prompt(turn: Turn) -> Prompt:
     """What the generator is told: the variant's prompt, and the assistant's own instructions."""
-    return load_prompt(turn.route.variant.prompt, turn.route.assistant.instructions)
+    return load_prompt(
+        turn.route.variant.prompt, turn.route.assistant.instructions, with_tools=turn.has_tools
+    )
 
 
 def _context(turn: Turn, evidence: Evidence) -> AnswerContext:
-    """What the answer may say. The form of JSON was said by the caller, like the conversation."""
-    rules = _prompt(turn).rules
-    said = (*turn.conversation, *texts_of(turn.request.options.form))
-    return AnswerContext(evidence.hits, said, turn.request.groups, turn.originals or None, rules)
+    """What the answer may say. The form of JSON and the tools were said by the caller, like the conversation."""
+    rules, options = _prompt(turn).rules, turn.request.options
+    functions = list(options.tools.functions) if options.tools else None
+    return AnswerContext(
+        hits=evidence.hits,
+        conversation=(*turn.conversation, *texts_of(options.form), *texts_of(functions)),
+        groups=turn.request.groups,
+        originals=turn.originals or None,
+        rules=rules,
+        results=tuple(one.text for one in turn.results),
+    )
 
 
 def _written_by(generator: Generator, context: AnswerContext, evidence: Evidence) -> AnswerContext:
-    """The context of what a generator writes: quotations need no attribution."""
+    """The context of what a generator writes: quotations need no attribution, and a tool was asked for what it gave."""
     likely = () if generator.quotes else likely_of(evidence)
-    return replace(context, is_quoted=generator.quotes, likely=likely)
+    best = max((one.score for one in likely), default=0.0)
+    given = [Likely(number, text, best) for number, text in enumerate(context.results, len(context.hits) + 1)]
+    return replace(context, is_quoted=generator.quotes, likely=(*likely, *given) if likely else ())
 
 
 def done() -> Awaitable[None]:
@@ -330,13 +339,6 @@ def _fixed_reply(turn: Turn, writer: Writer) -> str | None:
     if turn.route.assistant.small_talk_message and is_small_talk(turn.question):
         return writer.chat()
     return None
-
-
-def _wanted(variant: Variant, generators: Mapping[str, Generator]) -> str:
-    """The name of the variant's generator; `auto` is the server where there is one."""
-    if variant.generator != AUTO:
-        return variant.generator
-    return SERVER if SERVER in generators else EXTRACTIVE
 
 
 def _timings(turn: Turn, finding: Finding | None, writer: Writer, *, is_whole: bool) -> dict[str, float]:

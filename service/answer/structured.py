@@ -1,7 +1,7 @@
 """Answers that are JSON: the form that is asked for, checked and guarded like a question, and the JSON of a generator."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +73,15 @@ def texts_of(value: object, *, with_keys: bool = True) -> Iterator[str]:
         yield value
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         yield str(value)
+
+
+def map_texts(value: object, change: Callable[[str], str]) -> object:
+    """The value with every string changed, the keys too."""
+    if isinstance(value, dict):
+        return {change(key): map_texts(one, change) for key, one in value.items()}
+    if isinstance(value, list):
+        return [map_texts(one, change) for one in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def read_json(text: str, form: dict[str, Any]) -> object:

@@ -12,7 +12,7 @@ from service.answer.request import AnswerRequest, Options, RawMessage
 from service.answer.route import Route
 from service.answer.steps import read_steps
 from service.answer.structured import guarded_form
-from service.answer.tools import Step
+from service.answer.tools import Step, ToolResult
 from service.errors import InvalidRequestError
 from service.guard.chain import Verdict
 from service.guard.input import Disposition, InputGuards, unblocked
@@ -74,6 +74,16 @@ class Turn:
     def earlier(self) -> list[MaskedText]:
         """The user's questions before this one, the oldest first."""
         return [message.content for message in self.history if message.role == "user"]
+
+    @property
+    def results(self) -> list[ToolResult]:
+        """What tools gave since the question, in the order of their numbers."""
+        return [result for step in self.steps for result in step.results]
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether tools may be called, or have been."""
+        return self.request.options.tools is not None or bool(self.steps)
 
     @property
     def conversation(self) -> tuple[MaskedText, ...]:

@@ -4,20 +4,23 @@ Feedback counts for the arm of its answer, as it was written when the answer was
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 from sqlalchemy import BindParameter, ColumnElement, Engine, Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from service.database import without_limit
-from service.experiments.totals import Bucket, CellKey, Counted, Totals, bucket_for, totals_of
+from service.experiments.totals import Bucket, CellKey, Counted, Numbers, Totals, bucket_for, totals_of
 from service.tables import Answer, Exposure, FeedbackEvent
 
 # The one arm of traffic without an experiment.
 ALL = "all"
+# Rows that are fetched at a time.
+_ROWS = 20_000
 _SETTLED = ("resolved", "ticket_closed")
 _THUMBS = ("thumbs", "thumbs_up", "ratings", "rating", "corrections")
 _OUTCOMES = ("observed", "resolved", "escalated", "reopened")
@@ -65,12 +68,11 @@ def count(engine: Engine, span: Span, windows: Iterable[float]) -> Totals:
     """All totals, with what people did later for each window in days; 0 sets no limit."""
     with Session(engine) as session:
         without_limit(session.connection())
-        answers = _answers(session, span)
-        conversations = _conversations(session, span)
+        asked = _asked(session, span)
         events = _events(session, span)
-        began = _beginnings(session, span)
-    late = {days: _late(events, began, span, days) for days in set(windows)}
-    return totals_of([answers, conversations], late, span.bucket)
+    began = asked.began()
+    late = {days: _late(events, began, span, days) for days in sorted(set(windows))}
+    return totals_of([asked.counted, _conversations(began, span)], late, span.bucket)
 
 
 def _sum(condition: ColumnElement[bool]) -> ColumnElement[Any]:
@@ -104,27 +106,56 @@ _ANSWERS: dict[str, ColumnElement[Any]] = {
 }
 
 
-def _answers(session: Session, span: Span) -> Counted:
+# A conversation within an arm, an epoch and a unit.
+_Place = tuple[str, int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked and answered, by conversation and bucket: its place, its first moment, and the totals."""
+
+    places: Sequence[_Place]
+    firsts: Sequence[datetime]
+    counted: Counted
+
+    def began(self) -> dict[_Place, datetime]:
+        """When each conversation began."""
+        found: dict[_Place, datetime] = {}
+        for place, first in zip(self.places, self.firsts, strict=True):
+            if place not in found or first < found[place]:
+                found[place] = first
+        return found
+
+
+def _asked(session: Session, span: Span) -> _Asked:
+    """One pass over the answers, which are wide rows. Sorted, so that sums don't depend on the order of the rows."""
     bucket = _bucket(session, span.bucket, Answer.created_at)
-    key = (*_labelled(span), bucket)
-    query: Select[Any] = select(*key, *_ANSWERS.values()).where(span.holds).group_by(*_grouping(span), bucket)
-    rows: Sequence[Any] = session.execute(query).all()
-    return Counted(tuple(_ANSWERS), [(_key(row), _values(row)) for row in rows])
-
-
-def _conversations(session: Session, span: Span) -> Counted:
-    """How many conversations each unit began in a bucket; a later message belongs to the bucket of the first."""
-    began = func.min(Answer.created_at).label("began")
-    inner = (
-        select(*_labelled(span), began)
+    first = func.min(Answer.created_at)
+    query: Select[Any] = (
+        select(*_labelled(span), Answer.conversation_id, bucket, first, *_ANSWERS.values())
         .where(span.holds)
-        .group_by(*_grouping(span), Answer.conversation_id)
-        .subquery()
+        .group_by(*_grouping(span), Answer.conversation_id, bucket)
+        .order_by(*_grouping(span), Answer.conversation_id, bucket)
     )
-    bucket = _bucket(session, span.bucket, inner.c.began)
-    key = (inner.c.arm, inner.c.epoch, inner.c.unit, bucket)
-    rows = session.execute(select(*key, func.count()).group_by(*key)).all()
-    return Counted(("conversations",), [(_key(row), _values(row)) for row in rows])
+    places: list[_Place] = []
+    keys: list[CellKey] = []
+    firsts: list[datetime] = []
+    values = [np.empty((0, len(_ANSWERS)))]
+    for rows in session.execute(query).partitions(_ROWS):
+        arms, epochs, units, conversations, buckets, moments, *totals = zip(*rows, strict=True)
+        places += zip(arms, epochs, units, conversations, strict=True)
+        keys += zip(arms, epochs, units, buckets, strict=True)
+        firsts += moments
+        values.append(np.array(totals, dtype=float).T)
+    return _Asked(places, firsts, Counted(tuple(_ANSWERS), keys, np.concatenate(values)))
+
+
+def _conversations(began: Mapping[_Place, datetime], span: Span) -> Counted:
+    """How many conversations each unit began in a bucket; a later message belongs to the bucket of the first."""
+    keys = [
+        (arm, epoch, unit, span.bucket.name(moment)) for (arm, epoch, unit, _), moment in began.items()
+    ]
+    return Counted(("conversations",), keys, np.ones((len(keys), 1)))
 
 
 def _labelled(span: Span) -> list[Any]:
@@ -142,14 +173,6 @@ def _bucket(session: Session, bucket: Bucket, column: Any) -> ColumnElement[str]
         told = func.to_char(func.timezone("UTC", column), "YYYY-MM-DD HH24:MI")
         return func.substr(told, 1, bucket.chars)
     return func.substr(column, 1, bucket.chars)
-
-
-def _key(row: Any) -> CellKey:
-    return str(row[0]), int(row[1]), str(row[2]), str(row[3])
-
-
-def _values(row: Any) -> list[float]:
-    return [float(value) for value in list(row)[4:]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,34 +212,10 @@ def _events(session: Session, span: Span) -> list[_Event]:
         .where(span.holds, FeedbackEvent.suspect.is_(None), FeedbackEvent.observed_at < span.until)
         .order_by(FeedbackEvent.observed_at, FeedbackEvent.received_at, FeedbackEvent.event_id)
     )
-    return [_Event(*values) for values in _plain(session.execute(query).all())]
+    return [_Event(*row) for row in session.execute(query).tuples()]
 
 
-def _plain(rows: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-    yield from (tuple(row) for row in rows)
-
-
-# A conversation within an arm and an epoch.
-_Place = tuple[str, int, str, str]
-
-
-def _beginnings(session: Session, span: Span) -> dict[_Place, datetime]:
-    """When each conversation with an outcome began."""
-    told = select(FeedbackEvent.conversation_id).where(FeedbackEvent.kind == "outcome")
-    asked = (
-        select(Answer.conversation_id)
-        .join(FeedbackEvent, FeedbackEvent.answer_id == Answer.id)
-        .where(FeedbackEvent.kind == "outcome", span.holds)
-    )
-    query = (
-        select(*_labelled(span), Answer.conversation_id, func.min(Answer.created_at))
-        .where(span.holds, Answer.conversation_id.in_(told.union(asked)))
-        .group_by(*_grouping(span), Answer.conversation_id)
-    )
-    return {(row[0], row[1], row[2], row[3]): row[4] for row in _plain(session.execute(query).all())}
-
-
-def _late(events: Sequence[_Event], began: dict[_Place, datetime], span: Span, days: float) -> list[Counted]:
+def _late(events: Sequence[_Event], began: Mapping[_Place, datetime], span: Span, days: float) -> list[Counted]:
     """What people said within a window of the answer, and of a conversation's beginning."""
     window = timedelta(days=days) if days else timedelta.max
     of_answers: dict[tuple[str, str | None, str, str], _Event] = {}
@@ -232,12 +231,13 @@ def _late(events: Sequence[_Event], began: dict[_Place, datetime], span: Span, d
 
 
 def _thumbs(events: Iterable[_Event], bucket: Bucket) -> Counted:
-    rows: list[tuple[CellKey, Sequence[float]]] = []
-    for event in events:
-        if event.is_set and event.target in ("answer", "conversation"):
-            key = (event.arm, event.epoch, event.unit, bucket.name(event.answered_at))
-            rows.append((key, _as_thumb(event)))
-    return Counted(_THUMBS, rows)
+    told = [event for event in events if event.is_set and event.target in ("answer", "conversation")]
+    keys = [(event.arm, event.epoch, event.unit, bucket.name(event.answered_at)) for event in told]
+    return _counted(_THUMBS, keys, [_as_thumb(event) for event in told])
+
+
+def _counted(names: Sequence[str], keys: Sequence[CellKey], rows: Sequence[Sequence[float]]) -> Counted:
+    return Counted(names, keys, np.array(rows, dtype=float).reshape(len(keys), len(names)))
 
 
 def _as_thumb(event: _Event) -> Sequence[float]:
@@ -247,16 +247,18 @@ def _as_thumb(event: _Event) -> Sequence[float]:
 
 
 def _outcomes(
-    of_conversations: dict[_Place, list[_Event]], began: dict[_Place, datetime], bucket: Bucket
+    of_conversations: Mapping[_Place, Sequence[_Event]], began: Mapping[_Place, datetime], bucket: Bucket
 ) -> Counted:
-    rows: list[tuple[CellKey, Sequence[float]]] = []
+    keys: list[CellKey] = []
+    rows: list[Sequence[float]] = []
     for place, events in of_conversations.items():
         standing = _standing(events)
         if standing:
             values = [event.value for event in standing]
-            row = (1.0, values[-1] in _SETTLED, "escalated" in values, "reopened" in values)
-            rows.append(((*place[:3], bucket.name(began[place])), row))
-    return Counted(_OUTCOMES, rows)
+            arm, epoch, unit, _ = place
+            keys.append((arm, epoch, unit, bucket.name(began[place])))
+            rows.append((1.0, values[-1] in _SETTLED, "escalated" in values, "reopened" in values))
+    return _counted(_OUTCOMES, keys, rows)
 
 
 def _standing(events: Sequence[_Event]) -> list[_Event]:
@@ -271,9 +273,9 @@ def _standing(events: Sequence[_Event]) -> list[_Event]:
 
 
 def count_before(
-    engine: Engine, assistant: str, since: datetime, until: datetime
-) -> dict[str, dict[str, float]]:
-    """What subjects did with an assistant before an experiment: by the name of a total, by unit."""
+    engine: Engine, assistant: str, since: datetime, until: datetime, units: Sequence[str]
+) -> dict[str, Numbers]:
+    """What subjects did with an assistant before an experiment: by the name of a total, for each of the units."""
     query: Select[Any] = (
         select(Answer.subject, *_ANSWERS.values())
         .where(
@@ -284,13 +286,15 @@ def count_before(
         )
         .group_by(Answer.subject)
     )
+    number_of = {unit: number for number, unit in enumerate(units)}
+    found = np.zeros((len(units), len(_ANSWERS)))
     with Session(engine) as session:
         without_limit(session.connection())
-        rows: Sequence[Any] = session.execute(query).all()
-    return {
-        name: {f"s:{row[0]}": float(row[index]) for row in rows}
-        for index, name in enumerate(_ANSWERS, start=1)
-    }
+        for subject, *totals in session.execute(query).tuples():
+            number = number_of.get(f"s:{subject}")
+            if number is not None:
+                found[number] = totals
+    return {name: found[:, index] for index, name in enumerate(_ANSWERS)}
 
 
 def count_exposures(engine: Engine, experiment: str, until: datetime) -> list[tuple[int, str, str, int]]:
@@ -311,12 +315,12 @@ def count_mixed(engine: Engine, experiment: str, until: datetime) -> tuple[int, 
     holds = and_(
         Answer.experiment == experiment, Answer.stage.in_(("canary", "ab")), Answer.created_at < until
     )
+    first, last = func.min(Answer.arm).label("first"), func.max(Answer.arm).label("last")
+    epochs = select(Answer.unit, first, last).where(holds).group_by(Answer.unit, Answer.epoch).subquery()
+    within = _sum(epochs.c.first != epochs.c.last).label("within")
+    over = case((func.min(epochs.c.first) != func.max(epochs.c.last), 1), else_=0).label("over")
+    units = select(within, over).group_by(epochs.c.unit).subquery()
     with Session(engine) as session:
         without_limit(session.connection())
-        within = select(Answer.unit).where(holds).group_by(Answer.unit, Answer.epoch)
-        over = select(Answer.unit).where(holds).group_by(Answer.unit)
-        counts = []
-        for query in (within, over):
-            mixed = query.having(func.count(func.distinct(Answer.arm)) > 1).subquery()
-            counts.append(session.scalar(select(func.count()).select_from(mixed)) or 0)
-    return counts[0], counts[1]
+        found = session.execute(select(_total(units.c.within), _total(units.c.over))).one()
+    return int(found[0]), int(found[1])

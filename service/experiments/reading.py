@@ -42,14 +42,14 @@ class Look:
 class Data:
     """The totals of an experiment up to a moment, without the arms of epochs in which they were not what they should be.
 
-    `before` is by the name of a total, by unit, from before the experiment.
+    `before` is by the name of a total, for each unit, from before the experiment.
     """
 
     experiment: Experiment
     totals: Totals
     until: datetime
     faulty: frozenset[tuple[str, int]] = frozenset()
-    before: Mapping[str, Mapping[str, float]] | None = None
+    before: Mapping[str, Numbers] | None = None
 
     @property
     def planned_end(self) -> datetime:
@@ -94,12 +94,7 @@ class Data:
         known = self.before or {}
         if metric.numerator not in known or metric.denominator not in known:
             return None
-        names = [self.totals.names[unit] for unit in units]
-        sums, counts = (
-            np.array([known[total].get(name, 0.0) for name in names], dtype=float)
-            for total in (metric.numerator, metric.denominator)
-        )
-        return sums, counts
+        return known[metric.numerator][units], known[metric.denominator][units]
 
 
 def figure_of(

@@ -83,13 +83,10 @@ def _data(engine: Engine, question: Question) -> Data:
     running, as_of = question.running, question.as_of
     begun = running.epochs[0].begins_at
     span = of_experiment(running.name, STAGES[question.stage], as_of, _bucket(running, as_of))
-    windows = [question.metrics[name].window_days for name in question.names]
-    return Data(
-        running.declared,
-        count(engine, span, windows),
-        as_of,
-        before=count_before(engine, running.declared.assistant, begun - _BEFORE, begun),
-    )
+    metrics = [question.metrics[name] for name in question.names]
+    totals = count(engine, span, {metric.window_days for metric in metrics if metric.is_late})
+    before = count_before(engine, running.declared.assistant, begun - _BEFORE, begun, totals.names)
+    return Data(running.declared, totals, as_of, before=before)
 
 
 def _bucket(running: RunningExperiment, as_of: datetime) -> Bucket:
@@ -100,8 +97,13 @@ def _assembled(question: Question, data: Data, integrity: Integrity) -> Json:
     declared, running = question.running.declared, question.running
     plan = Plan(declared.plan.alpha, declared.plan.method)
     primary = question.metrics[declared.primary]
-    effects = {arm: effect_of(data, arm, primary) for arm in declared.treatments}
-    guardrails = _guardrails(question, data, plan)
+    found = {
+        (name, arm): effect_of(data, arm, question.metrics[name])
+        for name in question.names
+        for arm in declared.treatments
+    }
+    effects = {arm: found[declared.primary, arm] for arm in declared.treatments}
+    guardrails = _guardrails(question, data, plan, found)
     decisions = _decisions(question, data, plan, effects, integrity)
     return {
         "experiment": running.name,
@@ -120,7 +122,7 @@ def _assembled(question: Question, data: Data, integrity: Integrity) -> Json:
         "conclusions": [
             _conclusion(question, arm, decisions[arm], guardrails, integrity) for arm in declared.treatments
         ],
-        "metrics": _metrics(question, data, plan, decisions, integrity),
+        "metrics": _metrics(question, data, plan, found, decisions, integrity),
         "effects": [
             {**_decision(decisions[arm]), "arm": arm, "progress": progress(data, effects[arm])}
             for arm in declared.treatments
@@ -150,13 +152,16 @@ def _decisions(
     return decide_family(readings, plan, is_ended=data.is_ended(primary))
 
 
-def _guardrails(question: Question, data: Data, plan: Plan) -> list[Json]:
+# By metric and treatment.
+_Effects = Mapping[tuple[str, str], Estimate | Unmeasured]
+
+
+def _guardrails(question: Question, data: Data, plan: Plan, effects: _Effects) -> list[Json]:
     found = []
     for name, guardrail in question.running.declared.guardrails.items():
         metric = question.metrics[name]
         for arm in question.running.declared.treatments:
-            effect = effect_of(data, arm, metric)
-            reading = reading_of(data, arm, metric, effect)
+            reading = reading_of(data, arm, metric, effects[name, arm])
             guard = guard_margin(reading, guardrail.margin, alpha=plan.alpha)
             found.append({"metric": name, "arm": arm, "margin": guardrail.margin, **_guard(guard)})
     return found
@@ -192,15 +197,15 @@ def _told(found: Told) -> Json:
 
 
 def _metrics(
-    question: Question, data: Data, plan: Plan, primary: Mapping[str, Decision], integrity: Integrity
+    question: Question,
+    data: Data,
+    plan: Plan,
+    effects: _Effects,
+    primary: Mapping[str, Decision],
+    integrity: Integrity,
 ) -> list[Json]:
     """Every metric in every arm, with its differences; of those that decide nothing by Benjamini and Hochberg."""
     declared = question.running.declared
-    effects = {
-        (name, arm): effect_of(data, arm, question.metrics[name])
-        for name in question.names
-        for arm in declared.treatments
-    }
     readings = {
         f"{name}/{arm}": reading_of(data, arm, question.metrics[name], effect)
         for (name, arm), effect in effects.items()

@@ -54,13 +54,13 @@ class Cells:
     values: Mapping[str, Numbers]
 
 
-# Cells as the database gives them: a key and the values of the names, in their order.
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Counted:
-    """The names of some totals, and rows of a cell's key with their values."""
+    """Cells as the database gives them: names of totals, keys, and a row of values for each key. Keys may repeat."""
 
     names: Sequence[str]
-    rows: Sequence[tuple[CellKey, Sequence[float]]]
+    keys: Sequence[CellKey]
+    values: Numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,18 +99,17 @@ def totals_of(counted: Iterable[Counted], late: Mapping[float, Iterable[Counted]
     """Index everything that was counted by the same entries and buckets, in the order of their names."""
     counted, late = list(counted), {window: list(ones) for window, ones in late.items()}
     everything = [*counted, *(one for ones in late.values() for one in ones)]
-    keys = {key for one in everything for key, _ in one.rows}
+    keys = {key for one in everything for key in one.keys}
     entries = sorted({key[:3] for key in keys})
     buckets = sorted({key[3] for key in keys})
     entry_at = {key: index for index, key in enumerate(entries)}
     bucket_at = {name: index for index, name in enumerate(buckets)}
 
     def cells(one: Counted) -> Cells:
-        values = np.array([row for _, row in one.rows], dtype=float).reshape(len(one.rows), len(one.names))
         return Cells(
-            np.array([entry_at[key[:3]] for key, _ in one.rows], dtype=np.int64),
-            np.array([bucket_at[key[3]] for key, _ in one.rows], dtype=np.int64),
-            {name: values[:, index] for index, name in enumerate(one.names)},
+            np.array([entry_at[key[:3]] for key in one.keys], dtype=np.int64),
+            np.array([bucket_at[key[3]] for key in one.keys], dtype=np.int64),
+            {name: one.values[:, index] for index, name in enumerate(one.names)},
         )
 
     names = sorted({unit for _, _, unit in entries})

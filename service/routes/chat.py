@@ -14,7 +14,8 @@ from service.protocol import ChatRequest
 from service.routes.ask import ask_of, last_of
 from service.routes.disconnect import ClosingStream, while_connected
 from service.routes.options import CHAT, refuse_unsupported
-from service.routes.sse import STREAM_HEADERS, Piece, chat_chunks, usage_of, with_refusals
+from service.routes.sse import STREAM_HEADERS, Piece, call_of, chat_chunks, usage_of, with_refusals
+from service.routes.told import told
 from service.schemas import Json, Model, ModelList
 
 router = APIRouter(prefix="/v1", responses=errors(400, 401))
@@ -39,7 +40,7 @@ async def model(model: str, call: AnswerCall) -> Model:
 
 
 @router.post("/chat/completions", response_model=None, responses=errors(404, 413, 502, 503))
-async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response | Json:
+async def chat(ask: ChatRequest, request: Request, call: AnswerCall, response: Response) -> Response | Json:
     """Answer a question, streamed or not."""
     refuse_unsupported(ask.model_extra or {}, CHAT)
     pipeline = call.state.pipeline
@@ -47,6 +48,7 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response
     pieces: AsyncGenerator[Piece, None] = pipeline.stream(turn)
     if not ask.stream:
         reply = await while_connected(request, last_of(pieces))
+        response.headers.update(told(turn, reply.rag["timings"]))
         return _completion(ask.model, reply, may_refuse=ask.response_format is not None)
     # The first piece is awaited here, so that what fails at once gets its proper status.
     if ask.response_format is not None:
@@ -60,8 +62,9 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall) -> Response
         model=ask.model,
         request_id=call.request_id,
         include_usage=usage,
+        may_call=turn.request.options.tools is not None,
     )
-    return ClosingStream(chunks, media_type="text/event-stream", headers=STREAM_HEADERS)
+    return ClosingStream(chunks, media_type="text/event-stream", headers={**STREAM_HEADERS, **told(turn)})
 
 
 def _completion(model: str, reply: Reply, *, may_refuse: bool) -> Json:
@@ -69,6 +72,9 @@ def _completion(model: str, reply: Reply, *, may_refuse: bool) -> Json:
     message: Json = {"role": "assistant", "content": reply.text}
     if may_refuse and reply.is_fixed:
         message = {"role": "assistant", "content": None, "refusal": reply.text}
+    if reply.calls:
+        calls = [call_of(call) for call in reply.calls]
+        message = {"role": "assistant", "content": reply.text or None, "tool_calls": calls}
     return {
         "id": _reply_id(reply.rag["answer_id"]),
         "object": "chat.completion",

@@ -13,8 +13,9 @@ from service.database import WAIT_S
 from service.deps import AdminCall, AnalystCall, Call
 from service.errors import InvalidRequestError, NotFoundError
 from service.experiments import lifecycle
-from service.experiments.describe import details, differences, epoch_as_json, overview
+from service.experiments.describe import declared_of, details, differences, epoch_as_json, overview
 from service.experiments.lifecycle import Actor
+from service.experiments.planner import forecast
 from service.experiments.requests import ChangeRequest, DeclareRequest, PromoteRequest, RampRequest
 from service.experiments.store import declare, read_experiment, read_experiments
 from service.experiments.timeline import Epoch
@@ -56,6 +57,22 @@ async def experiment(name: str, call: AnalystCall) -> Json:
         if running is None and name not in scope.experiments:
             raise unknown_experiment(name)
         return details(scope, engine, name, running, datetime.now(UTC))
+
+    return await _aside(call, read)
+
+
+@router.get("/experiments/{name}/plan")
+async def plan(name: str, call: AnalystCall) -> Json:
+    """The units and days that it takes, by the traffic of the last four weeks."""
+    scope, engine = call.state.scope, call.state.engine
+
+    def read() -> Json:
+        running = read_experiment(engine, name)
+        if running is None and name not in scope.experiments:
+            raise unknown_experiment(name)
+        declared = declared_of(scope, name, running)
+        metric = scope.all_metrics[declared.primary]
+        return forecast(engine, declared, metric, datetime.now(UTC)).as_json()
 
     return await _aside(call, read)
 

@@ -10,6 +10,7 @@ import orjson
 from service.answer.generate import KeepAlive
 from service.answer.outcome import as_dict
 from service.answer.request import Reply
+from service.answer.tools import Calls, ToolCall
 from service.errors import InternalError, TouchstoneError
 from service.guard.output import Notice
 from service.logs import frames_of, get_logger
@@ -25,7 +26,7 @@ class Refusal:
     text: str
 
 
-Piece = str | KeepAlive | Notice | Refusal | Reply
+Piece = str | KeepAlive | Notice | Calls | Refusal | Reply
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -52,8 +53,12 @@ async def chat_chunks(
     model: str,
     request_id: str,
     include_usage: bool,
+    may_call: bool = False,
 ) -> AsyncIterator[bytes]:
-    """The stream. An error inside it is an `error` object, then `[DONE]`, never text."""
+    """The stream. An error inside it is an `error` object, then `[DONE]`, never text.
+
+    `may_call`: calls of tools may come, beside which there is no content.
+    """
     head = orjson.dumps(
         {
             "id": reply_id,
@@ -62,7 +67,7 @@ async def chat_chunks(
             "model": model,
         }
     )[:-1]
-    opening = _chunk(head, {"role": "assistant", "content": ""}, None)
+    opening = _chunk(head, {"role": "assistant", "content": None if may_call else ""}, None)
     try:
         async with aclosing(pieces):
             yield opening + _event(head, first, include_usage)
@@ -86,6 +91,9 @@ def _event(head: bytes, piece: Piece, include_usage: bool) -> bytes:
         return _chunk(head, {"content": piece}, None)
     if isinstance(piece, Refusal):
         return _chunk(head, {"refusal": piece.text}, None)
+    if isinstance(piece, Calls):
+        calls = enumerate(map(call_of, piece.calls))
+        return b"".join(_chunk(head, {"tool_calls": [{"index": i, **call}]}, None) for i, call in calls)
     if isinstance(piece, KeepAlive):
         return KEEP_ALIVE
     if isinstance(piece, Notice):
@@ -102,6 +110,15 @@ def _chunk(head: bytes, delta: Json, finish: str | None, extra: Json | None = No
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     body = orjson.dumps({"choices": [choice], **(extra or {})})
     return b"data: " + head + b"," + body[1:] + b"\n\n"
+
+
+def call_of(call: ToolCall) -> Json:
+    """OpenAI's call of a tool."""
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
 
 
 def usage_of(reply: Reply) -> Json:

@@ -169,3 +169,9 @@ class Cleaner:
             held = next((n for n in range(longest, 0, -1) if text.endswith(code[:n])), 0)
             cut = min(cut, len(text) - held)
         return cut
+
+
+def cleaned(text: str, nonce: str | None) -> str:
+    """What a whole text says."""
+    cleaner = Cleaner(nonce)
+    return cleaner.feed(text) + cleaner.close()

@@ -95,7 +95,10 @@ class Cells:
 
 
 def side_by_side(control: Arm, treatment: Arm) -> Cells:
-    """Both arms in one. Raises `ValueError` where only one of them has `units` or `before`."""
+    """Both arms in one.
+
+    Raises `ValueError` where only one of them has `units` or `before`, and for a unit with two entries in one cell.
+    """
     if (control.units is None) != (treatment.units is None):
         raise ValueError("'units' was given for one arm only. Number the units of both arms, or of neither.")
     if control.is_known_before != treatment.is_known_before:
@@ -104,13 +107,16 @@ def side_by_side(control: Arm, treatment: Arm) -> Cells:
     names, place = np.unique(epochs, return_inverse=True)
     arm = np.repeat([0, 1], [len(control.sums), len(treatment.sums)])
     before, before_counts = _before(control, treatment)
+    unit, cell = _units(control, treatment), 2 * place + arm
+    if len(np.unique(cell * len(cell) + unit)) < len(cell):
+        raise ValueError("A unit has two entries in one epoch of one arm. Add up its totals first.")
     return Cells(
         sums=np.concatenate([control.sums, treatment.sums]).astype(np.float64),
         counts=np.concatenate([control.counts, treatment.counts]).astype(np.float64),
         before=before,
         before_counts=before_counts,
-        cell=2 * place + arm,
-        unit=_units(control, treatment),
+        cell=cell,
+        unit=unit,
         names=names,
     )
 

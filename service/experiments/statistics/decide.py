@@ -4,6 +4,7 @@ The hybrid looks with a confidence sequence all along, and makes one fixed test 
 no more often than `alpha`. Knows neither sample ratios nor guardrails: where those fail, there is `no_verdict`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -116,6 +117,8 @@ def _decide(reading: Reading, plan: Plan, is_ended: bool, level: float) -> Decis
         return Decision("running", reason="The fixed test is made once, at the planned end.")
     is_at_end = is_ended and plan.method != "sequence"
     shown = _tested(effect, plan, level) if is_at_end else _watched(effect, reading.progress, plan, level)
+    if not math.isfinite(shown.high - shown.low):
+        return no_verdict("There is too little of the planned information for any bounds yet.")
     relative = relative_interval(effect, (shown.high - shown.low) / (2 * effect.se))
     return Decision(
         verdict=_verdict(shown, reading.better, is_ended),

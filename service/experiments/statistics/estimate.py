@@ -84,11 +84,12 @@ def estimate(control: Arm, treatment: Arm, *, weighting: Weighting = "observatio
     An epoch is one stretch of time with one split: only within it do both arms meet the same questions. Its weight is its
     share of all observations, or with `weighting="information"` the share m₁m₀ / (m₁ + m₀) of Cochran (1954), where a
     small canary stage weighs little. The standard error leaves out one unit after the other (Tukey 1958), with all its
-    entries. The degrees of freedom are Satterthwaite's (1946) over effective units, which are fewer where some have most observations.
-    An arm whose units are all alike is lent the spread of both arms of the epoch together, as under no difference.
+    entries. The degrees of freedom are Satterthwaite's (1946) over effective units, which are fewer than the units where
+    some have most of the observations. An arm whose units are all alike is lent the spread of both arms of the epoch
+    together, as under no difference.
 
     An epoch in which an arm has fewer than two units, or one unit with all observations, can't be compared and is left out.
-    Raises `ValueError` where only one arm has `units` or `before`.
+    Raises `ValueError` where only one arm has `units` or `before`, and for a unit with two entries in an epoch of an arm.
     """
     for name, arm in (("control", control), ("treatment", treatment)):
         if not len(arm.sums):
@@ -99,8 +100,9 @@ def estimate(control: Arm, treatment: Arm, *, weighting: Weighting = "observatio
         return Unmeasured("No epoch has two units with observations in both arms yet.")
     cells = keep_epochs(every, usable)
     weights = np.repeat(_weights(cells.total(cells.counts), weighting), 2)
-    metric, theta = _adjusted(cells, _leave_one_out(cells, cells.sums, cells.counts))
-    lent = _lent(cells)
+    raw = _leave_one_out(cells, cells.sums, cells.counts)
+    metric, theta = _adjusted(cells, raw)
+    lent = _lent(cells, raw)
     spread = _spread(cells, weights, metric.shifts, lent)
     if spread.variance <= (_ROUNDING * np.abs(metric.values).max()) ** 2:
         return Unmeasured("Every unit has the same value: there is no spread to judge a difference by.")
@@ -156,23 +158,25 @@ def _leave_one_out(cells: Cells, sums: Floats, counts: Floats) -> _Metric:
 def _adjusted(cells: Cells, metric: _Metric) -> tuple[_Metric, float]:
     """The metric less what the time before the experiment already told (Deng et al. 2013), and the coefficient.
 
-    The coefficient is that of both arms and all epochs together.
+    The coefficient is that of both arms and all epochs together; it is 0 where the time before tells nothing.
     """
     if cells.before is None or cells.before_counts is None:
         return metric, 0.0
-    known = cells.total(cells.before_counts)
-    if (cells.most(cells.before_counts) >= known).any():
-        return metric, 0.0
-    earlier = _leave_one_out(cells, cells.before, cells.before_counts)
-    now, past = (
-        _influence(cells, cells.sums, cells.counts),
-        _influence(cells, cells.before, cells.before_counts),
-    )
+    before, counts = _known_before(cells, cells.before, cells.before_counts)
+    earlier = _leave_one_out(cells, before, counts)
+    now, past = _influence(cells, cells.sums, cells.counts), _influence(cells, before, counts)
     size = float(past @ past)
     theta = float(now @ past) / size if size > 0 else 0.0
-    epoch = cells.total(cells.before).reshape(-1, 2).sum(axis=1) / known.reshape(-1, 2).sum(axis=1)
+    epoch = cells.total(before).reshape(-1, 2).sum(axis=1) / cells.total(counts).reshape(-1, 2).sum(axis=1)
     values = metric.values - theta * (earlier.values - np.repeat(epoch, 2))
     return _Metric(values, metric.shifts - theta * earlier.shifts), theta
+
+
+def _known_before(cells: Cells, before: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """The time before, with the same for every unit of an epoch in which an arm has fewer than two that were there."""
+    enough = cells.most(counts) < cells.total(counts)
+    known = np.repeat(enough[::2] & enough[1::2], 2)[cells.cell]
+    return np.where(known, before, 0.0), np.where(known, counts, 1.0)
 
 
 def _influence(cells: Cells, sums: Floats, counts: Floats) -> Floats:
@@ -183,14 +187,13 @@ def _influence(cells: Cells, sums: Floats, counts: Floats) -> Floats:
     return found
 
 
-def _lent(cells: Cells) -> Floats:
+def _lent(cells: Cells, raw: _Metric) -> Floats:
     """For cells whose units are all alike, the variance they would have with the spread of both arms. Shape: (cells,)."""
-    own = _leave_one_out(cells, cells.sums, cells.counts)
     place = cells.cell // 2
     total, divisor, n = (np.bincount(place, values) for values in (cells.sums, cells.counts, None))
     residual = np.bincount(place, (cells.sums - (total / divisor)[place] * cells.counts) ** 2) / (n - 1)
     lent = np.repeat(residual, 2) * cells.total() / cells.total(cells.counts) ** 2
-    found: Floats = np.where(cells.total(own.shifts**2) <= (_ROUNDING * own.values) ** 2, lent, 0.0)
+    found: Floats = np.where(cells.total(raw.shifts**2) <= (_ROUNDING * raw.values) ** 2, lent, 0.0)
     return found
 
 

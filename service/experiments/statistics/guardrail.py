@@ -73,7 +73,7 @@ def guard_canary(windows: Sequence[Traffic], *, tolerated: float = 1.0, alpha: f
         )
     known = [one for one in windows if one.canary_requests and one.baseline_requests]
     logs = sum((_log_ratios(one, tolerated) for one in known), np.zeros(len(_TIMES)))
-    p = min(1.0, math.exp(-(log_sum_exp(logs) - math.log(len(_TIMES)))))
+    p = math.exp(-max(0.0, log_sum_exp(logs) - math.log(len(_TIMES))))
     is_breached = p <= alpha
     return CanaryGuard(
         state="breached" if is_breached else "cannot tell",
@@ -95,8 +95,9 @@ def _share(window: Traffic, times: float) -> float:
 def _log_ratios(window: Traffic, tolerated: float) -> Floats:
     usual = _share(window, tolerated)
     higher = np.array([_share(window, tolerated * times) for times in _TIMES])
-    found: Floats = window.canary_errors * np.log(higher / usual)
-    return found + window.baseline_errors * np.log((1 - higher) / (1 - usual))
+    of_canary, of_baseline = np.log(higher / usual), np.log((1 - higher) / (1 - usual))
+    found: Floats = window.canary_errors * of_canary + window.baseline_errors * of_baseline
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,10 @@ def guard_margin(reading: Reading, margin: float, *, alpha: float = 0.05) -> Mar
         return MarginGuard("cannot tell", reason=effect.reason)
     harm = -effect.difference if reading.better == "higher" else effect.difference
     half = effect.se * float(for_few_units(one_sided_multiplier(reading.progress, alpha), effect.df))
+    if not math.isfinite(half):
+        return MarginGuard(
+            "cannot tell", reason="There is too little of the planned information for any bounds yet."
+        )
     least, most = harm - half, harm + half
     above = float(normal_of_t((harm - margin) / effect.se, effect.df))
     state: State = "breached" if least > margin else "holds" if most < margin else "cannot tell"

@@ -132,7 +132,7 @@ def _clusters(scores: Scores) -> _Clusters:
         return _Clusters(gains, np.ones(len(gains)))
     places: dict[Hashable, int] = {}
     of_case = np.array([places.setdefault(name, len(places)) for name in scores.clusters], dtype=np.int64)
-    return _Clusters(np.bincount(of_case, gains), np.bincount(of_case, np.ones(len(gains))))
+    return _Clusters(np.bincount(of_case, gains).astype(np.float64), np.bincount(of_case).astype(np.float64))
 
 
 def _differing(scores: Scores) -> tuple[int, int] | None:

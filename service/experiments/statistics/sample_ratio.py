@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.experiments.statistics.distributions import chi2_tail, log_gamma, log_sum_exp
+from service.experiments.statistics.distributions import chi2_tail, log_gamma
 from service.experiments.statistics.sequence import check_alpha
 
 ALARM_ALPHA = 0.01
@@ -71,13 +71,14 @@ def check_sample_ratio(
 ) -> SampleRatio:
     """Hold each epoch's units against its own weights. `splits` lie in the order of the epochs.
 
-    The alarm's chance of being false is at most `alpha`, over all looks and all epochs: the e-values of the epochs are
-    averaged with the weights 6/(π²i²). Before any unit there is no alarm. Raises `ValueError` for an impossible `alpha`.
+    The alarm's chance of being false is at most `alpha`, over all looks and all epochs: the i-th epoch gets 6/(π²i²) of it.
+    Whoever comes back meets the same arm, so epochs depend on each other, and their evidence isn't multiplied. Before any
+    unit there is no alarm. Raises `ValueError` for an impossible `alpha`.
     """
     check_alpha(alpha)
     epochs = tuple(_epoch(split, concentration) for split in splits)
     weighed = [one.log_e + math.log(6) - 2 * math.log(math.pi * i) for i, one in enumerate(epochs, 1)]
-    p = math.exp(min(0.0, -log_sum_exp(weighed))) if weighed else 1.0
+    p = math.exp(-max([0.0, *weighed]))
     tested = [(one.chi2, len(_arms(split)) - 1) for one, split in zip(epochs, splits, strict=True)]
     known = [(chi2, df) for chi2, df in tested if chi2 is not None and df]
     total, df = sum(chi2 for chi2, _ in known), sum(df for _, df in known)

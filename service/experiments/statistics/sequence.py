@@ -51,7 +51,8 @@ def always_valid_p(z: ArrayLike, progress: ArrayLike, *, tuned_for: float) -> Fl
 
 def one_sided_multiplier(progress: ArrayLike, alpha: float) -> Floats:
     """How many standard errors a sequence is wide that has one side only (their one-sided sequence)."""
-    check_alpha(2 * alpha)
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha is {alpha!r}. Give a number between 0 and 0.5 for one side, such as 0.05.")
     reached = _reached(progress, 2 * alpha)
     growth = np.log1p(np.sqrt(reached + 1) / (2 * alpha))
     found: Floats = np.sqrt(2 * (reached + 1) / reached * growth)

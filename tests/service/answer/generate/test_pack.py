@@ -55,14 +55,14 @@ def test_passages_go_by_rank() -> None:
 
 
 def test_the_estimate_learns_from_what_the_server_counted() -> None:
-    estimate, messages = TokenEstimate(), [{"role": "user", "content": "word " * 1_000}]
-    before = estimate.of(messages)
+    estimate, chars = TokenEstimate(), 5_000
+    before = estimate.of(chars, 1)
     for _ in range(30):
-        estimate.learn(messages, 1_000)
+        estimate.learn(chars, 1_000)
     assert before > 1_500
-    assert estimate.of(messages) == pytest.approx(1_000, rel=0.05)
+    assert estimate.of(chars, 1) == pytest.approx(1_000, rel=0.05)
     estimate.overflowed()
-    assert estimate.of(messages) > 1_250
+    assert estimate.of(chars, 1) > 1_250
 
 
 def test_an_answer_of_any_length_is_clamped_to_the_context() -> None:

@@ -36,7 +36,13 @@ def test_spelling_makes_no_difference(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Is it 5 %?", "Is it 5 €?"), ("Is it 1.5?", "Is it 15?"), ("Is it -5?", "Is it 5?"), ("C++", "C"), ("à", "b")],
+    [
+        ("Is it 5 %?", "Is it 5 €?"),
+        ("Is it 1.5?", "Is it 15?"),
+        ("Is it -5?", "Is it 5?"),
+        ("C++", "C"),
+        ("à", "b"),
+    ],
 )
 def test_signs_that_mean_something_make_one(one: str, other: str) -> None:
     assert normalised(one) != normalised(other)
@@ -47,7 +53,9 @@ def test_a_spelling_is_its_own(text: str) -> None:
     assert normalised(normalised(text)) == normalised(text)
 
 
-@pytest.mark.parametrize("pair", [one for one in PAIRS if not one.is_same], ids=lambda one: f"{one.one} | {one.other}")
+@pytest.mark.parametrize(
+    "pair", [one for one in PAIRS if not one.is_same], ids=lambda one: f"{one.one} | {one.other}"
+)
 def test_no_near_miss_is_the_same(pair) -> None:  # type: ignore[no-untyped-def]
     assert not same(pair.one, pair.other)
 
@@ -67,12 +75,16 @@ def _is_turned(one: list[str], other: list[str]) -> bool:
 
 @given(words, st.integers(0, 10_000), st.integers(0, 10_000))
 def test_another_number_is_another_question(said: list[str], one: int, other: int) -> None:
-    assert same(f"Is {one} enough for the {' '.join(said)}?", f"Is {other} enough for the {' '.join(said)}?") == (one == other)
+    assert same(
+        f"Is {one} enough for the {' '.join(said)}?", f"Is {other} enough for the {' '.join(said)}?"
+    ) == (one == other)
 
 
 @given(words, st.sampled_from(RELATIONS), st.sampled_from(RELATIONS))
 def test_another_relation_is_another_question(said: list[str], one: str, other: str) -> None:
-    assert same(f"Can I use it {one} the {' '.join(said)}?", f"Can I use it {other} the {' '.join(said)}?") == (one == other)
+    assert same(
+        f"Can I use it {one} the {' '.join(said)}?", f"Can I use it {other} the {' '.join(said)}?"
+    ) == (one == other)
 
 
 @given(words)
