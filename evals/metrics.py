@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 _RESAMPLES = 2_000
 _Z95 = 1.959964
@@ -64,3 +65,32 @@ def auroc(scores: Sequence[float], labels: Sequence[bool]) -> Figure:
     variance = wins.mean(axis=1).var() / len(positive) + wins.mean(axis=0).var() / len(negative)
     half = _Z95 * math.sqrt(float(variance))
     return Figure(value, max(0.0, value - half), min(1.0, value + half), len(scores))
+
+
+def grouping(truth: Sequence[str], found: Sequence[int]) -> tuple[Figure, Figure, Figure]:
+    """Clusters against labels: F1 and precision of pairs, and V-measure (Rosenberg & Hirschberg 2007).
+
+    A pair is two items of one cluster; it is right when they have one label.
+    """
+    table = np.zeros((len(set(truth)), len(set(found))))
+    np.add.at(table, (np.unique(truth, return_inverse=True)[1], np.unique(found, return_inverse=True)[1]), 1)
+    right, of_labels, of_clusters = _pairs(table), _pairs(table.sum(1)), _pairs(table.sum(0))
+    precision = right / of_clusters if of_clusters else 1.0
+    recall = right / of_labels if of_labels else 1.0
+    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    joint, labels, clusters = _entropy(table), _entropy(table.sum(1)), _entropy(table.sum(0))
+    homogeneity = 1 - (joint - clusters) / labels if labels else 1.0
+    completeness = 1 - (joint - labels) / clusters if clusters else 1.0
+    both = homogeneity + completeness
+    v_measure = 2 * homogeneity * completeness / both if both else 0.0
+    n = len(truth)
+    return Figure(f1, n=n), Figure(precision, n=n), Figure(v_measure, n=n)
+
+
+def _pairs(counts: npt.NDArray[np.float64]) -> float:
+    return float((counts * (counts - 1) / 2).sum())
+
+
+def _entropy(counts: npt.NDArray[np.float64]) -> float:
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from evals.corpora import need
 from ingestion.detect.heads import is_held_out
@@ -99,9 +99,21 @@ def mitre_frr(data: Path) -> list[LabelledText]:
     return [LabelledText(row["mutated_prompt"], row["attack_type"]) for row in rows]
 
 
-def banking77(data: Path) -> list[LabelledText]:
-    """Questions of a bank's customers, test part (Casanueva et al. 2020)."""
-    return [LabelledText(row["text"], row["category"]) for row in _table(data / "banking77" / "test.csv")]
+def banking77(data: Path, part: Literal["train", "test"] = "test") -> list[LabelledText]:
+    """Questions of a bank's customers, of 77 intents (Casanueva et al. 2020)."""
+    return [LabelledText(row["text"], row["category"]) for row in _table(data / "banking77" / f"{part}.csv")]
+
+
+def clinc150(data: Path, part: Literal["val", "test", "oos_test"]) -> list[LabelledText]:
+    """Requests to assistants, of 150 intents, and `oos_test`, those of none (Larson et al. 2019)."""
+    rows = json.loads(need(data / "clinc150" / "data_full.json").read_text("utf-8"))[part]
+    return [LabelledText(text, intent) for text, intent in rows]
+
+
+def bitext(data: Path) -> list[LabelledText]:
+    """What customers write to support, of 27 intents."""
+    path = data / "bitext" / "Bitext_Sample_Customer_Service_Testing_Dataset.csv"
+    return [LabelledText(row["utterance"], row["intent"]) for row in _table(path)]
 
 
 def xstest(data: Path, label: str) -> list[LabelledText]:

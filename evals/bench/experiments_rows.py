@@ -184,9 +184,7 @@ def _visits(plan: _Plan) -> Iterator[_Visit]:
 
 
 def _epoch(plan: _Plan, day: float) -> tuple[int, str, float]:
-    number, (_, stage, coverage) = [
-        one for one in enumerate(plan.epochs, start=1) if one[1][0] <= day
-    ][-1]
+    number, (_, stage, coverage) = [one for one in enumerate(plan.epochs, start=1) if one[1][0] <= day][-1]
     return number, stage, coverage
 
 

@@ -140,8 +140,8 @@ class Writer(Draft):
                     yield piece
                 else:
                     read = piece
-        for piece in self._instead(read):
-            yield piece
+        for told in self._instead(read):
+            yield told
         if self._stopped_call or self._written.calls:
             return
         if not read.has_answer:

@@ -10,11 +10,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BindParameter, ColumnElement, Engine, Select, and_, case, func, literal, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from service.database import without_limit
-from service.experiments.totals import Bucket, CellKey, Counted, Numbers, Totals, bucket_for, totals_of
+from service.experiments.totals import Bucket, Counted, EntryKey, Numbers, Totals, bucket_for, totals_of
 from service.tables import Answer, Exposure, FeedbackEvent
 
 # The one arm of traffic without an experiment.
@@ -66,13 +77,13 @@ def of_traffic(assistant: str, unit: str, since: datetime, until: datetime) -> S
 
 def count(engine: Engine, span: Span, windows: Iterable[float]) -> Totals:
     """All totals, with what people did later for each window in days; 0 sets no limit."""
-    with Session(engine) as session:
-        without_limit(session.connection())
-        asked = _asked(session, span)
-        events = _events(session, span)
+    with engine.connect() as connection:
+        without_limit(connection)
+        asked = _asked(connection, span)
+        events = _events(connection, span, asked.number_of)
     began = asked.began()
-    late = {days: _late(events, began, span, days) for days in sorted(set(windows))}
-    return totals_of([asked.counted, _conversations(began, span)], late, span.bucket)
+    late = {days: _late(events, began, span.bucket, days) for days in sorted(set(windows))}
+    return totals_of(asked.entries, [asked.counted, _conversations(began)], late, span.bucket)
 
 
 def _sum(condition: ColumnElement[bool]) -> ColumnElement[Any]:
@@ -106,30 +117,46 @@ _ANSWERS: dict[str, ColumnElement[Any]] = {
 }
 
 
-# A conversation within an arm, an epoch and a unit.
-_Place = tuple[str, int, str, str]
+# A conversation of an entry.
+_Place = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """When a conversation began."""
+
+    at: datetime
+    bucket: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What was asked and answered, by conversation and bucket: its place, its first moment, and the totals."""
+    """What was asked and answered: a row for each conversation and bucket, with its first moment and its totals."""
 
-    places: Sequence[_Place]
+    entries: Sequence[EntryKey]
+    conversations: Sequence[str]
     firsts: Sequence[datetime]
     counted: Counted
 
-    def began(self) -> dict[_Place, datetime]:
-        """When each conversation began."""
-        found: dict[_Place, datetime] = {}
-        for place, first in zip(self.places, self.firsts, strict=True):
-            if place not in found or first < found[place]:
-                found[place] = first
+    @property
+    def number_of(self) -> dict[EntryKey, int]:
+        """The entries' numbers."""
+        return {entry: number for number, entry in enumerate(self.entries)}
+
+    def began(self) -> dict[_Place, _Beginning]:
+        """When each conversation began; a later message belongs to it all the same."""
+        found: dict[_Place, _Beginning] = {}
+        rows = zip(self.counted.entries, self.conversations, self.firsts, self.counted.buckets, strict=True)
+        for entry, conversation, first, bucket in rows:
+            place = (entry, conversation)
+            if place not in found or first < found[place].at:
+                found[place] = _Beginning(first, bucket)
         return found
 
 
-def _asked(session: Session, span: Span) -> _Asked:
-    """One pass over the answers, which are wide rows. Sorted, so that sums don't depend on the order of the rows."""
-    bucket = _bucket(session, span.bucket, Answer.created_at)
+def _asked(connection: Connection, span: Span) -> _Asked:
+    """One pass over the answers, which are wide rows. Entries are numbered in the order of their names."""
+    bucket = _bucket(connection, span.bucket, Answer.created_at)
     first = func.min(Answer.created_at)
     query: Select[Any] = (
         select(*_labelled(span), Answer.conversation_id, bucket, first, *_ANSWERS.values())
@@ -137,25 +164,30 @@ def _asked(session: Session, span: Span) -> _Asked:
         .group_by(*_grouping(span), Answer.conversation_id, bucket)
         .order_by(*_grouping(span), Answer.conversation_id, bucket)
     )
-    places: list[_Place] = []
-    keys: list[CellKey] = []
+    keys: list[EntryKey] = []
+    conversations: list[str] = []
+    buckets: list[str] = []
     firsts: list[datetime] = []
     values = [np.empty((0, len(_ANSWERS)))]
-    for rows in session.execute(query).partitions(_ROWS):
-        arms, epochs, units, conversations, buckets, moments, *totals = zip(*rows, strict=True)
-        places += zip(arms, epochs, units, conversations, strict=True)
-        keys += zip(arms, epochs, units, buckets, strict=True)
+    for rows in connection.execute(query).partitions(_ROWS):
+        arms, epochs, units, talks, names, moments, *totals = zip(*rows, strict=True)
+        keys += zip(arms, epochs, units, strict=True)
+        conversations += talks
+        buckets += names
         firsts += moments
         values.append(np.array(totals, dtype=float).T)
-    return _Asked(places, firsts, Counted(tuple(_ANSWERS), keys, np.concatenate(values)))
+    entries = sorted(set(keys))
+    number_of = {entry: number for number, entry in enumerate(entries)}
+    numbers = [number_of[key] for key in keys]
+    counted = Counted(tuple(_ANSWERS), numbers, buckets, np.concatenate(values))
+    return _Asked(entries, conversations, firsts, counted)
 
 
-def _conversations(began: Mapping[_Place, datetime], span: Span) -> Counted:
-    """How many conversations each unit began in a bucket; a later message belongs to the bucket of the first."""
-    keys = [
-        (arm, epoch, unit, span.bucket.name(moment)) for (arm, epoch, unit, _), moment in began.items()
-    ]
-    return Counted(("conversations",), keys, np.ones((len(keys), 1)))
+def _conversations(began: Mapping[_Place, _Beginning]) -> Counted:
+    """How many conversations each unit began in a bucket."""
+    entries = [entry for entry, _ in began]
+    buckets = [beginning.bucket for beginning in began.values()]
+    return Counted(("conversations",), entries, buckets, np.ones((len(entries), 1)))
 
 
 def _labelled(span: Span) -> list[Any]:
@@ -168,8 +200,8 @@ def _grouping(span: Span) -> list[Any]:
     return [column for column in span.key if not isinstance(column, BindParameter)]
 
 
-def _bucket(session: Session, bucket: Bucket, column: Any) -> ColumnElement[str]:
-    if session.get_bind().dialect.name == "postgresql":
+def _bucket(connection: Connection, bucket: Bucket, column: Any) -> ColumnElement[str]:
+    if connection.dialect.name == "postgresql":
         told = func.to_char(func.timezone("UTC", column), "YYYY-MM-DD HH24:MI")
         return func.substr(told, 1, bucket.chars)
     return func.substr(column, 1, bucket.chars)
@@ -177,11 +209,9 @@ def _bucket(session: Session, bucket: Bucket, column: Any) -> ColumnElement[str]
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """A piece of feedback with what its answer's row says."""
+    """A piece of feedback with the entry, the conversation and the moment of its answer."""
 
-    arm: str
-    epoch: int
-    unit: str
+    entry: int
     conversation_id: str
     answered_at: datetime
     answer_id: str
@@ -193,7 +223,7 @@ class _Event:
     observed_at: datetime
 
 
-def _events(session: Session, span: Span) -> list[_Event]:
+def _events(connection: Connection, span: Span, number_of: Mapping[EntryKey, int]) -> list[_Event]:
     """Feedback that isn't set aside, in the order in which it was observed."""
     query = (
         select(
@@ -212,32 +242,44 @@ def _events(session: Session, span: Span) -> list[_Event]:
         .where(span.holds, FeedbackEvent.suspect.is_(None), FeedbackEvent.observed_at < span.until)
         .order_by(FeedbackEvent.observed_at, FeedbackEvent.received_at, FeedbackEvent.event_id)
     )
-    return [_Event(*row) for row in session.execute(query).tuples()]
+    rows = connection.execute(query).tuples()
+    # An answer that came between the two queries has no entry yet.
+    return [
+        _Event(number_of[arm, epoch, unit], *rest)
+        for arm, epoch, unit, *rest in rows
+        if (arm, epoch, unit) in number_of
+    ]
 
 
-def _late(events: Sequence[_Event], began: Mapping[_Place, datetime], span: Span, days: float) -> list[Counted]:
+def _late(
+    events: Sequence[_Event], began: Mapping[_Place, _Beginning], bucket: Bucket, days: float
+) -> list[Counted]:
     """What people said within a window of the answer, and of a conversation's beginning."""
     window = timedelta(days=days) if days else timedelta.max
     of_answers: dict[tuple[str, str | None, str, str], _Event] = {}
     of_conversations: dict[_Place, list[_Event]] = defaultdict(list)
     for event in events:
         if event.kind == "outcome":
-            place = (event.arm, event.epoch, event.unit, event.conversation_id)
-            if event.observed_at - began[place] <= window:
+            place = (event.entry, event.conversation_id)
+            if place in began and event.observed_at - began[place].at <= window:
                 of_conversations[place].append(event)
         elif event.observed_at - event.answered_at <= window:
             of_answers[event.answer_id, event.actor, event.kind, event.target] = event
-    return [_thumbs(of_answers.values(), span.bucket), _outcomes(of_conversations, began, span.bucket)]
+    return [_thumbs(of_answers.values(), bucket), _outcomes(of_conversations, began)]
 
 
 def _thumbs(events: Iterable[_Event], bucket: Bucket) -> Counted:
     told = [event for event in events if event.is_set and event.target in ("answer", "conversation")]
-    keys = [(event.arm, event.epoch, event.unit, bucket.name(event.answered_at)) for event in told]
-    return _counted(_THUMBS, keys, [_as_thumb(event) for event in told])
+    return Counted(
+        _THUMBS,
+        [event.entry for event in told],
+        [bucket.name(event.answered_at) for event in told],
+        _table([_as_thumb(event) for event in told], _THUMBS),
+    )
 
 
-def _counted(names: Sequence[str], keys: Sequence[CellKey], rows: Sequence[Sequence[float]]) -> Counted:
-    return Counted(names, keys, np.array(rows, dtype=float).reshape(len(keys), len(names)))
+def _table(rows: Sequence[Sequence[float]], names: Sequence[str]) -> Numbers:
+    return np.array(rows, dtype=float).reshape(len(rows), len(names))
 
 
 def _as_thumb(event: _Event) -> Sequence[float]:
@@ -247,18 +289,16 @@ def _as_thumb(event: _Event) -> Sequence[float]:
 
 
 def _outcomes(
-    of_conversations: Mapping[_Place, Sequence[_Event]], began: Mapping[_Place, datetime], bucket: Bucket
+    of_conversations: Mapping[_Place, Sequence[_Event]], began: Mapping[_Place, _Beginning]
 ) -> Counted:
-    keys: list[CellKey] = []
-    rows: list[Sequence[float]] = []
-    for place, events in of_conversations.items():
-        standing = _standing(events)
-        if standing:
-            values = [event.value for event in standing]
-            arm, epoch, unit, _ = place
-            keys.append((arm, epoch, unit, bucket.name(began[place])))
-            rows.append((1.0, values[-1] in _SETTLED, "escalated" in values, "reopened" in values))
-    return _counted(_OUTCOMES, keys, rows)
+    told = {place: standing for place, all_of in of_conversations.items() if (standing := _standing(all_of))}
+    rows = [_as_outcome([event.value for event in standing]) for standing in told.values()]
+    buckets = [began[place].bucket for place in told]
+    return Counted(_OUTCOMES, [entry for entry, _ in told], buckets, _table(rows, _OUTCOMES))
+
+
+def _as_outcome(values: Sequence[str | None]) -> Sequence[float]:
+    return (1.0, values[-1] in _SETTLED, "escalated" in values, "reopened" in values)
 
 
 def _standing(events: Sequence[_Event]) -> list[_Event]:
@@ -288,9 +328,9 @@ def count_before(
     )
     number_of = {unit: number for number, unit in enumerate(units)}
     found = np.zeros((len(units), len(_ANSWERS)))
-    with Session(engine) as session:
-        without_limit(session.connection())
-        for subject, *totals in session.execute(query).tuples():
+    with engine.connect() as connection:
+        without_limit(connection)
+        for subject, *totals in connection.execute(query).tuples():
             number = number_of.get(f"s:{subject}")
             if number is not None:
                 found[number] = totals
@@ -306,8 +346,9 @@ def count_exposures(engine: Engine, experiment: str, until: datetime) -> list[tu
         .group_by(*key)
         .order_by(*key)
     )
-    with Session(engine) as session:
-        return [(row[0], row[1], row[2], row[3]) for row in session.execute(query).all()]
+    with engine.connect() as connection:
+        without_limit(connection)
+        return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
 
 
 def count_mixed(engine: Engine, experiment: str, until: datetime) -> tuple[int, int]:
@@ -320,7 +361,7 @@ def count_mixed(engine: Engine, experiment: str, until: datetime) -> tuple[int, 
     within = _sum(epochs.c.first != epochs.c.last).label("within")
     over = case((func.min(epochs.c.first) != func.max(epochs.c.last), 1), else_=0).label("over")
     units = select(within, over).group_by(epochs.c.unit).subquery()
-    with Session(engine) as session:
-        without_limit(session.connection())
-        found = session.execute(select(_total(units.c.within), _total(units.c.over))).one()
+    with engine.connect() as connection:
+        without_limit(connection)
+        found = connection.execute(select(_total(units.c.within), _total(units.c.over))).one()
     return int(found[0]), int(found[1])

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-# Arm, epoch and unit, and the moment by as many characters as its bucket has.
-CellKey = tuple[str, int, str, str]
+# An entry: what one unit did in one epoch, in its arm.
+EntryKey = tuple[str, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,14 @@ class Cells:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:
-    """Cells as the database gives them: names of totals, keys, and a row of values for each key. Keys may repeat."""
+    """Totals as they were counted: their names, and for each row its entry's number, its bucket, and the values.
+
+    An entry may have several rows of a bucket.
+    """
 
     names: Sequence[str]
-    keys: Sequence[CellKey]
+    entries: Sequence[int]
+    buckets: Sequence[str]
     values: Numbers
 
 
@@ -95,20 +99,22 @@ class Totals:
         return found
 
 
-def totals_of(counted: Iterable[Counted], late: Mapping[float, Iterable[Counted]], bucket: Bucket) -> Totals:
-    """Index everything that was counted by the same entries and buckets, in the order of their names."""
+def totals_of(
+    entries: Sequence[EntryKey],
+    counted: Iterable[Counted],
+    late: Mapping[float, Iterable[Counted]],
+    bucket: Bucket,
+) -> Totals:
+    """Index everything that was counted by the same buckets, in the order of their names."""
     counted, late = list(counted), {window: list(ones) for window, ones in late.items()}
     everything = [*counted, *(one for ones in late.values() for one in ones)]
-    keys = {key for one in everything for key in one.keys}
-    entries = sorted({key[:3] for key in keys})
-    buckets = sorted({key[3] for key in keys})
-    entry_at = {key: index for index, key in enumerate(entries)}
+    buckets = sorted({name for one in everything for name in one.buckets})
     bucket_at = {name: index for index, name in enumerate(buckets)}
 
     def cells(one: Counted) -> Cells:
         return Cells(
-            np.array([entry_at[key[:3]] for key in one.keys], dtype=np.int64),
-            np.array([bucket_at[key[3]] for key in one.keys], dtype=np.int64),
+            np.array(one.entries, dtype=np.int64),
+            np.array([bucket_at[name] for name in one.buckets], dtype=np.int64),
             {name: one.values[:, index] for index, name in enumerate(one.names)},
         )
 

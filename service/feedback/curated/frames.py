@@ -48,6 +48,7 @@ _OWNERS = {
 OWNERS = {word: owner for owner, words in _OWNERS.items() for word in words.split()}
 
 _GERMAN_WAS = "ist|sind|hat|kann|muss|macht|bedeutet|heisst|passiert|gibt|soll"
+_IF = "(?: if| whether)?"
 # Bounded, so that no pattern takes more than linear time.
 _THING = r"\S{1,40}(?: \S{1,40}){0,7}?"
 # Phrases of a folded text, words apart, and what they are rewritten to before words are looked at.
@@ -58,21 +59,12 @@ _PHRASES = (
     (r"(what|where|who|how|when|that|it|there)'s|(what|where|who|how)s", r"\1\2 is"),
     (r"(\w+)'(?:m|re|ve|ll|d)", r"\1"),
     # English: what is said before the question.
-    (
-        r"(?:can|could|would|will) (?:you|someone|anyone) (?:please )?(?:tell|inform|help|show) (?:to )?me(?: with)?",
-        "",
-    ),
-    (r"(?:can|could|would|will) (?:you|someone|anyone) (?:please )?explain(?: to)?(?: me)?", ""),
-    (r"(?:please )?(?:tell|explain to|show) me(?: please)?", ""),
-    (
-        r"i (?:would )?(?:just )?(?:like|want|need|wanted) to (?:know|ask|find out)(?: about)?(?: (?:if|whether))?",
-        "",
-    ),
-    (r"i just want(?:ed)? to (?:know|ask)(?: (?:if|whether))?|do you know(?: (?:if|whether))?", ""),
-    (
-        r"i (?:was|am) (?:just )?wondering(?: (?:if|whether))?|(?:a )?quick question|excuse me|i have a question",
-        "",
-    ),
+    (rf"(?:can|could|would|will) (?:you|someone|anyone) (?:please )?(?:tell|help|show) me(?: with)?{_IF}", ""),
+    (rf"(?:can|could|would|will) (?:you|someone|anyone) (?:please )?explain(?: to)?(?: me)?{_IF}", ""),
+    (rf"(?:please )?(?:tell|explain to|show) me(?: please)?{_IF}", ""),
+    (rf"i (?:would )?(?:just )?(?:like|want|need|wanted) to (?:know|ask|find out)(?: about)?{_IF}", ""),
+    (rf"i just want(?:ed)? to (?:know|ask){_IF}|do you know{_IF}|i (?:was|am) (?:just )?wondering{_IF}", ""),
+    (r"(?:a )?quick question|excuse me|i have a question", ""),
     (r"i need (?:some )?help(?: with)?|i do not (?:know|understand)|i am not sure", ""),
     (r"i (?:(?:would )?like|want|wish|need|am trying|have been trying) to", ""),
     # English: ways to ask.

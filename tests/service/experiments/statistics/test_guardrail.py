@@ -20,7 +20,7 @@ def test_four_times_the_errors_abort_a_canary_and_a_usual_day_does_not() -> None
 
 
 def test_the_rule_of_twice_the_baseline_would_abort_what_this_does_not() -> None:
-    assert 2 / 200 > 2 * 9 / 1_800
+    assert 3 / 200 > 2 * 9 / 1_800
     assert guard_canary([Traffic(200, 3, 1_800, 9)]).action is None
 
 

@@ -102,7 +102,7 @@ def test_corrections(data: dict[str, Floats]) -> None:
     table = pa.table({**data, "variant": data["variant"].astype(int)})
     result = tt.Experiment(**metrics).analyze(table)
     p = [result[name].pvalue for name in metrics]
-    by_holm = tt.adjust_fwer(result, method="bonferroni")
+    by_holm = tt.adjust_fwer(result, arbitrary_dependence=True, method="bonferroni")
     by_bh = tt.adjust_fdr(result, arbitrary_dependence=False)
     for adjusted, mine in ((by_holm, holm(p)), (by_bh, benjamini_hochberg(p))):
         expected = {row["metric"]: row["pvalue_adj"] for row in adjusted.to_dicts()}

@@ -1,0 +1,1 @@
+"""What the application is made of, opened at the start; `app.py` says in which order."""
