@@ -24,6 +24,15 @@ def _few_stops(value: str | list[str] | None) -> str | list[str] | None:
     return value
 
 
+def _passable(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    """JSON that can be written again: not too deep, without half a character or a number beyond 64 bits."""
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError as exc:
+        raise ValueError(f"it can't be passed on: {exc}") from exc
+    return value
+
+
 def _as_format(value: dict[str, Any] | None) -> dict[str, Any] | None:
     """The form of JSON that is asked for; None for text."""
     kind = (value or {"type": "text"}).get("type")
@@ -33,10 +42,7 @@ def _as_format(value: dict[str, Any] | None) -> dict[str, Any] | None:
         wanted = (value or {}).get("json_schema")
         if not isinstance(wanted, dict) or not isinstance(wanted.get("schema"), dict):
             raise ValueError("it has no schema. Send it as `json_schema.schema`")
-    try:
-        orjson.dumps(value)
-    except orjson.JSONEncodeError as exc:
-        raise ValueError(f"it can't be passed on: {exc}") from exc
+    _passable(value)
     return value if kind != "text" else None
 
 
@@ -92,7 +98,7 @@ class OfferedFunction(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     description: Words | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: Annotated[dict[str, Any] | None, AfterValidator(_passable)] = None
     strict: bool | None = None
 
 

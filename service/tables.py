@@ -174,7 +174,7 @@ class ModelFingerprint(Base):
 
     model: Mapped[str] = mapped_column(String(300), primary_key=True)
     prompts: Mapped[str] = mapped_column(String(16), primary_key=True)
-    fingerprint: Mapped[list[list[float]]] = mapped_column(JSON)
+    fingerprint: Mapped[list[dict[str, float]]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
 

@@ -15,6 +15,7 @@ from evals.metrics import Figure, grouping, share
 from evals.same_question import QuestionPair, load_pairs
 from evals.sets import LabelledText, banking77, bitext, clinc150
 from evals.suites.context import Context
+from ingestion.cache import LruCache
 from ingestion.detect.heads import is_held_out
 from ingestion.embed import Embedder, Vectors
 from service.feedback.curated.answer import Curated, CuratedText
@@ -29,20 +30,32 @@ Texts = Sequence[LabelledText]
 
 def measure(context: Context) -> dict[str, Figure]:
     """The pairs of this repository, and the public sets when their folder was named."""
-    embedder = context.embedder
+    questions = _Questions(context.embedder)
     pairs = load_pairs()
     figures: dict[str, Figure] = {}
     for part in ("tuned", "held_out"):
-        figures |= _pairs(f"pairs.{part}", [one for one in pairs if one.part == part], embedder)
-    figures |= _cost(embedder)
+        figures |= _pairs(f"pairs.{part}", [one for one in pairs if one.part == part], questions)
+    figures |= _cost(context.embedder)
     if context.data is not None:
-        figures |= _clusters(context, context.data)
-        figures |= _matches(context, context.data)
+        figures |= _clusters(context, context.data, questions)
+        figures |= _matches(context, context.data, questions)
     return figures
 
 
-def _questions(embedder: Embedder, texts: Sequence[str]) -> Vectors:
-    return np.stack([question.vector for question in embedder.encode_questions(list(texts))])
+class _Questions:
+    """Vectors of questions; each is embedded once."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: LruCache[str, Vectors] = LruCache(None)
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, shape `(len(texts), dimension)`."""
+        known = self._known.get_all(dict(zip(texts, texts, strict=True)), self._encoded)
+        return np.stack([known[text] for text in texts])
+
+    def _encoded(self, texts: list[str]) -> list[Vectors]:
+        return [question.vector for question in self._embedder.encode_questions(texts)]
 
 
 def _of(half: bool) -> Callable[[LabelledText], bool]:
@@ -53,13 +66,12 @@ def _of(half: bool) -> Callable[[LabelledText], bool]:
 # Clusters.
 
 
-def _clusters(context: Context, data: Path) -> dict[str, Figure]:
-    embedder = context.embedder
-    similar = similar_for(_questions(embedder, ANCHORS))
+def _clusters(context: Context, data: Path, questions: _Questions) -> dict[str, Figure]:
+    similar = similar_for(questions.vectors(ANCHORS))
     bank = banking77(data)
     tuned = list(context.sampled(list(filter(_of(False), bank))))
     figures = {
-        f"banking77.clusters.tuned.f1@{least}": _grouped(tuned, embedder, least)[0] for least in _TRIED
+        f"banking77.clusters.tuned.f1@{least}": _grouped(tuned, questions, least)[0] for least in _TRIED
     }
     sets = {
         "banking77": list(filter(_of(True), bank)),
@@ -67,21 +79,21 @@ def _clusters(context: Context, data: Path) -> dict[str, Figure]:
         "bitext": bitext(data),
     }
     for name, texts in sets.items():
-        f1, precision, v_measure = _grouped(list(context.sampled(texts)), embedder, similar)
+        f1, precision, v_measure = _grouped(list(context.sampled(texts)), questions, similar)
         figures |= {
             f"{name}.clusters.f1": f1,
             f"{name}.clusters.precision": precision,
             f"{name}.clusters.v_measure": v_measure,
         }
-    many = _questions(embedder, [one.text for one in banking77(data, "train")[:MOST]])
+    many = questions.vectors([one.text for one in banking77(data, "train")[:MOST]])
     begun = time.perf_counter()
     clusters_of(many, similar)
     return {**figures, "gaps.clusters_s": Figure(time.perf_counter() - begun, n=len(many))}
 
 
-def _grouped(texts: Texts, embedder: Embedder, similar: float) -> tuple[Figure, Figure, Figure]:
+def _grouped(texts: Texts, questions: _Questions, similar: float) -> tuple[Figure, Figure, Figure]:
     """Pairwise F1 and precision, and V-measure, of clusters against intents."""
-    found = clusters_of(_questions(embedder, [one.text for one in texts]), similar)
+    found = clusters_of(questions.vectors([one.text for one in texts]), similar)
     labels = np.empty(len(texts), int)
     for number, group in enumerate(found):
         labels[group] = number
@@ -91,9 +103,9 @@ def _grouped(texts: Texts, embedder: Embedder, similar: float) -> tuple[Figure, 
 # Curated answers.
 
 
-def _pairs(name: str, pairs: Sequence[QuestionPair], embedder: Embedder) -> dict[str, Figure]:
-    one = _questions(embedder, [pair.one for pair in pairs])
-    other = _questions(embedder, [pair.other for pair in pairs])
+def _pairs(name: str, pairs: Sequence[QuestionPair], questions: _Questions) -> dict[str, Figure]:
+    one = questions.vectors([pair.one for pair in pairs])
+    other = questions.vectors([pair.other for pair in pairs])
     is_near = np.einsum("ij,ij->i", one, other) >= LEAST_COSINE
     met = [
         bool(near) and is_same(matter(pair.one), matter(pair.other))
@@ -111,31 +123,31 @@ def _pairs(name: str, pairs: Sequence[QuestionPair], embedder: Embedder) -> dict
     }
 
 
-def _matches(context: Context, data: Path) -> dict[str, Figure]:
+def _matches(context: Context, data: Path, questions: _Questions) -> dict[str, Figure]:
     """Every question of one part as a curated answer for its intent, asked with those of another part."""
     train, test = banking77(data, "train"), banking77(data)
     halves = (("tuned", _of(False)), ("held_out", _of(True)))
     figures: dict[str, Figure] = {}
     for name, of in halves:
         book, asked = list(filter(of, train)), list(context.sampled(list(filter(of, test))))
-        figures |= _met(f"banking77.{name}", book, asked, context.embedder)
+        figures |= _met(f"banking77.{name}", book, asked, questions)
     book, asked = clinc150(data, "val"), list(context.sampled(clinc150(data, "test")))
-    figures |= _met("clinc150", book, asked, context.embedder)
+    figures |= _met("clinc150", book, asked, questions)
     strange = list(context.sampled(clinc150(data, "oos_test")))
-    return figures | {"clinc150.oos.curated.wrong": share(_met_intents(book, strange, context.embedder)[1])}
+    return figures | {"clinc150.oos.curated.wrong": share(_met_intents(book, strange, questions)[1])}
 
 
-def _met(name: str, book: Texts, asked: Texts, embedder: Embedder) -> dict[str, Figure]:
-    right, wrong = _met_intents(book, asked, embedder)
+def _met(name: str, book: Texts, asked: Texts, questions: _Questions) -> dict[str, Figure]:
+    right, wrong = _met_intents(book, asked, questions)
     return {f"{name}.curated.found": share(right), f"{name}.curated.wrong": share(wrong)}
 
 
-def _met_intents(book: Texts, asked: Texts, embedder: Embedder) -> tuple[list[bool], list[bool]]:
+def _met_intents(book: Texts, asked: Texts, questions: _Questions) -> tuple[list[bool], list[bool]]:
     """Of each question whether the nearest that is the same has its intent, and whether it has another one."""
-    shelf = _questions(embedder, [one.text for one in book])
+    shelf = questions.vectors([one.text for one in book])
     matters = [matter(one.text) for one in book]
     right, wrong = [], []
-    for one, vector in zip(asked, _questions(embedder, [one.text for one in asked]), strict=True):
+    for one, vector in zip(asked, questions.vectors([one.text for one in asked]), strict=True):
         place = _nearest(matter(one.text), shelf @ vector, matters)
         right.append(place is not None and book[place].kind == one.kind)
         wrong.append(place is not None and book[place].kind != one.kind)

@@ -22,7 +22,16 @@ from service.answer.generate.replica import Replica, read_whole
 from service.errors import ConflictError, GeneratorError
 from service.experiments.book import ExperimentBook
 from service.experiments.lifecycle import Actor, pause
-from service.experiments.probe import PROMPTS, Fingerprint, Probe, distance, fault_of, read_logprobs, register
+from service.experiments.probe import (
+    PROMPTS,
+    WORDS,
+    Fingerprint,
+    Probe,
+    distance,
+    fault_of,
+    read_words,
+    register,
+)
 from service.experiments.store import add_alarm
 from service.experiments.timeline import Epoch, RunningExperiment
 from service.logs import get_logger
@@ -166,17 +175,12 @@ async def _probe(variant: Variant, replica: Replica) -> Probe:
 
 
 async def _fingerprint(replica: Replica, model: str) -> Fingerprint:
-    return [await _logprobs(replica, model, prompt) for prompt in PROMPTS]
-
-
-async def _logprobs(replica: Replica, model: str, prompt: str) -> list[float]:
     body = {
         "model": model,
-        "prompt": prompt,
+        "prompt": list(PROMPTS),
         "max_tokens": 1,
         "temperature": 0.0,
-        "echo": True,
-        "logprobs": 1,
+        "logprobs": WORDS,
     }
     reply = await replica.post("/completions", body, silence_s=_PROBE_S)
     try:
@@ -184,6 +188,6 @@ async def _logprobs(replica: Replica, model: str, prompt: str) -> list[float]:
             raise _Missing(repr(model))
         if reply.status != 200:
             raise GeneratorError(f"The generator answered {reply.status} to a probe.")
-        return read_logprobs(orjson.loads(await read_whole(reply)))
+        return read_words(orjson.loads(await read_whole(reply)))
     finally:
         reply.close()

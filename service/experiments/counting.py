@@ -4,7 +4,7 @@ Feedback counts for the arm of its answer, as it was written when the answer was
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from service.database import without_limit
 from service.experiments.totals import Bucket, Counted, EntryKey, Numbers, Totals, bucket_for, totals_of
+from service.scope import Metric
 from service.tables import Answer, Exposure, FeedbackEvent
 
 # The one arm of traffic without an experiment.
@@ -75,14 +76,15 @@ def of_traffic(assistant: str, unit: str, since: datetime, until: datetime) -> S
     return Span(holds, (literal(ALL), literal(1), whose), until, bucket_for(until - since))
 
 
-def count(engine: Engine, span: Span, windows: Iterable[float]) -> Totals:
-    """All totals, with what people did later for each window in days; 0 sets no limit."""
+def count(engine: Engine, span: Span, metrics: Collection[Metric]) -> Totals:
+    """The totals that some metrics are made of, with what people did later within their windows."""
+    windows = {metric.window_days for metric in metrics if metric.is_late}
     with engine.connect() as connection:
         without_limit(connection)
-        asked = _asked(connection, span)
-        events = _events(connection, span, asked.number_of)
+        asked = _asked(connection, span, _wanted(metrics))
+        events = _events(connection, span, asked.number_of) if windows else []
     began = asked.began()
-    late = {days: _late(events, began, span.bucket, days) for days in sorted(set(windows))}
+    late = {days: _late(events, began, span.bucket, days) for days in sorted(windows)}
     return totals_of(asked.entries, [asked.counted, _conversations(began)], late, span.bucket)
 
 
@@ -115,6 +117,12 @@ _ANSWERS: dict[str, ColumnElement[Any]] = {
     "tokens": _total(Answer.prompt_tokens + Answer.completion_tokens),
     "cost": _total(Answer.cost),
 }
+
+
+def _wanted(metrics: Iterable[Metric]) -> dict[str, ColumnElement[Any]]:
+    """The totals of answers that metrics are made of; whether there were any at all is always counted."""
+    named = {name for metric in metrics for name in (metric.numerator, metric.denominator)} | {"answers"}
+    return {name: column for name, column in _ANSWERS.items() if name in named}
 
 
 # A conversation of an entry.
@@ -154,12 +162,12 @@ class _Asked:
         return found
 
 
-def _asked(connection: Connection, span: Span) -> _Asked:
+def _asked(connection: Connection, span: Span, wanted: Mapping[str, ColumnElement[Any]]) -> _Asked:
     """One pass over the answers, which are wide rows. Entries are numbered in the order of their names."""
     bucket = _bucket(connection, span.bucket, Answer.created_at)
     first = func.min(Answer.created_at)
     query: Select[Any] = (
-        select(*_labelled(span), Answer.conversation_id, bucket, first, *_ANSWERS.values())
+        select(*_labelled(span), Answer.conversation_id, bucket, first, *wanted.values())
         .where(span.holds)
         .group_by(*_grouping(span), Answer.conversation_id, bucket)
         .order_by(*_grouping(span), Answer.conversation_id, bucket)
@@ -168,7 +176,7 @@ def _asked(connection: Connection, span: Span) -> _Asked:
     conversations: list[str] = []
     buckets: list[str] = []
     firsts: list[datetime] = []
-    values = [np.empty((0, len(_ANSWERS)))]
+    values = [np.empty((0, len(wanted)))]
     for rows in connection.execute(query).partitions(_ROWS):
         arms, epochs, units, talks, names, moments, *totals = zip(*rows, strict=True)
         keys += zip(arms, epochs, units, strict=True)
@@ -179,7 +187,7 @@ def _asked(connection: Connection, span: Span) -> _Asked:
     entries = sorted(set(keys))
     number_of = {entry: number for number, entry in enumerate(entries)}
     numbers = [number_of[key] for key in keys]
-    counted = Counted(tuple(_ANSWERS), numbers, buckets, np.concatenate(values))
+    counted = Counted(tuple(wanted), numbers, buckets, np.concatenate(values))
     return _Asked(entries, conversations, firsts, counted)
 
 
@@ -242,7 +250,7 @@ def _events(connection: Connection, span: Span, number_of: Mapping[EntryKey, int
         .where(span.holds, FeedbackEvent.suspect.is_(None), FeedbackEvent.observed_at < span.until)
         .order_by(FeedbackEvent.observed_at, FeedbackEvent.received_at, FeedbackEvent.event_id)
     )
-    rows = connection.execute(query).tuples()
+    rows = connection.execute(query)
     # An answer that came between the two queries has no entry yet.
     return [
         _Event(number_of[arm, epoch, unit], *rest)
@@ -313,11 +321,18 @@ def _standing(events: Sequence[_Event]) -> list[_Event]:
 
 
 def count_before(
-    engine: Engine, assistant: str, since: datetime, until: datetime, units: Sequence[str]
+    engine: Engine,
+    assistant: str,
+    since: datetime,
+    until: datetime,
+    *,
+    metrics: Iterable[Metric],
+    units: Sequence[str],
 ) -> dict[str, Numbers]:
     """What subjects did with an assistant before an experiment: by the name of a total, for each of the units."""
+    wanted = _wanted(metrics)
     query: Select[Any] = (
-        select(Answer.subject, *_ANSWERS.values())
+        select(Answer.subject, *wanted.values())
         .where(
             Answer.assistant == assistant,
             Answer.created_at >= since,
@@ -327,14 +342,14 @@ def count_before(
         .group_by(Answer.subject)
     )
     number_of = {unit: number for number, unit in enumerate(units)}
-    found = np.zeros((len(units), len(_ANSWERS)))
+    found = np.zeros((len(units), len(wanted)))
     with engine.connect() as connection:
         without_limit(connection)
-        for subject, *totals in connection.execute(query).tuples():
+        for subject, *totals in connection.execute(query):
             number = number_of.get(f"s:{subject}")
             if number is not None:
                 found[number] = totals
-    return {name: found[:, index] for index, name in enumerate(_ANSWERS)}
+    return {name: found[:, index] for index, name in enumerate(wanted)}
 
 
 def count_exposures(engine: Engine, experiment: str, until: datetime) -> list[tuple[int, str, str, int]]:
@@ -349,6 +364,16 @@ def count_exposures(engine: Engine, experiment: str, until: datetime) -> list[tu
     with engine.connect() as connection:
         without_limit(connection)
         return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+
+
+def find_callers(engine: Engine, experiment: str, until: datetime) -> dict[tuple[int, str], str]:
+    """The caller through which a unit met its arm first, by epoch and unit."""
+    query = select(Exposure.epoch, Exposure.unit, Exposure.caller).where(
+        Exposure.experiment == experiment, Exposure.created_at < until
+    )
+    with engine.connect() as connection:
+        without_limit(connection)
+        return {(epoch, unit): caller for epoch, unit, caller in connection.execute(query)}
 
 
 def count_mixed(engine: Engine, experiment: str, until: datetime) -> tuple[int, int]:

@@ -57,7 +57,7 @@ def details(
         **summary(scope, name, running, now),
         "declared": declared.model_dump(mode="json"),
         "epochs": [epoch_as_json(epoch) for epoch in (running.epochs if running else ())],
-        "alarms": [_alarm(alarm) for alarm in read_alarms(engine, name)],
+        "alarms": [alarm_as_json(alarm) for alarm in read_alarms(engine, name)],
     }
 
 
@@ -74,7 +74,8 @@ def epoch_as_json(epoch: Epoch) -> Json:
     }
 
 
-def _alarm(alarm: ExperimentAlarm) -> Json:
+def alarm_as_json(alarm: ExperimentAlarm) -> Json:
+    """What a watch found, and when."""
     return {
         "at": alarm.created_at.isoformat(),
         "kind": alarm.kind,

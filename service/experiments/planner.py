@@ -48,9 +48,7 @@ def forecast(engine: Engine, experiment: Experiment, metric: Metric, now: dateti
     """
     window = timedelta(days=metric.window_days)
     since, until = now - window - _LOOKED_AT, now
-    totals = count(
-        engine, of_traffic(experiment.assistant, experiment.unit, since, until), [metric.window_days]
-    )
+    totals = count(engine, of_traffic(experiment.assistant, experiment.unit, since, until), [metric])
     sums, counts = (
         totals.of(total, metric.window_days, until=now) for total in (metric.numerator, metric.denominator)
     )

@@ -1,10 +1,11 @@
-"""Whether an arm's model is the one that it was: log probabilities of fixed prompts, held against those of the first time.
+"""Whether an arm's model is the one that it was: what it would say to fixed prompts, held against the first time.
 
-A server may answer with another adapter than the one asked for, or with none. No answer shows that; its numbers do.
+A server may answer with another adapter than the one asked for, or with none. No answer shows that; the log probabilities
+of its likeliest next words do. Those of the prompts' own words would tell more, but a vLLM with adapters that is asked for
+them while it works for others stops for good (seen with 0.32).
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,13 +15,19 @@ from sqlalchemy.orm import Session
 
 from service.tables import ModelFingerprint
 
-# Log probabilities of each prompt's tokens, one list for each prompt.
-Fingerprint = list[list[float]]
+# For each prompt, the likeliest next words with their log probabilities.
+Fingerprint = list[dict[str, float]]
 PROMPTS = (
     "A customer writes: my parcel has not arrived. The support team answers: We are sorry to hear that. Please",
-    "The warranty covers faults of material and of workmanship for a period of two years from the day of purchase.",
+    "The warranty covers faults of material and of workmanship for a period of two",
     "Question: How do I reset my password? Answer: Open the settings, choose your account, and press",
+    "The capital of France is",
+    "If the lamp stays dark, first check whether the",
+    "1, 2, 3, 5, 8,",
+    "Dear Sir or Madam, I am writing to complain about",
+    "To return an item, bring it to the shop within",
 )
+WORDS = 5
 # The same model differs from itself by this much at most, in bfloat16 and in batches of any size.
 _SAME = 0.05
 # An adapter that differs by less from its base does nothing.
@@ -33,20 +40,23 @@ def digest_of_prompts() -> str:
 
 
 def distance(one: Fingerprint, other: Fingerprint) -> float:
-    """The mean difference of the tokens' log probabilities, without its sign; infinite where the tokens differ."""
-    if [len(tokens) for tokens in one] != [len(tokens) for tokens in other]:
+    """The mean difference of the words' log probabilities, without its sign; infinite for other prompts.
+
+    A word that only one of them names is at most as likely as the least of the other.
+    """
+    if len(one) != len(other) or not one or not all([*one, *other]):
         return float("inf")
     gaps = [
-        abs(a - b)
+        abs(first.get(word, min(first.values())) - second.get(word, min(second.values())))
         for first, second in zip(one, other, strict=True)
-        for a, b in zip(first, second, strict=True)
+        for word in {*first, *second}
     ]
-    return sum(gaps) / len(gaps) if gaps else float("inf")
+    return sum(gaps) / len(gaps)
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a server said for an arm's model, for the model below its adapter, and the adapters of the other arms.
+    """What a server said for an arm's model, and for the model below its adapter.
 
     `noise` is how much the server differed from itself when it was asked for the base twice.
     """
@@ -94,13 +104,16 @@ def register(engine: Engine, model: str, found: Fingerprint) -> Fingerprint:
     return found
 
 
-def read_logprobs(reply: object) -> list[float]:
-    """The log probabilities of a prompt's tokens in a reply of `/completions` with `echo`. Raises `ValueError`."""
+def read_words(reply: object) -> Fingerprint:
+    """The likeliest next words in a reply of `/completions` to all prompts. Raises `ValueError`."""
     try:
-        told: Sequence[float | None] = reply["choices"][0]["logprobs"]["token_logprobs"]  # type: ignore[index]
-        found = [float(value) for value in told[:-1] if value is not None]
-    except (KeyError, IndexError, TypeError) as exc:
+        choices = sorted(reply["choices"], key=lambda choice: choice["index"])  # type: ignore[index]
+        found = [
+            {str(word): float(value) for word, value in choice["logprobs"]["top_logprobs"][0].items()}
+            for choice in choices
+        ]
+    except (KeyError, IndexError, TypeError, AttributeError) as exc:
         raise ValueError("the server tells no log probabilities") from exc
-    if not found:
+    if len(found) != len(PROMPTS) or not all(found):
         raise ValueError("the server tells no log probabilities")
     return found

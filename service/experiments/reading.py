@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from service.experiments.statistics.arm import Arm
 from service.experiments.statistics.decide import Plan, Reading, watch
@@ -43,6 +44,7 @@ class Data:
     """The totals of an experiment up to a moment, without the arms of epochs in which they were not what they should be.
 
     `before` is by the name of a total, for each unit, from before the experiment.
+    `chosen` are the entries of a segment; None stands for all.
     """
 
     experiment: Experiment
@@ -50,6 +52,7 @@ class Data:
     until: datetime
     faulty: frozenset[tuple[str, int]] = frozenset()
     before: Mapping[str, Numbers] | None = None
+    chosen: npt.NDArray[np.bool_] | None = None
 
     @property
     def planned_end(self) -> datetime:
@@ -77,6 +80,8 @@ class Data:
         """An arm as the statistics take it: the entries with something to divide or to divide by."""
         sums, counts = both
         mine = (self.totals.arms == name) & ((counts != 0) | (sums != 0))
+        if self.chosen is not None:
+            mine &= self.chosen
         for arm, epoch in self.faulty:
             mine &= ~((self.totals.arms == arm) & (self.totals.epochs == epoch))
         units = self.totals.units[mine]

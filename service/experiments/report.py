@@ -4,14 +4,21 @@ The same database and the same moment give the same report, to the byte.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
 
-from service.experiments.counting import count, count_before, count_exposures, count_mixed, of_experiment
-from service.experiments.describe import Json, epoch_as_json
+from service.experiments.counting import (
+    count,
+    count_before,
+    count_exposures,
+    count_mixed,
+    find_callers,
+    of_experiment,
+)
+from service.experiments.describe import Json, alarm_as_json, epoch_as_json
 from service.experiments.integrity import Integrity, integrity_of
 from service.experiments.reading import (
     ArmFigure,
@@ -23,11 +30,12 @@ from service.experiments.reading import (
     progress,
     reading_of,
 )
+from service.experiments.segments import Callers, Segment, SegmentFigure, read_segments, segments_of
 from service.experiments.statistics.decide import Decision, Plan, decide_family, no_verdict
 from service.experiments.statistics.estimate import Estimate, Unmeasured
 from service.experiments.statistics.guardrail import MarginGuard, guard_margin
 from service.experiments.store import read_alarms
-from service.experiments.timeline import RunningExperiment
+from service.experiments.timeline import Epoch, RunningExperiment
 from service.experiments.totals import Bucket, bucket_for
 from service.experiments.words import Told, blocked, breached, told
 from service.scope import Metric
@@ -56,6 +64,11 @@ class Question:
     stage: str = "ab"
 
     @property
+    def epochs(self) -> list[Epoch]:
+        """Those that had been opened by then."""
+        return [one for one in self.running.epochs if one.created_at <= self.as_of]
+
+    @property
     def names(self) -> list[str]:
         """The metrics shown, the primary one first."""
         declared = self.running.declared
@@ -68,15 +81,51 @@ def report_of(engine: Engine, question: Question) -> Json:
     """The whole report as JSON has it; floats have ten digits."""
     running, as_of = question.running, question.as_of
     data = _data(engine, question)
+    alarms = [one for one in read_alarms(engine, running.name) if one.created_at <= as_of]
     integrity = integrity_of(
         running,
         count_exposures(engine, running.name, as_of),
         count_mixed(engine, running.name, as_of),
-        read_alarms(engine, running.name),
+        alarms,
     )
-    data = Data(data.experiment, data.totals, data.until, integrity.faulty, data.before)
-    report: Json = _rounded(_assembled(question, data, integrity))
-    return report
+    data = replace(data, faulty=integrity.faulty)
+    segments = segments_of(data, question.epochs, _callers(engine, question))
+    report = {
+        **_assembled(question, data, integrity),
+        "alarms": [alarm_as_json(one) for one in alarms],
+        "segments": _segments(question, data, segments, integrity),
+    }
+    rounded: Json = _rounded(report)
+    return rounded
+
+
+def _callers(engine: Engine, question: Question) -> Callers:
+    """None where the unit is the caller itself."""
+    running = question.running
+    return {} if running.declared.unit == "tenant" else find_callers(engine, running.name, question.as_of)
+
+
+def _segments(
+    question: Question, data: Data, segments: Sequence[Segment], integrity: Integrity
+) -> list[Json]:
+    declared = question.running.declared
+    plan = Plan(declared.plan.alpha, declared.plan.method)
+    found = read_segments(data, segments, question.metrics[declared.primary], plan)
+    return [_segment(one, integrity) for one in found]
+
+
+def _segment(one: SegmentFigure, integrity: Integrity) -> Json:
+    effect = one.effect if isinstance(one.effect, Estimate) else None
+    decision = no_verdict(integrity.problem) if integrity.problem else one.decision
+    return {
+        "kind": one.kind,
+        "segment": one.name,
+        "arm": one.arm,
+        "control": effect.control if effect else None,
+        "treatment": effect.treatment if effect else None,
+        "units": sum(effect.units) if effect else 0,
+        **_decision(decision),
+    }
 
 
 def _data(engine: Engine, question: Question) -> Data:
@@ -84,8 +133,10 @@ def _data(engine: Engine, question: Question) -> Data:
     begun = running.epochs[0].begins_at
     span = of_experiment(running.name, STAGES[question.stage], as_of, _bucket(running, as_of))
     metrics = [question.metrics[name] for name in question.names]
-    totals = count(engine, span, {metric.window_days for metric in metrics if metric.is_late})
-    before = count_before(engine, running.declared.assistant, begun - _BEFORE, begun, totals.names)
+    totals = count(engine, span, metrics)
+    before = count_before(
+        engine, running.declared.assistant, begun - _BEFORE, begun, metrics=metrics, units=totals.names
+    )
     return Data(running.declared, totals, as_of, before=before)
 
 
@@ -133,7 +184,7 @@ def _assembled(question: Question, data: Data, integrity: Integrity) -> Json:
         "guardrails": guardrails,
         "integrity": integrity.as_json(),
         "maturity": _maturity(data, primary),
-        "epochs": [epoch_as_json(epoch) for epoch in running.epochs],
+        "epochs": [epoch_as_json(epoch) for epoch in question.epochs],
     }
 
 

@@ -14,7 +14,7 @@ import aiohttp
 
 from service.errors import InvalidRequestError
 
-_TIMEOUT_S = 120.0
+_TIMEOUT_S = 600.0
 _PATIENCE_S = 2.0
 _TRIES = 30
 

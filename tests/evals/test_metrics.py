@@ -32,6 +32,27 @@ def test_wilson_interval_matches_its_reference() -> None:
         share([])
 
 
+def test_bleu_and_chrf_match_sacrebleus_readme() -> None:
+    metrics = pytest.importorskip("sacrebleu.metrics", exc_type=ImportError)
+    told = ["The dog bit the man.", "It wasn't surprising.", "The man had just bitten him."]
+    references = [
+        ["The dog bit the man.", "It was not unexpected.", "The man bit him first."],
+        ["The dog had bit the man.", "No one was surprised.", "The man had bitten the dog."],
+    ]
+    assert metrics.BLEU().corpus_score(told, references).score == pytest.approx(48.53, abs=0.005)
+    assert metrics.CHRF().corpus_score(told, references).score == pytest.approx(59.73, abs=0.005)
+
+
+def test_rouge_matches_its_readme() -> None:
+    rouge = pytest.importorskip("rouge_score.rouge_scorer", exc_type=ImportError)
+    scorer = rouge.RougeScorer(["rouge1", "rouge2", "rougeL"])
+    found = scorer.score(
+        "The quick brown fox jumps over the lazy dog", "The quick brown dog jumps on the log."
+    )
+    measured = [found[name].fmeasure for name in ("rouge1", "rouge2", "rougeL")]
+    assert measured == pytest.approx([0.70588, 0.26667, 0.58824], abs=1e-5)
+
+
 def test_a_mean_lies_in_its_interval() -> None:
     figure = mean([0.0, 1.0] * 50)
     assert figure.low is not None

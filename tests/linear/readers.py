@@ -48,6 +48,7 @@ from service.answer.generate.chunks import ChatStream
 from service.answer.generate.cleaning import Cleaner
 from service.answer.quantities import asks_for_quantity, has_quantity
 from service.answer.rewrite import is_follow_up, standalone, without_masks
+from service.answer.schema import read_schema
 from service.answer.small_talk import is_small_talk
 from service.auth import KeyRing, create_key
 from service.errors import TouchstoneError
@@ -86,6 +87,7 @@ OUR_OWN = {
     "service.answer.generate.openai": "the first 4,000 bytes of a server's error",
     "ingestion.search.diversify": "words of passages, which the size of chunks bounds",
     "service.answer.rows": "one character at a time",
+    "service.answer.steps": "64 characters of a name",
     "service.corpus.documents": "an id of at most 64 characters",
     "service.handlers": "names of the API's own types",
     "service.answer.calibrations": "the name of the scope's embedder",
@@ -227,6 +229,24 @@ def _facts(text: str) -> object:
         return facts, str(exc)
 
 
+def _calls_of_a_generator(text: str) -> object:
+    stream = ChatStream()
+    for character in text:
+        call = {"index": 0, "id": "c", "function": {"name": "x", "arguments": character}}
+        event = {"choices": [{"delta": {"tool_calls": [call]}}]}
+        stream.take([b"data: " + json.dumps(event).encode()])
+    return stream.parts.calls
+
+
+def _pattern_of_a_schema(text: str) -> object:
+    """A pattern that no other engine ends with, and the text as one."""
+    try:
+        read_schema({"pattern": text}, param="x")
+    except TouchstoneError:
+        pass
+    return read_schema({"pattern": "^(a+b?)+c$"}, param="x").misfit(text)
+
+
 def _stream_of_a_generator(text: str) -> object:
     return ChatStream().take(
         [b": " + text.encode("utf-8", "replace"), *text.encode("utf-8", "replace").split(b"\n")]
@@ -323,6 +343,8 @@ def _keys() -> KeyRing:
 def _of_answers() -> Iterator[Reader]:
     hits, repetition = [_hit(_PASSAGE)], RepetitionGuard(policy_of().output["repetition"])
     yield Reader("ChatStream", _stream_of_a_generator, ("service.answer.generate.chunks",))
+    yield Reader("ChatStream's calls", _calls_of_a_generator, ("service.answer.generate.chunks",))
+    yield Reader("a schema's pattern", _pattern_of_a_schema, ("service.answer.schema.patterns",))
     yield Reader("is_small_talk", is_small_talk, ("service.answer.small_talk",))
     yield Reader(
         "cite an answer",

@@ -20,7 +20,7 @@ MOST_LINE_BYTES = 1_000_000
 _MOST_TEXT_CHARS = 200_000
 _MOST_TOKENS = 2**31 - 1
 _MOST_CHOICES = 10_000
-_MOST_CALLS = 128
+_MOST_CALLS, _LONGEST_NAME = 128, 200
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FINISHES = frozenset({"stop", "length", "content_filter", "tool_calls", "function_call"})
 
@@ -173,7 +173,7 @@ class _Part:
 
     id: str = ""
     name: str = ""
-    arguments: str = ""
+    arguments: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -194,8 +194,8 @@ class CallParts:
             part = self._of(piece)
             said = object_at(piece, "function") if piece.get("function") is not None else {}
             name, arguments = text_at(said, "name"), _arguments_of(said)
-            part.name += name if name != part.name else ""
-            part.arguments += arguments
+            part.name += name if name != part.name and len(part.name) <= _LONGEST_NAME else ""
+            part.arguments.append(arguments)
             chars += len(name) + len(arguments)
         return chars
 
@@ -207,7 +207,7 @@ class CallParts:
             one if one and one not in ids[:place] else f"call_{uuid4().hex}" for place, one in enumerate(ids)
         ]
         return tuple(
-            ToolCall(call_id, clean(part.name), clean(part.arguments))
+            ToolCall(call_id, clean(part.name), clean("".join(part.arguments)))
             for call_id, part in zip(named, self._parts, strict=True)
         )
 

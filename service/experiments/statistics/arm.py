@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from service.experiments.statistics.distributions import Floats
 
 Codes = NDArray[np.int64]
+# Fourth powers of quotients of larger numbers are no floats.
+_LARGEST = 1e30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +25,8 @@ class Arm:
     `before` and `before_counts` are the unit's totals from before the experiment (CUPED); a unit that was not there
     has 0 in both. Without `before_counts`, each counts 1.
 
-    Raises `ValueError` for arrays of different lengths, for values that are no numbers, and for negative counts.
+    Raises `ValueError` for arrays of different lengths, for values that are no numbers or beyond 1e±30, and for negative
+    counts.
     """
 
     sums: Floats
@@ -56,6 +59,11 @@ def _check(name: str, values: NDArray[np.generic], length: int) -> None:
     if not np.isfinite(numbers).all():
         wrong = float(numbers[~np.isfinite(numbers)][0])
         raise ValueError(f"{name!r} holds {wrong!r}. Leave out the units without a value.")
+    sizes = np.abs(numbers[numbers != 0])
+    if ((sizes > _LARGEST) | (sizes < 1 / _LARGEST)).any():
+        raise ValueError(
+            f"{name!r} holds sizes from {sizes.min()!s} to {sizes.max()!s}. Give them in a fitting unit."
+        )
     if name.endswith("counts") and (numbers < 0).any():
         raise ValueError(
             f"{name!r} holds {float(numbers.min())!r}. A count can't be negative: leave the unit out."

@@ -59,7 +59,10 @@ _PHRASES = (
     (r"(what|where|who|how|when|that|it|there)'s|(what|where|who|how)s", r"\1\2 is"),
     (r"(\w+)'(?:m|re|ve|ll|d)", r"\1"),
     # English: what is said before the question.
-    (rf"(?:can|could|would|will) (?:you|someone|anyone) (?:please )?(?:tell|help|show) me(?: with)?{_IF}", ""),
+    (
+        rf"(?:can|could|would|will) (?:you|someone|anyone) (?:please )?(?:tell|help|show) me(?: with)?{_IF}",
+        "",
+    ),
     (rf"(?:can|could|would|will) (?:you|someone|anyone) (?:please )?explain(?: to)?(?: me)?{_IF}", ""),
     (rf"(?:please )?(?:tell|explain to|show) me(?: please)?{_IF}", ""),
     (rf"i (?:would )?(?:just )?(?:like|want|need|wanted) to (?:know|ask|find out)(?: about)?{_IF}", ""),

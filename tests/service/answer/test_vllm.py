@@ -41,13 +41,14 @@ ENDLESS: dict[str, Any] = {
 class Vllm:
     """A server that can be killed and started again."""
 
-    def __init__(self, log: Path, model: str = "tiny") -> None:
+    def __init__(self, log: Path, model: str = "tiny", options: tuple[str, ...] = ()) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}/v1"
         self._log = log
         self._model = model
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -59,7 +60,7 @@ class Vllm:
         }
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                [str(ROOT / "deploy/vllm/serve")],
+                [str(ROOT / "deploy/vllm/serve"), *self._options],
                 stdout=output,
                 stderr=output,
                 env=env,

@@ -15,16 +15,16 @@ from service.answer.generate.openai import OpenAIGenerator
 from service.answer.generate.replica import Replica, Upstream
 from service.experiments.integrity import integrity_of
 from service.experiments.lifecycle import Actor, resume, start
-from service.experiments.probe import PROMPTS, Probe, distance, fault_of, read_logprobs, register
+from service.experiments.probe import PROMPTS, Probe, distance, fault_of, read_words, register
 from service.experiments.store import read_alarms, read_experiment
 from service.scope import Scope
 from tests.service.experiments.conftest import Bench, declared, scope_of
 
 NAME, BASE, GOOD, OTHER = "adapters", "base", "good@0123456789ab", "other@ba9876543210"
-ROWS: dict[str, list[list[float]]] = {
-    BASE: [[-1.0, -2.0, -3.0]] * 3,
-    GOOD: [[-1.2, -2.0, -2.9]] * 3,
-    OTHER: [[-1.0, -2.4, -3.3]] * 3,
+SAID: dict[str, dict[str, float]] = {
+    BASE: {"the": -1.0, "a": -2.0, "its": -3.0},
+    GOOD: {"the": -1.2, "a": -2.0, "its": -2.9},
+    OTHER: {"the": -1.0, "a": -2.4, "one": -3.3},
 }
 
 
@@ -32,7 +32,7 @@ class Server:
     """Serves models by name; `behind` says which one really answers."""
 
     def __init__(self) -> None:
-        self.behind = {name: name for name in ROWS}
+        self.behind = {name: name for name in SAID}
         self.status = 200
         self.noise = 0.0
         self.asked = 0
@@ -47,11 +47,14 @@ class Server:
             return web.json_response({}, status=404)
         if self.status != 200:
             return web.json_response({}, status=self.status)
-        assert (body["echo"], body["max_tokens"]) == (True, 1)
-        told = ROWS[self.behind[body["model"]]][PROMPTS.index(body["prompt"])]
-        shaken = [value + self.noise * (-1) ** self.asked for value in told]
-        logprobs = {"token_logprobs": [None, *shaken, -0.5]}
-        return web.json_response({"choices": [{"logprobs": logprobs}]})
+        assert (body["prompt"], body["max_tokens"]) == (list(PROMPTS), 1)
+        told = SAID[self.behind[body["model"]]]
+        shaken = {word: value + self.noise * (-1) ** self.asked for word, value in told.items()}
+        choices = [
+            {"index": index, "logprobs": {"top_logprobs": [shaken]}}
+            for index in reversed(range(len(PROMPTS)))
+        ]
+        return web.json_response({"choices": choices})
 
 
 class Watched(Bench):
@@ -170,21 +173,27 @@ async def test_a_server_that_is_ill_is_no_faulty_arm(
 
 
 def test_noise_of_a_busy_server_is_no_fault_and_a_small_adapter_is_still_told_apart() -> None:
-    base, small = [[-1.0, -2.0]], [[-1.02, -2.02]]
+    base, small = [{"a": -1.0, "b": -2.0}], [{"a": -1.02, "b": -2.02}]
     assert fault_of(Probe("m", small, base, noise=0.004), small) == ""
     assert "does nothing" in fault_of(Probe("m", base, base), None)
     assert "does nothing" in fault_of(Probe("m", small, base, noise=0.01), small)
-    other = [[-0.98, -1.98]]
+    other = [{"a": -0.98, "b": -1.98}]
     assert "another model" in fault_of(Probe("m", other, base), small)
 
 
 def test_the_first_fingerprint_of_a_model_stays(engine: Engine) -> None:
-    assert register(engine, "m", [[-1.0]]) == [[-1.0]]
-    assert register(engine, "m", [[-2.0]]) == [[-1.0]]
-    assert distance([[-1.0]], [[-1.0, -2.0]]) == float("inf")
+    first = [{"a": -1.0}]
+    assert register(engine, "m", first) == first
+    assert register(engine, "m", [{"a": -2.0}]) == first
+
+
+def test_words_that_one_model_alone_names_are_a_difference() -> None:
+    assert distance([{"a": -1.0, "b": -2.0}], [{"a": -1.0, "c": -2.5}]) == pytest.approx(1 / 3)
+    assert distance([{"a": -1.0}], [{"a": -1.0}, {"a": -1.0}]) == float("inf")
+    assert distance([{}], [{}]) == float("inf")
 
 
 @pytest.mark.parametrize("reply", [{}, {"choices": []}, {"choices": [{"logprobs": None}]}, [], None, "x"])
 def test_a_server_without_log_probabilities_cant_be_probed(reply: object) -> None:
     with pytest.raises(ValueError, match="no log probabilities"):
-        read_logprobs(reply)
+        read_words(reply)

@@ -78,7 +78,9 @@ async def test_the_report_counts_what_the_subjects_did(gateway: Gateway, engine:
 
     def counted() -> dict[str, tuple[int, int]]:
         figures = primary(report(gateway, engine))
-        return {arm: (one["units"], round(one["value"] * one["observations"])) for arm, one in figures.items()}
+        return {
+            arm: (one["units"], round(one["value"] * one["observations"])) for arm, one in figures.items()
+        }
 
     # The last answers reach the database a moment after their outcomes.
     wait_until(lambda: counted() == wanted)

@@ -1,14 +1,18 @@
 """The official client and LangChain's work with the gateway as they do with OpenAI."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import openai
 import pytest
+from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
 from tests.conftest import Gateway, StartGateway
+from tests.service.tools import CALLED, ORDER_STATUS, calls, said, tool_scope
 from tests.upstream import ScriptedUpstream
 
 EXPRESS = "What does express delivery cost?"
@@ -26,6 +30,12 @@ class Price(BaseModel):
 @pytest.fixture
 def generating(start_gateway: StartGateway, upstream: ScriptedUpstream) -> Iterator[Gateway]:
     with start_gateway(generator_url=upstream.url) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def calling(start_gateway: StartGateway, upstream: ScriptedUpstream, tmp_path: Path) -> Iterator[Gateway]:
+    with start_gateway(scope_file=tool_scope(tmp_path), generator_url=upstream.url) as gateway:
         yield gateway
 
 
@@ -144,3 +154,59 @@ def test_langchain_over_responses(
     upstream.tokens = ['{"price":', ' "€9.90"}']
     structured = chain.with_structured_output(Price, method="json_schema")
     assert structured.invoke(EXPRESS) == Price(price="€9.90")
+
+
+WHERE = "Where is my parcel with the violin bow?"
+FRIDAY = "The courier brings order LM-10482 on Friday."
+
+
+def test_tools_by_the_client(calling: Gateway, upstream: ScriptedUpstream) -> None:
+    upstream.turns = [calls(CALLED, size=3), said("The courier brings it on Friday.")] * 2
+    messages: list[dict[str, object]] = [{"role": "user", "content": WHERE}]
+    with OpenAI(base_url=f"{calling.url}/v1", api_key="none", max_retries=0) as client:
+        asked = {"model": "support", "tools": [ORDER_STATUS]}
+        whole = client.chat.completions.create(messages=messages, **asked).choices[0]  # type: ignore[call-overload]
+        assert (whole.finish_reason, whole.message.content) == ("tool_calls", None)
+        (call,) = whole.message.tool_calls
+        assert (call.function.name, call.function.arguments) == ("order_status", '{"order":"LM-10482"}')
+        steps = [*messages, whole.message, {"role": "tool", "tool_call_id": call.id, "content": FRIDAY}]
+        final = client.chat.completions.create(messages=steps, **asked)  # type: ignore[call-overload]
+        assert final.choices[0].message.content.startswith("The courier brings it on Friday.")
+        assert final.rag["citations"][0]["tool_call_id"] == call.id
+        with client.chat.completions.stream(messages=messages, **asked) as stream:  # type: ignore[arg-type]
+            streamed = stream.get_final_completion().choices[0]
+        assert (streamed.finish_reason, streamed.message.content) == ("tool_calls", None)
+        assert streamed.message.tool_calls[0].function.arguments == call.function.arguments  # type: ignore[index]
+        with client.chat.completions.stream(messages=steps, **asked) as stream:  # type: ignore[arg-type]
+            last = stream.get_final_completion().choices[0]
+        assert str(last.message.content).startswith("The courier brings it on Friday.")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_langchains_bind_tools(
+    calling: Gateway, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @tool
+    def order_status(order: str) -> str:
+        """Tell where an order is."""
+        return FRIDAY
+
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")
+    chain = ChatOpenAI(model="support", base_url=f"{calling.url}/v1", api_key="none", max_retries=0)  # type: ignore[arg-type]
+    bound = chain.bind_tools([order_status])
+    upstream.turns = [calls(CALLED, size=3), said("The courier brings it on Friday."), calls(CALLED, size=3)]
+    first = bound.invoke([HumanMessage(WHERE)])
+    assert [(one["name"], one["args"]) for one in first.tool_calls] == [
+        ("order_status", {"order": "LM-10482"})
+    ]  # type: ignore[attr-defined]
+    result = order_status.invoke(first.tool_calls[0])  # type: ignore[attr-defined]
+    assert isinstance(result, ToolMessage)
+    assert str(bound.invoke([HumanMessage(WHERE), first, result]).content).startswith("The courier")
+    chunks = list(bound.stream([HumanMessage(WHERE)]))
+    gathered = chunks[0]
+    for chunk in chunks[1:]:
+        gathered = gathered + chunk  # type: ignore[operator]
+    assert gathered.tool_calls == first.tool_calls  # type: ignore[attr-defined]
+    upstream.turns = [calls(CALLED)]
+    forced = chain.bind_tools([order_status], tool_choice="order_status").invoke("Anything")
+    assert forced.tool_calls  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Tools: where the scope allows them they are offered to the server, and its calls leave guarded, whole or not at all."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def test_sentences_of_the_documents_call_nothing(start_gateway: StartGateway, tm
         ({"tools": [{"type": "function", "function": {"name": "price", "parameters": {"type": "strng"}}}]}, "tools"),
         ({"tools": [{"type": "function", "function": {"name": "price", "parameters": {"$ref": "http://x"}}}]}, "tools"),
         ({"tools": [{"type": "function", "function": {"name": "price", "description": "x" * 130_000}}]}, "tools"),
-        ({"tools": [{"type": "function", "function": {"name": "price", "parameters": {"maximum": 2**64}}}]}, "tools"),
+        ({"tools": [{"type": "function", "function": {"name": "price", "parameters": {"maximum": 2**64}}}]}, "tools.0.function.parameters"),
         ({"tool_choice": {"type": "function", "function": {"name": "price"}}}, "tool_choice"),
         ({"tools": [], "tool_choice": "required"}, "tool_choice"),
     ],
@@ -130,6 +131,16 @@ def test_an_attack_in_a_description_is_refused_and_personal_data_stays_here(
     assert (rag["outcome"], upstream.bodies) == ("refused", [])
     asked(calling, tools=[described("Ask jane.doe@example.com for it.")])
     assert "jane.doe" not in str(upstream.bodies)
+
+
+def test_a_name_that_a_mask_would_change_is_refused(
+    start_gateway: StartGateway, upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    with start_gateway(scope_file=tool_scope(tmp_path, ["*"]), generator_url=upstream.url) as gateway:
+        reply = gateway.ask(EXPRESS, tools=[{"type": "function", "function": {"name": "4111111111111111"}}])
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "tools")
+    assert "Rename it" in reply.json()["error"]["message"]
+    assert upstream.bodies == []
 
 
 # What is called.
@@ -254,8 +265,6 @@ def test_the_code_of_the_passages_is_taken_out(
     calling: Gateway, upstream: ScriptedUpstream, stream: bool
 ) -> None:
     upstream.gate.clear()
-
-    import threading
 
     def answer() -> None:
         wait_until(lambda: upstream.bodies)

@@ -7,6 +7,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.answer.abstain import Relevance
 from service.answer.evidence import Evidence
@@ -15,6 +17,7 @@ from service.answer.generate.chunks import ChatStream, MalformedError, clean, me
 from service.answer.generate.openai import OpenAIGenerator
 from service.answer.generate.replica import Replica, Upstream
 from service.answer.prompts import load_prompt
+from service.answer.tools import ToolCall
 from service.errors import GeneratorError, GeneratorInterruptedError
 from service.guard.texts import MaskedText
 from service.scope import Sampling
@@ -175,3 +178,81 @@ def test_whole_replies_of_the_wrong_form_are_malformed(value: object) -> None:
         if path != ("data", 0, "id") or value != "words":
             with pytest.raises(MalformedError):
                 served_of(json.dumps(put(reply, path, value)).encode())
+
+
+# Calls of tools.
+
+
+def called(*pieces: object) -> tuple[ToolCall, ...]:
+    stream = ChatStream()
+    events = [{"choices": [{"delta": {"tool_calls": [piece]}}]} for piece in pieces]
+    stream.take([b"data: " + json.dumps(event).encode() for event in events])
+    if stream.broken:
+        raise stream.broken
+    return stream.parts.calls
+
+
+@given(
+    st.lists(st.tuples(st.text("ab_", min_size=1), st.text('{"é🙂}')), max_size=3),
+    st.randoms(use_true_random=False),
+)
+def test_calls_are_the_same_however_they_come_in_pieces(calls: list[tuple[str, str]], chance: Any) -> None:
+    pieces = []
+    for index, (name, arguments) in enumerate(calls):
+        cut = chance.randrange(len(arguments) + 1)
+        first = {"index": index, "id": f"c{index}", "function": {"name": name, "arguments": arguments[:cut]}}
+        pieces += [first, *({"index": index, "function": {"arguments": one}} for one in arguments[cut:])]
+    assert called(*pieces) == tuple(ToolCall(f"c{i}", name, said) for i, (name, said) in enumerate(calls))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [{"index": 0, "id": "a", "function": {"name": "x", "arguments": '{"n": 1}'}}],
+        [{"id": "a", "function": {"name": "x", "arguments": '{"n"'}}, {"function": {"arguments": ": 1}"}}],
+        [{"index": 0, "id": "a", "function": {"name": "x"}}, {"index": 0, "id": "a", "function": {"name": "x", "arguments": '{"n": 1}'}}],
+        [{"index": 0, "id": "a", "function": {"name": "", "arguments": None}}, {"index": 0, "function": {"name": "x", "arguments": '{"n": 1}'}}],
+        [{"index": 3, "id": "a", "type": None, "function": {"name": "x", "arguments": '{"n": 1}'}}],
+    ],
+    ids=["whole", "no index", "repeated name and id", "late name", "odd index"],
+)  # fmt: skip
+def test_oddities_of_calls_are_understood(pieces: list[object]) -> None:
+    assert called(*pieces) == (ToolCall("a", "x", '{"n": 1}'),)
+
+
+def test_arguments_may_be_an_object_and_another_id_is_another_call() -> None:
+    first = {"index": 0, "id": "a", "function": {"name": "x", "arguments": {"n": 1}}}
+    second = {"index": 0, "id": "b", "function": {"name": "y", "arguments": "{}"}}
+    assert called(first, second) == (ToolCall("a", "x", '{"n":1}'), ToolCall("b", "y", "{}"))
+
+
+def test_ids_that_are_none_or_taken_are_replaced() -> None:
+    ids = [
+        one.id
+        for one in called(
+            *({"index": i, "id": one, "function": {}} for i, one in enumerate(["a", "", "a", "a b"]))
+        )
+    ]
+    assert ids[0] == "a"
+    assert len(set(ids)) == 4
+    assert all(one.startswith("call_") for one in ids[1:])
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        None, [], "x", {"index": -1}, {"index": True}, {"index": "0"}, {"index": 10**6}, {"id": 5}, {"function": []},
+        {"function": {"name": 5}}, {"function": {"arguments": 5}}, {"function": {"arguments": [1]}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_malformed_call_breaks_the_stream(piece: object) -> None:
+    with pytest.raises(MalformedError):
+        called(piece)
+
+
+def test_calls_without_an_end_break_the_stream() -> None:
+    with pytest.raises(MalformedError, match="calls without an end"):
+        called(*({"id": str(i)} for i in range(129)))
+    with pytest.raises(MalformedError, match="an answer without an end"):
+        called(*({"index": 0, "function": {"arguments": "x" * 50_000}} for _ in range(5)))

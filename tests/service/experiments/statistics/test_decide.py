@@ -3,10 +3,12 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.experiments.statistics.arm import Arm
 from service.experiments.statistics.decide import (
     LOOKING,
     Decision,
@@ -17,7 +19,9 @@ from service.experiments.statistics.decide import (
     decide_family,
     no_verdict,
 )
-from service.experiments.statistics.estimate import Estimate, Unmeasured
+from service.experiments.statistics.estimate import Estimate, Unmeasured, estimate
+from service.experiments.statistics.guardrail import guard_margin
+from service.experiments.statistics.power import progress_of
 from service.experiments.statistics.relative import relative_interval
 
 METHODS: tuple[Method, ...] = ("hybrid", "fixed", "sequence")
@@ -91,6 +95,28 @@ def test_nothing_known_is_no_verdict() -> None:
             assert found == Decision("cannot tell", reason="The control has no units yet.")
     assert decide(Reading(effect(3.0, 1.0), 1e-9), Plan(), is_ended=False).verdict == "cannot tell"
     assert no_verdict("The sample ratio fails.").reason == "The sample ratio fails."
+
+
+_VALUES = st.sampled_from([0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 0.1, -1.0, 1e-6, 1e6, 1e28, -1e28, 1e-28])
+_ENTRIES = st.lists(st.tuples(_VALUES, _VALUES.map(abs), st.integers(1, 2)), max_size=7)
+
+
+@given(_ENTRIES, _ENTRIES, st.sampled_from(METHODS), st.booleans())
+@settings(max_examples=300)
+def test_no_data_break_a_page(
+    control: list[tuple[float, ...]], treatment: list[tuple[float, ...]], method: Method, is_ended: bool
+) -> None:
+    arms = [
+        Arm(*(np.array(column) for column in (zip(*rows, strict=True) if rows else ([], [], []))))
+        for rows in (control, treatment)
+    ]
+    found = estimate(*arms)
+    one = Reading(found, progress_of(found, 0.1, method=method))
+    decision, guard = decide(one, Plan(method=method), is_ended=is_ended), guard_margin(one, 0.1)
+    numbers = [decision.low, decision.high, decision.relative_low, decision.relative_high, decision.p]
+    numbers += [guard.harm, guard.least, guard.most, guard.p, guard.p_holds]
+    assert all(value is None or math.isfinite(value) for value in numbers)
+    assert decision.low is not None or decision.verdict in ("cannot tell", "running")
 
 
 def test_several_primary_metrics_are_judged_by_holm() -> None:

@@ -1,0 +1,315 @@
+"""The chart of the sequence: the effect with its always valid bounds over time, as SVG that colours alone don't explain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from service.experiments.render import figures
+from service.experiments.render.axes import Scale, labels, moments, ticks
+from service.experiments.render.markup import Markup, join, tag
+
+Json = dict[str, Any]
+# Bounds wider than this many times the last ones are cut off: at the start they are as wide as one likes.
+_WIDEST = 3.0
+# The planned end is shown where so much of the chart's width is data.
+_LEAST_DATA = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The room of a chart: its size, its margins, and how many ticks fit."""
+
+    name: str
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+    days: int
+    has_words: bool
+
+
+WIDE = Frame("wide", 900, 360, 86, 20, 40, 34, 8, has_words=True)
+NARROW = Frame("narrow", 360, 320, 58, 10, 40, 32, 3, has_words=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The effect at a moment; None bounds are infinite."""
+
+    at: datetime
+    difference: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a chart shows of one treatment."""
+
+    arm: str
+    control: str
+    metric: Json
+    looks: Sequence[Look]
+    epochs: Sequence[Json]
+    planned_end: datetime
+    planned_effect: float
+    margin: float | None
+    last_test: tuple[float, float] | None
+
+    @property
+    def unit(self) -> str:
+        """Of the metric."""
+        return str(self.metric["unit"])
+
+    @property
+    def digits(self) -> int:
+        """Decimals of the last bounds."""
+        last = self.looks[-1]
+        return figures.decimals(last.low, last.high, self.unit)
+
+    @property
+    def sign(self) -> float:
+        """Which way is better."""
+        return 1.0 if self.metric["better"] == "higher" else -1.0
+
+
+def story_of(report: Json, arm: str) -> Story | None:
+    """What there is to draw of a treatment; None before there are two looks."""
+    looks = [
+        Look(figures.read(one["at"]), one["difference"], one["low"], one["high"])
+        for one in report["sequence"][arm]
+    ]
+    if len([look for look in looks if look.low is not None]) < 2:
+        return None
+    plan = report["plan"]
+    metric = next(one for one in report["metrics"] if one["metric"] == plan["primary"])
+    effect = next(one for one in report["effects"] if one["arm"] == arm)
+    is_tested = effect["low"] is not None and not effect["always_valid"]
+    margins = [
+        one["margin"]
+        for one in report["guardrails"]
+        if one["metric"] == plan["primary"] and one["arm"] == arm
+    ]
+    return Story(
+        arm,
+        plan["control"],
+        metric,
+        looks,
+        report["epochs"],
+        figures.read(report["maturity"]["ends"]) + timedelta(days=metric["window_days"]),
+        plan["effect"],
+        margins[0] if margins else None,
+        (effect["low"], effect["high"]) if is_tested else None,
+    )
+
+
+def chart(story: Story) -> Markup:
+    """Two drawings, one for wide and one for narrow windows, and the same as a table."""
+    drawings = [_drawing(story, frame) for frame in (WIDE, NARROW)]
+    words = (
+        "Line: the difference so far. Shaded: where it lies, however often one looks. Nothing may be concluded while the"
+        " shaded part holds the line of no difference."
+    )
+    if story.last_test:
+        words += " The bar at the right is the one test at the planned end, which decides."
+    return tag(
+        "figure", *drawings, tag("figcaption", words), _table(story), class_="chart"
+    )
+
+
+def _drawing(story: Story, frame: Frame) -> Markup:
+    x, y = _x(story, frame), _y(story, frame)
+    room = (frame.left, frame.top, frame.width - frame.right, frame.height - frame.bottom)
+    title, about = f"{frame.name}-title-{_id(story)}", f"{frame.name}-about-{_id(story)}"
+    return tag(
+        "svg",
+        tag("title", _title(story), id=title),
+        tag("desc", _description(story), id=about),
+        _clip(story, frame, room),
+        _grid(story, frame, x, y),
+        _epochs(story, frame, x),
+        _levels(story, frame, y),
+        tag("g", _band(story, x, y), clip_path=f"url(#{frame.name}-room-{_id(story)})"),
+        _test(story, frame, y),
+        _better(story, frame),
+        class_=f"drawing {frame.name}",
+        viewBox=f"0 0 {frame.width} {frame.height}",
+        role="img",
+        aria_labelledby=f"{title} {about}",
+    )
+
+
+def _id(story: Story) -> str:
+    """Arms' names may hold anything; ids are made of letters and digits."""
+    return "".join(f"{ord(letter):x}" for letter in story.arm)
+
+
+def _title(story: Story) -> str:
+    return f"{story.metric['metric']}: {story.arm} less {story.control}, over time"
+
+
+def _description(story: Story) -> str:
+    last = story.looks[-1]
+    between = figures.span(last.low, last.high, story.unit, story.digits)
+    return (
+        f"After {len(story.looks)} looks the difference is"
+        f" {figures.change(last.difference, story.unit, story.digits)}, and its bounds are {between}."
+    )
+
+
+def _end(story: Story) -> datetime:
+    """Where the time axis ends: at the planned end, unless that is far away."""
+    first, last = story.looks[0].at, max(story.looks[-1].at, story.looks[0].at + timedelta(minutes=1))
+    is_near = (last - first) >= _LEAST_DATA * (story.planned_end - first)
+    return max(last, story.planned_end) if is_near else last
+
+
+def _x(story: Story, frame: Frame) -> Scale:
+    room = 26 if story.last_test else 8
+    first, last = story.looks[0].at.timestamp(), _end(story).timestamp()
+    return Scale(first, last, frame.left + 4, frame.width - frame.right - room)
+
+
+def _y(story: Story, frame: Frame) -> Scale:
+    known = [(look.low, look.high) for look in story.looks if look.low is not None and look.high is not None]
+    half = (known[-1][1] - known[-1][0]) / 2
+    shown = [one for one in known if (one[1] - one[0]) / 2 <= _WIDEST * half]
+    ends = [0.0, story.sign * story.planned_effect, *(end for one in shown for end in one)]
+    if story.margin is not None:
+        ends.append(-story.sign * story.margin)
+    low, high = min(ends), max(ends)
+    extra = 0.06 * (high - low)
+    return Scale(low - extra, high + extra, frame.height - frame.bottom, frame.top)
+
+
+def _clip(story: Story, frame: Frame, room: tuple[int, int, int, int]) -> Markup:
+    left, top, right, bottom = room
+    inside = tag("rect", x=left, y=top, width=right - left, height=bottom - top)
+    return tag("defs", tag("clipPath", inside, id=f"{frame.name}-room-{_id(story)}"))
+
+
+def _line(class_: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    return tag("line", class_=class_, x1=x1, y1=y1, x2=x2, y2=y2)
+
+
+def _words(text: str, x: float, y: float, *, class_: str = "tick", anchor: str = "start") -> Markup:
+    return tag("text", text, class_=class_, x=x, y=y, text_anchor=anchor)
+
+
+def _grid(story: Story, frame: Frame, x: Scale, y: Scale) -> Markup:
+    right, bottom = frame.width - frame.right, frame.height - frame.bottom
+    parts = []
+    values = ticks(y.low, y.high, 5)
+    step = values[1] - values[0] if len(values) > 1 else 1.0
+    digits = figures.decimals(0, step / 5, story.unit)
+    for value in values:
+        parts.append(_line("grid", frame.left, y(value), right, y(value)))
+        shown = figures.change(value, story.unit, max(digits - 1, 0), has_unit=frame.has_words)
+        parts.append(_words(shown, frame.left - 6, y(value) + 4, anchor="end"))
+    shown_days = moments(story.looks[0].at, _end(story), frame.days)
+    for at, label in zip(shown_days, labels(shown_days), strict=True):
+        place = x(at.timestamp())
+        parts.append(_line("mark", place, bottom, place, bottom + 5))
+        parts.append(_words(label, place, bottom + 20, anchor="middle"))
+    return join(parts)
+
+
+def _epochs(story: Story, frame: Frame, x: Scale) -> Markup:
+    """Where epochs begin, and the planned end, within what is drawn."""
+    first, last = story.looks[0].at, _end(story)
+    bottom = frame.height - frame.bottom
+    parts = []
+    for epoch in story.epochs[1:]:
+        at = figures.read(epoch["begins_at"])
+        if first <= at <= last:
+            place = x(at.timestamp())
+            word = f"{epoch['epoch']}: {epoch['stage']} {epoch['coverage']:g} %" if frame.has_words else epoch["epoch"]
+            parts.append(_line("epoch", place, frame.top - 12, place, bottom))
+            parts.append(_words(str(word), place + 4, frame.top - 4, class_="note"))
+    if first <= story.planned_end <= last:
+        place = x(story.planned_end.timestamp())
+        parts.append(_line("end", place, frame.top - 28, place, bottom))
+        parts.append(_words("planned end", place - 5, frame.top - 20, class_="note", anchor="end"))
+    return join(parts)
+
+
+def _levels(story: Story, frame: Frame, y: Scale) -> Markup:
+    """No difference, the planned effect, and the margin of a guardrail on the same metric."""
+    right = frame.width - frame.right
+    planned = story.sign * story.planned_effect
+    digits = max(figures.decimals(0, abs(planned), story.unit) - 1, 0)
+    effect = f"planned effect {figures.change(planned, story.unit, digits)}"
+    parts = [
+        _line("zero", frame.left, y(0), right, y(0)),
+        _words("no difference", frame.left + 6, y(0) - 5, class_="note strong"),
+        _line("planned", frame.left, y(planned), right, y(planned)),
+        _words(effect, frame.left + 6, y(planned) - 5, class_="note"),
+    ]
+    if story.margin is not None:
+        worst = -story.sign * story.margin
+        parts += [
+            _line("margin", frame.left, y(worst), right, y(worst)),
+            _words("margin of the guardrail", frame.left + 6, y(worst) - 5, class_="note"),
+        ]
+    return join(parts)
+
+
+def _band(story: Story, x: Scale, y: Scale) -> Markup:
+    known = [look for look in story.looks if look.low is not None and look.high is not None]
+    upper = [f"{x(look.at.timestamp())},{y(look.high or 0.0)}" for look in known]
+    lower = [f"{x(look.at.timestamp())},{y(look.low or 0.0)}" for look in known]
+    middle = [f"{x(look.at.timestamp())},{y(look.difference)}" for look in story.looks]
+    last = story.looks[-1]
+    return join(
+        [
+            tag("polygon", class_="band", points=" ".join([*upper, *reversed(lower)])),
+            tag("polyline", class_="bound", points=" ".join(upper)),
+            tag("polyline", class_="bound", points=" ".join(lower)),
+            tag("polyline", class_="effect", points=" ".join(middle)),
+            tag("circle", class_="last", cx=x(last.at.timestamp()), cy=y(last.difference), r=4),
+        ]
+    )
+
+
+def _test(story: Story, frame: Frame, y: Scale) -> Markup | None:
+    if story.last_test is None:
+        return None
+    low, high = story.last_test
+    place = frame.width - frame.right - 10
+    return tag(
+        "g",
+        _line("test", place, y(low), place, y(high)),
+        _line("test", place - 6, y(low), place + 6, y(low)),
+        _line("test", place - 6, y(high), place + 6, y(high)),
+        tag("circle", class_="last", cx=place, cy=y((low + high) / 2), r=4),
+    )
+
+
+def _better(story: Story, frame: Frame) -> Markup:
+    """Which side of the line is the better one."""
+    up, down = ("better", "worse") if story.sign > 0 else ("worse", "better")
+    bottom = frame.height - frame.bottom
+    return join(
+        [
+            _words(f"▲ {up}", frame.left + 6, frame.top + 14, class_="side"),
+            _words(f"▼ {down}", frame.left + 6, bottom - 8, class_="side"),
+        ]
+    )
+
+
+def _table(story: Story) -> Markup:
+    rows = [
+        tag(
+            "tr",
+            tag("td", figures.moment(look.at.isoformat())),
+            tag("td", figures.change(look.difference, story.unit, story.digits)),
+            tag("td", figures.span(look.low, look.high, story.unit, story.digits)),
+        )
+        for look in story.looks
+    ]
+    head = tag("tr", *(tag("th", word, scope="col") for word in ("moment", "difference", "bounds")))
+    table = tag("table", tag("thead", head), tag("tbody", *rows), class_="looks")
+    return tag("details", tag("summary", "The chart as a table"), table)
