@@ -20,7 +20,9 @@ from ingestion.config import (
     SourceConfig,
 )
 from ingestion.search.retrieve import RetrievalSettings
-from service.scope import Assistant, Retention, Sampling, Scope, Variant
+from service.scope import Assistant, Metric, Retention, Sampling, Scope, Variant
+from service.scope.experiments import Arm, Canary, Cohort, Experiment, Guardrail, LayerSlice, Plan, Shadow
+from service.scope.file import Holdout
 from service.scope.generators import LangChainModel, OpenAIServers, Price, Timeouts
 from service.scope.policy import GuardPolicy, Rule, Zone, policy_of
 
@@ -167,7 +169,8 @@ variants:
   support:
     collection: help
     variant: baseline
-    examples: ["How long do I have to return something?"]""",
+    examples: ["How long do I have to return something?"]
+    tools: ["order_*"]""",
     ),
     Section(
         "guards",
@@ -185,6 +188,53 @@ variants:
     injection_model: {action: block, threshold: 0.95}
     toxicity: off""",
         _BY_GUARD,
+    ),
+    Section(
+        "experiments.NAME",
+        Experiment,
+        """experiments:
+  brief-prompt:
+    hypothesis: A shorter prompt resolves more questions with the small model.
+    assistant: support
+    arms: {control: {variant: baseline, weight: 50}, treatment: {variant: brief, weight: 50}}
+    primary: resolved_rate
+    guardrails: {first_token_s: {margin: 0.1}, blocked_rate: {margin: 0.01}}
+    plan: {effect: 0.05, ends: 2026-12-24}
+    stages: [shadow, canary, ab]""",
+    ),
+    Section(
+        "experiments.NAME.arms.ARM",
+        Arm,
+        """arms:
+  control: {variant: baseline, weight: 50}         # the first arm is the control
+  treatment: {variant: brief, weight: 50}""",
+    ),
+    Section(
+        "experiments.NAME.plan",
+        Plan,
+        """plan: {effect: 0.05, power: 0.8, alpha: 0.05, ends: 2026-12-24, method: hybrid}""",
+    ),
+    Section(
+        "experiments.NAME.guardrails.METRIC",
+        Guardrail,
+        """guardrails:
+  first_token_s: {margin: 0.1}                     # seconds
+  blocked_rate: {margin: 0.01}                     # one percentage point""",
+    ),
+    Section("experiments.NAME.shadow", Shadow, """shadow: {share: 0.05, answers_a_day: 200}"""),
+    Section("experiments.NAME.canary", Canary, """canary: {coverage: 5}"""),
+    Section("experiments.NAME.cohort", Cohort, """cohort: {groups: [pilot-customers]}"""),
+    Section(
+        "experiments.NAME.layer",
+        LayerSlice,
+        """layer: {name: answers, start: 0, end: 50}      # another experiment takes 50 to 100""",
+    ),
+    Section("holdout", Holdout, """holdout: {percent: 5}"""),
+    Section(
+        "metrics.NAME",
+        Metric,
+        """metrics:
+  escalated_in_a_day: {numerator: escalated, denominator: conversations, better: lower, window_days: 1}""",
     ),
     Section(
         "retention",

@@ -53,7 +53,8 @@ def _or_curated(stands: Stands, curated: Collection[str]) -> Stands:
 def _quotes_gone(row: Mapping[str, Any], stands: Stands) -> bool:
     if row.get("outcome") != "answered" or not row["answer"]:
         return False
-    cited = [str(citation["chunk_id"] or citation["document_id"]) for citation in row["citations"]]
+    named = [one for one in row["citations"] if one.get("kind") != "tool"]  # what a tool gave is no document
+    cited = [str(citation["chunk_id"] or citation["document_id"]) for citation in named]
     return not cited or not all(stands(row["collection"], chunk_id) for chunk_id in cited)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.experiments import figures
 from service.experiments.statistics.decide import Decision
 from service.scope import Metric
 
@@ -34,7 +35,9 @@ def told(arm: str, control: str, name: str, metric: Metric, decision: Decision) 
     """The verdict on one treatment."""
     if decision.low is None or decision.high is None:
         return Told("cannot tell", f"Nothing can be said of {arm!r} yet. {decision.reason}".strip(), _NOT_YET)
-    low, high = (shown(value, metric, is_difference=True) for value in (decision.low, decision.high))
+    digits = figures.decimals(decision.low, decision.high, metric.unit)
+    low = figures.change(decision.low, metric.unit, digits, has_unit=False)
+    high = figures.change(decision.high, metric.unit, digits)
     sure = f"between {low} and {high}, {round((decision.coverage or 0) * _PERCENT, 1):g} % sure"
     if decision.verdict in ("better", "worse"):
         sentence = (
@@ -63,8 +66,7 @@ def blocked(problem: str) -> Told:
 
 def breached(arm: str, control: str, guard: Mapping[str, Any], metric: Metric) -> Told:
     """That a guardrail is broken, whatever the primary metric says."""
-    least = shown(float(guard["least"]), metric, is_difference=True)
-    margin = shown(float(guard["margin"]), metric, is_difference=True)
+    least, margin = (figures.size(float(guard[name]), metric.unit) for name in ("least", "margin"))
     sentence = (
         f"{arm!r} does harm: its {guard['metric']} is worse than that of {control!r} by at least {least}, and {margin} were"
         " allowed. Don't promote it."
@@ -75,7 +77,7 @@ def breached(arm: str, control: str, guard: Mapping[str, Any], metric: Metric) -
 _NOTHING = "No figure of this page may be used, also not those that look good."
 _STILL_HARM = "It may not be said that a better primary metric makes up for it: that was decided before."
 _NOT_YET = (
-    "It may not be said that the arms are alike, nor which is better; the figures above will move. Looking again does no"
+    "It may not be said that the arms are alike, nor which is better; the figures will move. Looking again does no"
     " harm: the bounds are made for it."
 )
 _NO_MORE = (

@@ -62,12 +62,10 @@ def moments(first: datetime, last: datetime, most: int) -> list[datetime]:
 
 
 def labels(shown: Sequence[datetime]) -> list[str]:
-    """Days as `3 Nov`, or times of a day where they are closer; the day stands where it changes."""
-    is_within_days = any(one.hour or one.minute for one in shown)
-    found, before = [], None
+    """Days as `3 Nov`, and times of a day where they are closer; of the first, both."""
+    found: list[str] = []
     for one in shown:
-        day = f"{one.day} {one:%b}"
-        is_new = one.date() != before
-        found.append((f"{day} {one:%H:%M}" if is_new else f"{one:%H:%M}") if is_within_days else day)
-        before = one.date()
+        day, time = f"{one.day} {one:%b}", f"{one:%H:%M}"
+        is_midnight = not (one.hour or one.minute)
+        found.append(day if is_midnight else time if found else f"{day}, {time}")
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.experiments.render import figures
+from service.experiments import figures
 from service.experiments.render.axes import Scale, labels, moments, ticks
 from service.experiments.render.markup import Markup, join, tag
 
@@ -31,8 +31,8 @@ class Frame:
     has_words: bool
 
 
-WIDE = Frame("wide", 900, 360, 86, 20, 40, 34, 8, has_words=True)
-NARROW = Frame("narrow", 360, 320, 58, 10, 40, 32, 3, has_words=False)
+WIDE = Frame("wide", 900, 360, 62, 20, 44, 34, 8, has_words=True)
+NARROW = Frame("narrow", 360, 320, 48, 10, 44, 32, 3, has_words=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,7 @@ def chart(story: Story) -> Markup:
     )
     if story.last_test:
         words += " The bar at the right is the one test at the planned end, which decides."
-    return tag(
-        "figure", *drawings, tag("figcaption", words), _table(story), class_="chart"
-    )
+    return tag("figure", *drawings, tag("figcaption", words), _table(story), class_="chart")
 
 
 def _drawing(story: Story, frame: Frame) -> Markup:
@@ -130,9 +128,10 @@ def _drawing(story: Story, frame: Frame) -> Markup:
         tag("desc", _description(story), id=about),
         _clip(story, frame, room),
         _grid(story, frame, x, y),
+        tag("g", _band(story, x, y), clip_path=f"url(#{frame.name}-room-{_id(story)})"),
         _epochs(story, frame, x),
         _levels(story, frame, y),
-        tag("g", _band(story, x, y), clip_path=f"url(#{frame.name}-room-{_id(story)})"),
+        tag("g", _middle(story, x, y), clip_path=f"url(#{frame.name}-room-{_id(story)})"),
         _test(story, frame, y),
         _better(story, frame),
         class_=f"drawing {frame.name}",
@@ -202,19 +201,27 @@ def _words(text: str, x: float, y: float, *, class_: str = "tick", anchor: str =
 def _grid(story: Story, frame: Frame, x: Scale, y: Scale) -> Markup:
     right, bottom = frame.width - frame.right, frame.height - frame.bottom
     parts = []
-    values = ticks(y.low, y.high, 5)
-    step = values[1] - values[0] if len(values) > 1 else 1.0
-    digits = figures.decimals(0, step / 5, story.unit)
+    values = ticks(y.low, y.high, 7)
     for value in values:
         parts.append(_line("grid", frame.left, y(value), right, y(value)))
-        shown = figures.change(value, story.unit, max(digits - 1, 0), has_unit=frame.has_words)
-        parts.append(_words(shown, frame.left - 6, y(value) + 4, anchor="end"))
-    shown_days = moments(story.looks[0].at, _end(story), frame.days)
-    for at, label in zip(shown_days, labels(shown_days), strict=True):
+        parts.append(_words(_step(value, story.unit), frame.left - 6, y(value) + 4, anchor="end"))
+    if unit := figures.ENDINGS.get(story.unit):
+        parts.append(_words(unit.strip(), frame.left - 6, frame.top - 8, anchor="end"))
+    shown = moments(story.looks[0].at, _end(story), frame.days)
+    for at, label in zip(shown, labels(shown), strict=True):
         place = x(at.timestamp())
         parts.append(_line("mark", place, bottom, place, bottom + 5))
-        parts.append(_words(label, place, bottom + 20, anchor="middle"))
+        is_last = place > right - 30
+        parts.append(
+            _words(label, right if is_last else place, bottom + 20, anchor="end" if is_last else "middle")
+        )
     return join(parts)
+
+
+def _step(value: float, unit: str) -> str:
+    """A round value on the axis, with its sign."""
+    scaled = value * 100 if unit == "share" else value
+    return f"{scaled:+.4g}".replace("-", "−") if value else "0"
 
 
 def _epochs(story: Story, frame: Frame, x: Scale) -> Markup:
@@ -226,13 +233,18 @@ def _epochs(story: Story, frame: Frame, x: Scale) -> Markup:
         at = figures.read(epoch["begins_at"])
         if first <= at <= last:
             place = x(at.timestamp())
-            word = f"{epoch['epoch']}: {epoch['stage']} {epoch['coverage']:g} %" if frame.has_words else epoch["epoch"]
+            word = (
+                f"{epoch['epoch']}: {epoch['stage']} {epoch['coverage']:g} %"
+                if frame.has_words
+                else epoch["epoch"]
+            )
             parts.append(_line("epoch", place, frame.top - 12, place, bottom))
             parts.append(_words(str(word), place + 4, frame.top - 4, class_="note"))
     if first <= story.planned_end <= last:
-        place = x(story.planned_end.timestamp())
-        parts.append(_line("end", place, frame.top - 28, place, bottom))
-        parts.append(_words("planned end", place - 5, frame.top - 20, class_="note", anchor="end"))
+        place, days = x(story.planned_end.timestamp()), story.metric["window_days"]
+        words = f"planned end, and {days:g} days to mature" if days else "planned end"
+        parts.append(_line("end", place, frame.top - 32, place, bottom))
+        parts.append(_words(words, place - 5, frame.top - 24, class_="note", anchor="end"))
     return join(parts)
 
 
@@ -240,8 +252,7 @@ def _levels(story: Story, frame: Frame, y: Scale) -> Markup:
     """No difference, the planned effect, and the margin of a guardrail on the same metric."""
     right = frame.width - frame.right
     planned = story.sign * story.planned_effect
-    digits = max(figures.decimals(0, abs(planned), story.unit) - 1, 0)
-    effect = f"planned effect {figures.change(planned, story.unit, digits)}"
+    effect = f"planned effect, {figures.size(planned, story.unit)}"
     parts = [
         _line("zero", frame.left, y(0), right, y(0)),
         _words("no difference", frame.left + 6, y(0) - 5, class_="note strong"),
@@ -261,14 +272,21 @@ def _band(story: Story, x: Scale, y: Scale) -> Markup:
     known = [look for look in story.looks if look.low is not None and look.high is not None]
     upper = [f"{x(look.at.timestamp())},{y(look.high or 0.0)}" for look in known]
     lower = [f"{x(look.at.timestamp())},{y(look.low or 0.0)}" for look in known]
-    middle = [f"{x(look.at.timestamp())},{y(look.difference)}" for look in story.looks]
-    last = story.looks[-1]
     return join(
         [
             tag("polygon", class_="band", points=" ".join([*upper, *reversed(lower)])),
             tag("polyline", class_="bound", points=" ".join(upper)),
             tag("polyline", class_="bound", points=" ".join(lower)),
-            tag("polyline", class_="effect", points=" ".join(middle)),
+        ]
+    )
+
+
+def _middle(story: Story, x: Scale, y: Scale) -> Markup:
+    points = [f"{x(look.at.timestamp())},{y(look.difference)}" for look in story.looks]
+    last = story.looks[-1]
+    return join(
+        [
+            tag("polyline", class_="effect", points=" ".join(points)),
             tag("circle", class_="last", cx=x(last.at.timestamp()), cy=y(last.difference), r=4),
         ]
     )

@@ -19,6 +19,8 @@ _VERDICTS: tuple[Verdict, ...] = (GOOD, BAD)
 _LEAST_OTHERS, _ENOUGH_OTHERS = 3.0, 8.0
 # Log likelihood ratios: the others went on for sure; a passage turned, more likely than not.
 _WENT_ON_ALIKE, _WENT_ON, _TURNED = 2.0, 1.0, 0.5
+# The part of what was said of a passage from which on a campaign is about it.
+_CAMPAIGN_SHARE = 0.3
 
 
 def judge(opinions: Sequence[Opinion]) -> dict[str, str]:
@@ -62,11 +64,20 @@ def _of_document(
         actors = _campaign(inside, verdict)
         found |= _named(opinions, actors, verdict, "campaign")
         if actors and surge.against_growth > 0:
-            found |= _all(inside, verdict)
+            found |= _beside(inside, actors, verdict)
     rest = [one for one in opinions if one.passage not in turned]
     surge = find_surge(rest, verdict, traffic) if turned else surge
     if surge is not None and _is_one_sided(surge):
         found |= _all(surge.opinions, verdict)
+    return found
+
+
+def _beside(opinions: Sequence[Opinion], actors: frozenset[str], verdict: Verdict) -> dict[str, str]:
+    """What was said beside a campaign, on the passages that it is about: who came once belongs to it too, likely."""
+    found: dict[str, str] = {}
+    for said in by_passage(one for one in opinions if one.verdict == verdict).values():
+        if sum(one.actor in actors for one in said) >= _CAMPAIGN_SHARE * len(said):
+            found |= _all(said, verdict)
     return found
 
 

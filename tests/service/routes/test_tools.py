@@ -367,6 +367,20 @@ def test_where_the_documents_are_too_unlikely_to_answer_a_tool_may_be_called(
 
 
 @STREAMED
+def test_late_guards_leave_the_answer_to_the_documents_and_no_call_to_a_generator(
+    start_gateway: StartGateway, upstream: ScriptedUpstream, tmp_path: Path, stream: bool
+) -> None:
+    scope = tool_scope(tmp_path, input={"injection_model": {"deadline_s": 1e-6, "fail": "degrade"}})
+    upstream.payloads = calls(CALLED)
+    with start_gateway(scope_file=scope, generator_url=upstream.url) as gateway:
+        message, rag, _ = asked(gateway, stream=stream)
+        forced = gateway.ask(EXPRESS, tools=[ORDER_STATUS], tool_choice="required", stream=stream)
+    assert "9.90" in message["content"]
+    assert (rag["degraded"], rag["outcome"], upstream.bodies) == (True, "answered", [])
+    assert (forced.status_code, forced.json()["error"]["code"]) == (503, "busy")
+
+
+@STREAMED
 def test_without_the_server_the_documents_answer(
     calling: Gateway, upstream: ScriptedUpstream, stream: bool
 ) -> None:

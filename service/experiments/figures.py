@@ -1,4 +1,4 @@
-"""Numbers as people read them: with their unit, and no more digits than are sure."""
+"""Numbers as people read them: with their unit, and no more digits than help."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -8,14 +8,23 @@ _MINUS = "−"
 _PERCENT = 100
 _MOST_DECIMALS = 6
 _SMALLEST_P = 0.0001
+# Of differences.
+ENDINGS = {"share": " points", "s": " s"}
 
 
 def decimals(low: float | None, high: float | None, unit: str) -> int:
-    """Decimals at which an interval's half width shows two digits; one where there is no interval."""
+    """Decimals at which an interval's half width shows two digits; shares have one at least."""
+    least = 1 if unit == "share" else 0
     if low is None or high is None or low == high:
-        return 1 if unit == "share" else 3
+        return least or 3
     half = abs(high - low) / 2 * (_PERCENT if unit == "share" else 1)
-    return min(max(1 - math.floor(math.log10(half)), 0), _MOST_DECIMALS)
+    return min(max(1 - math.floor(math.log10(half)), least), _MOST_DECIMALS)
+
+
+def size(value: float, unit: str) -> str:
+    """How large a difference is, whichever way it goes: `5 points`, `0.1 s`."""
+    scaled = abs(value) * (_PERCENT if unit == "share" else 1)
+    return f"{scaled:.4g}{ENDINGS.get(unit, '')}"
 
 
 def level(value: float | None, unit: str, digits: int) -> str:
@@ -32,7 +41,7 @@ def change(value: float | None, unit: str, digits: int, *, has_unit: bool = True
     if value is None:
         return NONE
     scaled = value * _PERCENT if unit == "share" else value
-    ending = {"share": " points", "s": " s"}.get(unit, "") if has_unit else ""
+    ending = ENDINGS.get(unit, "") if has_unit else ""
     return f"{_signed(scaled, digits)}{ending}"
 
 
