@@ -66,9 +66,12 @@ def parser() -> argparse.ArgumentParser:
         "--model",
         help="base URL of an OpenAI-compatible server, for `marking`; its key is TOUCHSTONE_GENERATOR_API_KEY",
     )
-    run.add_argument("--generator", help="for `generated`: a generator of the scope file, or its base URL")
     run.add_argument(
-        "--prompt", choices=prompt_names(), help="for `generated`: another prompt than the variant's"
+        "--generator",
+        help="for `answers` and `abstention`: a generator of the scope file, or its base URL, is measured beside the documents",
+    )
+    run.add_argument(
+        "--prompt", choices=prompt_names(), help="with --generator: another prompt than the variant's"
     )
     fit = commands.add_parser("calibrate", help="fit the abstention judge to the scope's embedder")
     fit.add_argument(

@@ -1,6 +1,7 @@
-"""Commands of the gateway: serve, keys, experiments, db, purge."""
+"""Commands of the gateway: serve, keys, experiments, db, export, purge."""
 
 import argparse
+import json
 import socket
 import sys
 import tempfile
@@ -28,6 +29,8 @@ from service.auth import SCOPES, create_key, list_keys, revoke_key
 from service.database import AWAY, migrate, open_database
 from service.errors import TouchstoneError
 from service.experiments import commands as experiment_commands
+from service.experiments import export_command
+from service.feedback.gaps.decisions import cases_of
 from service.feedback.tokens import secret_of
 from service.middleware import is_loopback
 from service.patience import CLOSING_S, TimedProtocol
@@ -61,6 +64,11 @@ def parser() -> argparse.ArgumentParser:
     experiment_commands.add_parser(commands)
     db = commands.add_parser("db", help="the database").add_subparsers(dest="action", required=True)
     db.add_parser("upgrade", help="bring the schema to the newest version")
+    export = commands.add_parser("export", help="tables as files, or what was learned as JSON lines")
+    export.add_argument(
+        "what", choices=(*export_command.KINDS, "cases"), help="`cases` are those of accepted gaps"
+    )
+    export_command.add_options(export)
     purge = commands.add_parser("purge", help="delete answers that are older than the scope's `retention`")
     purge.add_argument(
         "--answers", action="store_true", help="and clear those that quote what the documents no longer say"
@@ -73,6 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     given = {name: getattr(args, name, None) for name in ("host", "port", "workers")}
     try:
+        if getattr(args, "action", None) == "recompute":
+            # From files alone, on any machine.
+            print(experiment_commands.run_recompute(args))
+            return 0
         settings = load_settings(Settings, **{k: v for k, v in given.items() if v is not None})
         _check_data_dir(settings)
         keep_private(settings.data_dir)
@@ -83,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _keys(args, settings)
         if args.command == "purge":
             _purge(args, settings, engine)
+        if args.command == "export":
+            _export(args, settings, engine)
         if args.command == "experiments":
             print(experiment_commands.run(args, load_scope(settings.scope_file), engine))
         engine.dispose()
@@ -214,6 +228,14 @@ def _keys(args: argparse.Namespace, settings: Settings) -> None:
         for key in list_keys(engine):
             state = "revoked" if key.revoked_at else "valid"
             print(f"{key.public_id}  {state:8}  {','.join(key.scopes)}  [{','.join(key.groups)}]  {key.name}")
+
+
+def _export(args: argparse.Namespace, settings: Settings, engine: Engine) -> None:
+    if args.what == "cases":
+        for case in cases_of(engine):
+            print(json.dumps(case, ensure_ascii=False))
+    else:
+        print(export_command.run(args, load_scope(settings.scope_file), engine), file=sys.stderr)
 
 
 def _purge(args: argparse.Namespace, settings: Settings, engine: Engine) -> None:

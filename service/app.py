@@ -17,6 +17,7 @@ from service.database import open_database
 from service.deps import State
 from service.experiments.book import ExperimentBook
 from service.experiments.canary import CanaryWatch
+from service.experiments.reports import Reports
 from service.feedback.tokens import Pseudonyms
 from service.handlers import add_error_handlers
 from service.logs import configure_logs
@@ -30,6 +31,7 @@ from service.opening.storage import aside, open_storage, threads_in
 from service.patience import Drain, Patience, Stopping
 from service.routes import (
     chat,
+    console,
     curated,
     documents,
     experiments,
@@ -41,11 +43,13 @@ from service.routes import (
     page,
     records,
     responses,
+    results,
     search,
 )
 from service.scope import load_scope
 from service.settings import Settings
 from service.start import SayWhy, leave_out_echo
+from service.threads import one_thread_each
 
 _SWITCH_S = 0.0005
 _UPLOADS = 8  # of the largest, that may wait in memory together
@@ -73,7 +77,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Answers from a company's own documents, with the source of every sentence.",
     )
     feedback_routes = (feedback, feedback_files, records, gaps, curated)
-    for module in (chat, responses, forward, search, documents, experiments, *feedback_routes, health, page):
+    experiment_routes = (experiments, results, console)
+    rest = (*experiment_routes, *feedback_routes, health, page)
+    for module in (chat, responses, forward, search, documents, *rest):
         app.include_router(module.router)
     app.openapi = described(app)  # type: ignore[method-assign]  # as FastAPI's documentation does
     add_error_handlers(app)
@@ -134,6 +140,7 @@ async def _start(settings: Settings, keys: KeyRing, stopping: Stopping, stack: A
         pipeline=answering.pipeline,
         generators=answering.generators,
         experiments=book,
+        reports=Reports(storage.engine, scope, threads_in(1, "reports", stack, one_thread_each)),
         curated=curation.book,
         gaps=curation.gaps,
         feedback=open_feedback(scope, storage, guarding, stack),

@@ -19,6 +19,7 @@ from service.corpus.documents import Library
 from service.corpus.live import LiveReleases
 from service.errors import InvalidRequestError
 from service.experiments.book import ExperimentBook
+from service.experiments.reports import Reports
 from service.feedback.curated.book import CuratedBook
 from service.feedback.desk import FeedbackDesk
 from service.feedback.gaps.finder import GapFinder
@@ -46,6 +47,7 @@ class State:
     pipeline: AnswerPipeline
     generators: Mapping[str, Generator]
     experiments: ExperimentBook
+    reports: Reports
     curated: CuratedBook
     gaps: GapFinder
     feedback: FeedbackDesk

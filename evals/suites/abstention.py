@@ -3,14 +3,16 @@
 from evals.corpora import built_release, clapnq
 from evals.harness import answer_all
 from evals.metrics import Figure, auroc, share
+from evals.suites import generated
 from evals.suites.context import Context
 from ingestion.detect.heads import is_held_out
-from ingestion.search.retrieve import RetrievalSettings
-from service.scope import Scope
 
 
 def measure(context: Context) -> dict[str, Figure]:
-    """`recall`: unanswerable questions that abstained; `false`: answerable ones that did; `auroc` of the guess itself."""
+    """`recall`: unanswerable questions that abstained; `false`: answerable ones that did; `auroc` of the guess itself.
+
+    With a generator its own are beside them, as `demo.generated.abstention.*` and `clapnq.generated.*`.
+    """
     outcomes = [
         (case.answerable, answered.reply.rag["outcome"] == "abstained")
         for case, answered in context.demo_answers
@@ -21,9 +23,8 @@ def measure(context: Context) -> dict[str, Figure]:
         # The cross-encoder was trained on the other half.
         questions = [(question, can) for question, can in every if is_held_out(question)]
         release = built_release("clapnq", documents, context.embedder, context.data_dir)
-        # The demo's scope has a floor of its own, chosen on its cases; other documents are judged by the default one.
         answered_all = answer_all(
-            with_default_floor(context),
+            context.with_default_floor,
             context.assistant,
             release,
             context.embedder,
@@ -36,17 +37,7 @@ def measure(context: Context) -> dict[str, Figure]:
         figures |= _figures("clapnq", outcomes)
         guesses = [answered.relevance.probability for answered in answered_all]
         figures["clapnq.abstention.auroc"] = auroc(guesses, [answerable for _, answerable in questions])
-    return figures
-
-
-def with_default_floor(context: Context) -> Scope:
-    """The scope, whose assistant abstains below the default floor."""
-    floor = RetrievalSettings().relevance_floor
-    name = context.scope.assistants[context.assistant].variant
-    variant = context.scope.variants[name]
-    retrieval = variant.retrieval.model_copy(update={"relevance_floor": floor})
-    variants = {**context.scope.variants, name: variant.model_copy(update={"retrieval": retrieval})}
-    return context.scope.model_copy(update={"variants": variants})
+    return figures | (generated.abstention(context) if context.generator else {})
 
 
 def _figures(name: str, outcomes: list[tuple[bool, bool]]) -> dict[str, Figure]:

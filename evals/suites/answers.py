@@ -3,12 +3,16 @@
 from evals.corpora import built_release, xquad
 from evals.harness import Answered, answer_all
 from evals.metrics import Figure, share
+from evals.suites import generated
 from evals.suites.context import Context
 from ingestion.releases.release import Release
 
 
 def measure(context: Context) -> dict[str, Figure]:
-    """The demo, and XQuAD English when its folder was named. An abstention counts as a miss."""
+    """The demo, and XQuAD English when its folder was named. An abstention counts as a miss.
+
+    With a generator its answers are beside those of the documents, as `{demo,xquad.en}.generated.*`.
+    """
     contains, valid = [], []
     for case, answered in context.demo_answers:
         if case.answerable:
@@ -17,7 +21,7 @@ def measure(context: Context) -> dict[str, Figure]:
     figures = {"demo.answers.contains": share(contains), "demo.citations.valid": share(valid)}
     if context.data is not None:
         figures |= _xquad(context)
-    return figures
+    return figures | (generated.answers(context) if context.generator else {})
 
 
 def _xquad(context: Context) -> dict[str, Figure]:

@@ -1,7 +1,7 @@
 """What every suite gets: the scope, an embedder, and where data lies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -9,8 +9,10 @@ from typing import TypeVar
 from evals.case import Case, load_cases
 from evals.corpora import demo_release
 from evals.harness import Answered, answer_all
+from evals.metrics import Figure
 from ingestion.embed import Embedder
 from ingestion.releases.release import Release
+from ingestion.search.retrieve import RetrievalSettings
 from service.scope import Scope
 
 Item = TypeVar("Item")
@@ -18,7 +20,8 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Context:
-    """Shared by the suites of a run, so that the demo is ingested and answered once."""
+    """Shared by the suites of a run, so that the demo is ingested and answered once; `generated` are figures of a
+    generator's answers by set, since several suites tell them."""
 
     scope: Scope
     base: Path
@@ -30,6 +33,7 @@ class Context:
     model_key: str | None = None
     generator: str | None = None
     prompt: str | None = None
+    generated: dict[str, dict[str, Figure]] = field(default_factory=dict)
 
     def sampled(self, items: Sequence[Item]) -> Sequence[Item]:
         """All items, or evenly spread ones of them when the run is on samples."""
@@ -41,6 +45,17 @@ class Context:
     def assistant(self) -> str:
         """The first assistant of the scope."""
         return next(iter(self.scope.assistants))
+
+    @property
+    def with_default_floor(self) -> Scope:
+        """The scope, whose assistant abstains below the default floor: the demo's own was chosen on its cases, and other
+        documents are judged by the default one."""
+        floor = RetrievalSettings().relevance_floor
+        name = self.scope.assistants[self.assistant].variant
+        variant = self.scope.variants[name]
+        retrieval = variant.retrieval.model_copy(update={"relevance_floor": floor})
+        variants = {**self.scope.variants, name: variant.model_copy(update={"retrieval": retrieval})}
+        return self.scope.model_copy(update={"variants": variants})
 
     @cached_property
     def demo(self) -> Release:

@@ -23,7 +23,8 @@ from service.feedback.curated.book import LEAST_COSINE, Lookup, shelf_of
 from service.feedback.curated.phrasing import Matter, is_same, matter
 from service.feedback.gaps.clusters import ANCHORS, MOST, clusters_of, similar_for
 
-_TRIED = (0.45, 0.5, 0.525, 0.55, 0.575, 0.6, 0.65)
+# Thousandths.
+_TRIED = (450, 500, 525, 550, 575, 600, 650)
 _ROUNDS = 200
 Texts = Sequence[LabelledText]
 
@@ -71,7 +72,8 @@ def _clusters(context: Context, data: Path, questions: _Questions) -> dict[str, 
     bank = banking77(data)
     tuned = list(context.sampled(list(filter(_of(False), bank))))
     figures = {
-        f"banking77.clusters.tuned.f1@{least}": _grouped(tuned, questions, least)[0] for least in _TRIED
+        f"banking77.clusters.tuned.f1@{least}": _grouped(tuned, questions, least / 1_000)[0]
+        for least in _TRIED
     }
     sets = {
         "banking77": list(filter(_of(True), bank)),

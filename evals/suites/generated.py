@@ -1,4 +1,4 @@
-"""Answers of a generator: `python -m evals run generated --generator NAME|URL [--prompt NAME]`.
+"""Answers of a generator: `python -m evals run answers abstention --generator NAME|URL [--prompt NAME]`.
 
 The demo's cases, and where the folder of the public sets was named XQuAD's English questions and CLAPNQ's, which have no
 short answers, go through the whole answer path with all guards and the fallback to the documents. Beside each figure
@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import aiohttp
 
@@ -21,7 +22,6 @@ from evals.case import load_cases
 from evals.corpora import built_release, clapnq, xquad
 from evals.harness import Answered, answer_with
 from evals.metrics import Figure, mean, share
-from evals.suites.abstention import with_default_floor
 from evals.suites.context import Context
 from ingestion.config import PiiPolicy
 from ingestion.detect.heads import is_held_out
@@ -53,6 +53,8 @@ _LEAK = re.compile(
 )
 _WORD = re.compile(r"\w+")
 _RUN_WORDS, _RUN_TIMES = 5, 3
+# In the ids of figures that tell who abstained.
+_ABSTENTION = ".abstention."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +91,51 @@ class Recorder:
 
 
 def measure(context: Context) -> dict[str, Figure]:
-    """`{demo,xquad.en,clapnq}.generated.*`. Raises `RuntimeError` without a generator."""
-    if context.generator is None:
-        raise RuntimeError("a generator is measured here: name one with --generator NAME or URL")
-    cases = [Asked(c.question, c.answerable, c.language, c.answers) for c in context.sampled(load_cases())]
-    figures = asyncio.run(_measured(context, context.scope, context.demo, cases, "demo"))
-    if context.data is not None:
-        documents, judged = xquad(context.data)
-        release = built_release("xquad", documents, context.embedder, context.data_dir)
-        chosen = _limited(context).sampled(list(judged.questions.items()))
-        asked = [Asked(question, True, "en", judged.answers[key]) for key, question in chosen]
-        figures |= asyncio.run(_measured(context, context.scope, release, asked, "xquad.en"))
-        documents, questions = clapnq(context.data)
-        release = built_release("clapnq", documents, context.embedder, context.data_dir)
-        # The cross-encoder was trained on the other half; other documents than the demo's have the default floor.
-        held_out = [Asked(question, can) for question, can in questions if is_held_out(question)]
-        asked = list(_limited(context).sampled(held_out))
-        figures |= asyncio.run(_measured(context, with_default_floor(context), release, asked, "clapnq"))
-    return figures
+    """What `answers` and `abstention` tell of a generator. Raises `RuntimeError` without one."""
+    return answers(context) | abstention(context)
+
+
+def answers(context: Context) -> dict[str, Figure]:
+    """`{demo,xquad.en}.generated.*`, but for abstentions. Raises `RuntimeError` without a generator."""
+    figures = {key: one for key, one in _demo(context).items() if _ABSTENTION not in key}
+    return figures | (_xquad(context, context.data) if context.data else {})
+
+
+def abstention(context: Context) -> dict[str, Figure]:
+    """`demo.generated.*abstention.*` and `clapnq.generated.*`, whose questions have no short answers.
+
+    Raises `RuntimeError` without a generator.
+    """
+    figures = {key: one for key, one in _demo(context).items() if _ABSTENTION in key}
+    return figures | (_clapnq(context, context.data) if context.data else {})
+
+
+def _demo(context: Context) -> dict[str, Figure]:
+    """Measured once, for both suites."""
+    if "demo" not in context.generated:
+        cases = [
+            Asked(c.question, c.answerable, c.language, c.answers) for c in context.sampled(load_cases())
+        ]
+        measured = _measured(context, context.scope, context.demo, cases, "demo")
+        context.generated["demo"] = asyncio.run(measured)
+    return context.generated["demo"]
+
+
+def _xquad(context: Context, data: Path) -> dict[str, Figure]:
+    documents, judged = xquad(data)
+    release = built_release("xquad", documents, context.embedder, context.data_dir)
+    chosen = _limited(context).sampled(list(judged.questions.items()))
+    asked = [Asked(question, True, "en", judged.answers[key]) for key, question in chosen]
+    return asyncio.run(_measured(context, context.scope, release, asked, "xquad.en"))
+
+
+def _clapnq(context: Context, data: Path) -> dict[str, Figure]:
+    documents, questions = clapnq(data)
+    release = built_release("clapnq", documents, context.embedder, context.data_dir)
+    # The cross-encoder was trained on the other half.
+    held_out = [Asked(question, can) for question, can in questions if is_held_out(question)]
+    asked = list(_limited(context).sampled(held_out))
+    return asyncio.run(_measured(context, context.with_default_floor, release, asked, "clapnq"))
 
 
 def _limited(context: Context) -> Context:
@@ -117,6 +146,9 @@ def _limited(context: Context) -> Context:
 async def _measured(
     context: Context, scope: Scope, release: Release, cases: Sequence[Asked], name: str
 ) -> dict[str, Figure]:
+    """The generator and the documents' own sentences on the same questions. Raises `RuntimeError` without a generator."""
+    if context.generator is None:
+        raise RuntimeError("a generator is measured here: name one with --generator NAME or URL")
     questions = [case.question for case in cases]
     extractive = ExtractiveGenerator(context.embedder)
     cross_encoder = CrossEncoder(threads=2)
@@ -202,7 +234,7 @@ def _figures(
     said = [(case, one) for case, one in pairs if one.reply.rag["outcome"] == "answered"]
     cited = [_is_right(case, one, sentence, models) for case, one in said for sentence in _cited_in(one)]
     figures = {
-        "abstained_falsely": share([one.reply.rag["outcome"] == "abstained" for _, one in asked]),
+        "abstention.false": share([one.reply.rag["outcome"] == "abstained" for _, one in asked]),
         "degraded": share([bool(one.reply.rag["degraded"]) for _, one in pairs]),
         "loops": share([_loops(one.reply.text) for _, one in pairs]),
         "leaks": share([bool(_LEAK.search(one.reply.text + str(one.reply.rag))) for _, one in pairs]),

@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,7 +16,9 @@ from service.experiments import lifecycle
 from service.experiments.describe import declared_of, details, differences, epoch_as_json, overview
 from service.experiments.lifecycle import Actor
 from service.experiments.planner import forecast
-from service.experiments.report import Question, report_of
+from service.experiments.recompute import recompute
+from service.experiments.report import report_of
+from service.experiments.reports import Asked, as_json, question_of
 from service.experiments.simulate import QUESTIONS, Simulation, read_behaviour, simulate
 from service.experiments.store import read_experiment, read_experiments
 from service.scope import Scope
@@ -38,7 +41,14 @@ def add_parser(commands: Any) -> None:
         one.add_argument("name")
         if name == "report":
             one.add_argument("--as-of", help="moment up to which data count, e.g. 2026-12-24T00:00:00+00:00")
-            one.add_argument("--stage", choices=STAGES, default="ab")
+            one.add_argument("--stage", choices=STAGES)
+    again = actions.add_parser("recompute", help="the report again, from exported files and nothing else")
+    again.add_argument("folder", type=Path, help="what `export all --out FOLDER` wrote")
+    again.add_argument("--experiment", required=True, metavar="NAME")
+    again.add_argument(
+        "--as-of", required=True, help="the moment of the report, e.g. 2026-12-24T00:00:00+00:00"
+    )
+    again.add_argument("--stage", choices=STAGES)
     diff = actions.add_parser("diff", help="how two variants differ, in words")
     diff.add_argument("one")
     diff.add_argument("other")
@@ -93,11 +103,13 @@ def _plan(engine: Engine, scope: Scope, args: argparse.Namespace) -> str:
 
 
 def _report(engine: Engine, scope: Scope, args: argparse.Namespace) -> str:
-    running = read_experiment(engine, args.name)
-    if running is None or not running.epochs:
-        raise NotFoundError(f"The experiment {args.name!r} was not started. Start it first.")
-    as_of = moment(args.as_of) if args.as_of else datetime.now(UTC)
-    return json.dumps(report_of(engine, Question(running, scope.all_metrics, as_of, args.stage)), indent=1)
+    asked = Asked(args.name, args.stage, moment(args.as_of) if args.as_of else None)
+    return as_json(report_of(engine, question_of(engine, scope, asked, datetime.now(UTC))))
+
+
+def run_recompute(args: argparse.Namespace) -> str:
+    """The report as JSON, from the files of an export."""
+    return recompute(args.folder, args.experiment, moment(args.as_of), args.stage)
 
 
 def moment(text: str) -> datetime:

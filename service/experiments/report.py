@@ -41,7 +41,7 @@ from service.experiments.words import Told, blocked, breached, told
 from service.scope import Metric
 
 # Time before the experiment that tells what a unit does anyway.
-_BEFORE = timedelta(days=28)
+BEFORE = timedelta(days=28)
 _Z95 = 1.959964
 _DIGITS = 10
 # Shown beside a metric that only some people report.
@@ -135,7 +135,7 @@ def _data(engine: Engine, question: Question) -> Data:
     metrics = [question.metrics[name] for name in question.names]
     totals = count(engine, span, metrics)
     before = count_before(
-        engine, running.declared.assistant, begun - _BEFORE, begun, metrics=metrics, units=totals.names
+        engine, running.declared.assistant, begun - BEFORE, begun, metrics=metrics, units=totals.names
     )
     return Data(running.declared, totals, as_of, before=before)
 

@@ -12,8 +12,11 @@ router = APIRouter(include_in_schema=False)
 _FOLDER = Path(__file__).parent.parent / "page"
 _ASSETS = {
     "app.js": "text/javascript",
+    "console.css": "text/css",
+    "console.js": "text/javascript",
     "docs.js": "text/javascript",
     "markup.js": "text/javascript",
+    "report.css": "text/css",
     "style.css": "text/css",
 }
 _HEADERS = {
@@ -26,16 +29,21 @@ _HEADERS = {
 }
 
 
+def page_file(name: str) -> FileResponse:
+    """A page of the folder, which may run and load what the service serves and nothing else."""
+    return FileResponse(_FOLDER / name, headers=_HEADERS)
+
+
 @router.get("/")
 async def page() -> FileResponse:
     """The page."""
-    return FileResponse(_FOLDER / "index.html", headers=_HEADERS)
+    return page_file("index.html")
 
 
 @router.get("/docs")
 async def docs() -> FileResponse:
     """The API's routes, without anything from elsewhere."""
-    return FileResponse(_FOLDER / "docs.html", headers=_HEADERS)
+    return page_file("docs.html")
 
 
 @router.get("/page/{name}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,6 +22,8 @@ from service.scope.webhooks import Webhook
 
 # Generators that need no entry: the documents' own sentences, and the server of TOUCHSTONE_GENERATOR_URL.
 EXTRACTIVE, SERVER, AUTO = "extractive", "openai", "auto"
+# An adapter that is never loaded anew under its name: the name, and 12 digits of its SHA-256.
+ADDRESSED = re.compile(r"[\w.-]+@[0-9a-f]{12}")
 # The longest answer that any variant or request may ask for, in the generator's tokens.
 MOST_TOKENS = 8_192
 
@@ -56,7 +59,7 @@ class Variant(Strict):
     prompt: Literal["cited", "brief"] = Field(
         "cited",
         description="What the generator is told: `cited` for models that follow several rules at once, `brief` for small"
-        " ones, with few words and an example. `python -m evals run generated --generator URL --prompt brief` says which"
+        " ones, with few words and an example. `python -m evals run answers --generator URL --prompt brief` says which"
         " is better for yours.",
     )
     marking: Literal["fence", "none"] = Field(
@@ -188,6 +191,12 @@ class Scope(Strict):
         for arm, one in experiment.arms.items():
             if one.variant not in self.variants:
                 raise ValueError(f"experiment {name!r}, arm {arm!r}: there is no variant {one.variant!r}")
+            adapter = self.variants[one.variant].adapter
+            if adapter is not None and not ADDRESSED.fullmatch(adapter):
+                raise ValueError(
+                    f"experiment {name!r}, arm {arm!r}: the adapter {adapter!r} is not named by its content, like"
+                    " 'returns@0f3a9c21d4e5', so that another one could take its place unseen"
+                )
             self.policy_of(experiment.assistant, one.variant)
         for metric in experiment.metrics:
             if metric not in self.all_metrics:

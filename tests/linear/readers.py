@@ -52,6 +52,7 @@ from service.answer.schema import read_schema
 from service.answer.small_talk import is_small_talk
 from service.auth import KeyRing, create_key
 from service.errors import TouchstoneError
+from service.feedback.curated.phrasing import matter, normalised
 from service.guard.chain import Digests
 from service.guard.checks.attribution import Attribution, Likely
 from service.guard.checks.citations import CitationGuard, cited_in
@@ -361,6 +362,12 @@ def _of_answers() -> Iterator[Reader]:
         "rewrite",
         lambda t: (is_follow_up(t), without_masks(t), standalone("it", [t, t])),
         ("service.answer.rewrite",),
+    )
+    yield Reader(
+        "curated questions",
+        # Without its memory.
+        lambda t: (normalised(t), matter.__wrapped__(t)),
+        ("service.feedback.curated.phrasing", "service.feedback.curated.frames"),
     )
     yield Reader("stream of words", lambda t: _streamed(StreamGuard([]), t), ("service.guard.stream.words",))
     yield Reader(

@@ -69,6 +69,24 @@ def test_a_question_is_answered_with_sources_that_open_in_their_context(page) ->
     shot(page, "answer")
 
 
+def test_a_curated_answer_is_labelled_and_names_what_its_author_did(page, gateway: Gateway) -> None:  # type: ignore[no-untyped-def]
+    question, said = "Do you rent electric bikes?", "Yes, at every shop."
+    cited = [{"url": "https://larkmoor.example/bikes", "title": "Our bikes"}]
+    with gateway.client() as client:
+        body = {"question": question, "answer": said, "citations": cited}
+        assert client.put("/v1/curated/bikes", json=body).status_code in (200, 201)
+    ask(page, question)
+    assert page.locator(".answer .sources .place").inner_text() == "Curated answer"
+    page.locator(".cite").first.click()
+    dialog = page.locator("#passage")
+    assert dialog.locator("mark").inner_text() == said
+    assert dialog.get_by_role("heading").inner_text() == question
+    assert dialog.locator("#passage-place").inner_text() == "Curated answer"
+    assert dialog.get_by_role("link", name="Our bikes").get_attribute("href") == cited[0]["url"]
+    shot(page, "curated")
+    page.keyboard.press("Escape")
+
+
 def test_everything_works_with_the_keyboard_alone(page) -> None:  # type: ignore[no-untyped-def]
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the question"

@@ -144,6 +144,31 @@ def test_answers_keys_and_feedback_live_in_postgres(start_gateway: StartGateway,
     assert count(postgres.url, "feedback") == 1
 
 
+def test_a_gap_is_found_answered_and_counted_in_postgres(
+    start_gateway: StartGateway, postgres: Postgres
+) -> None:
+    gap = "Can I bring my dog to the warehouse tour?"
+    with start_gateway(database_url=postgres.url) as gateway, gateway.client() as client:
+        rag = gateway.ask(QUESTION).json()["rag"]
+        thumb = {
+            "answer_id": rag["answer_id"],
+            "token": rag["feedback_token"],
+            "kind": "thumb",
+            "value": "down",
+        }
+        assert client.post("/v1/feedback", json=thumb).status_code == 201
+        gateway.ask(gap)
+        wait_until(lambda: client.get("/v1/gaps").json()["total"] == 2)
+        (found,) = [one for one in client.get("/v1/gaps").json()["gaps"] if one["title"] == gap]
+        accepted = client.post(f"/v1/gaps/{found['id']}/accept", json={"answer": "Dogs stay outside."})
+        assert accepted.status_code == 201, accepted.text
+        curated = f"/v1/curated/{accepted.json()['curated']['id']}"
+        assert gateway.ask(gap).json()["rag"]["reason"] == "curated"
+        wait_until(lambda: client.get(curated).json()["hits"] == 1)
+        assert client.get("/v1/gaps").json()["total"] == 1
+        assert client.delete(curated).status_code == 200
+
+
 def test_migrations_match_the_tables(postgres: Postgres) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext

@@ -14,6 +14,7 @@ Json = dict[str, Any]
 _WIDEST = 3.0
 # The planned end is shown where so much of the chart's width is data.
 _LEAST_DATA = 0.4
+_TWO_LINES = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,7 @@ def _levels(story: Story, frame: Frame, y: Scale) -> Markup:
         _line("zero", frame.left, y(0), right, y(0)),
         _words("no difference", frame.left + 6, y(0) - 5, class_="note strong"),
         _line("planned", frame.left, y(planned), right, y(planned)),
-        _words(effect, frame.left + 6, y(planned) - 5, class_="note"),
+        _words(effect, frame.left + 6, y(planned) + _beside(story, y), class_="note"),
     ]
     if story.margin is not None:
         worst = -story.sign * story.margin
@@ -266,6 +267,15 @@ def _levels(story: Story, frame: Frame, y: Scale) -> Markup:
             _words("margin of the guardrail", frame.left + 6, y(worst) - 5, class_="note"),
         ]
     return join(parts)
+
+
+def _beside(story: Story, y: Scale) -> int:
+    """Above the line of the planned effect; below it where the effect itself begins above and there is room."""
+    begun = story.looks[: max(1, len(story.looks) // 3)]
+    mean = sum(look.difference for look in begun) / len(begun)
+    planned = story.sign * story.planned_effect
+    has_room = planned < 0 or abs(y(planned) - y(0)) > _TWO_LINES
+    return 14 if mean > planned and has_room else -5
 
 
 def _band(story: Story, x: Scale, y: Scale) -> Markup:

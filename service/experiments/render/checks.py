@@ -5,7 +5,7 @@ from typing import Any
 
 from service.experiments import figures
 from service.experiments.render.markup import Markup, tag
-from service.experiments.render.parts import Bar, bar, section, state, table, two
+from service.experiments.render.parts import Bar, bar, number, section, state, table, two
 from service.experiments.render.summary import prose
 
 Json = dict[str, Any]
@@ -41,7 +41,7 @@ def _guardrail(report: Json, one: Json) -> list[object]:
         return [name, one["arm"], two(word, one["reason"]), figures.NONE, allowed, figures.NONE]
     digits = figures.decimals(one["least"], one["most"], unit)
     between = figures.span(one["least"], one["most"], unit, digits)
-    worse = two(figures.change(one["harm"], unit, digits), between)
+    worse = two(number(figures.change(one["harm"], unit, digits)), between)
     words = f"Worse by {between}; {allowed} allowed."
     drawn = bar(Bar(one["least"], one["most"], one["margin"]), words)
     return [name, one["arm"], word, worse, allowed, drawn]
@@ -57,7 +57,7 @@ def integrity(report: Json) -> Markup:
 
 
 def _check(tone: str, title: str, words: str, *more: object) -> Markup:
-    word = {"good": "fine", "bad": "fails", "look": "look", "plain": "so far"}[tone]
+    word = {"good": "fine", "bad": "fails", "look": "look", "plain": "note"}[tone]
     return tag("li", state(word, tone), tag("div", tag("strong", title), tag("span", f" {words}"), *more))
 
 
@@ -125,18 +125,22 @@ def _maturity(report: Json) -> Markup:
         return _check(
             "good", "Maturity.", "The primary metric is known with the answer: nothing has to mature."
         )
-    part = figures.percent(mature / every)
+    if mature == every:
+        return _check(
+            "good", "Maturity.", f"All that the primary metric counts is older than its {days:g} days."
+        )
     words = (
-        f"{part} of what the primary metric counts is older than its {days:g} days. The rest is left out of every arm"
-        " until it is, and never counts as a failure."
+        f"{figures.percent(mature / every)} of what the primary metric counts is older than its {days:g} days. The rest is"
+        " left out of every arm until it is, and never counts as a failure."
     )
-    return _check("good" if mature == every else "plain", "Maturity.", words)
+    return _check("plain", "Maturity.", words)
 
 
 def _reported(report: Json) -> Iterator[Markup]:
     """How many reported anything: metrics of feedback are about these alone."""
     for metric in report["metrics"]:
-        if metric["metric"] in _REPORTED:
+        is_known = all(one["value"] is not None for one in metric["arms"].values())
+        if metric["metric"] in _REPORTED and is_known:
             shares = [
                 f"{figures.level(one['value'], 'share', 1)} in {arm}" for arm, one in metric["arms"].items()
             ]

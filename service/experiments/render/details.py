@@ -5,7 +5,7 @@ from typing import Any
 
 from service.experiments import figures
 from service.experiments.render.markup import Markup, join, tag
-from service.experiments.render.parts import Bar, bar, section, state, table, two
+from service.experiments.render.parts import Bar, bar, number, section, state, table, two
 from service.experiments.render.summary import UNITS, difference, prose
 
 Json = dict[str, Any]
@@ -56,23 +56,29 @@ def _silent(metrics: Sequence[Json]) -> Markup | None:
     silent = [one for one in metrics if not any(_has_interval(one, arm) for arm in one["differences"])]
     if not silent:
         return None
-    lines = []
+    by_reason: dict[str, list[Markup]] = {}
     for metric in silent:
-        shown = [
-            f"{arm} {figures.level(figure['value'], metric['unit'], figures.decimals(None, None, metric['unit']))}"
-            for arm, figure in metric["arms"].items()
-        ]
-        reasons = dict.fromkeys(one["reason"] for one in metric["differences"].values())
-        words = f": {', '.join(shown)}. {' '.join(reasons)}"
-        lines.append(tag("li", tag("strong", metric["metric"]), words))
+        reason = " ".join(dict.fromkeys(one["reason"] for one in metric["differences"].values()))
+        words = join([tag("strong", metric["metric"]), f" ({_levels(metric)})"])
+        by_reason.setdefault(reason, []).append(words)
+    lines = [tag("li", join(named, ", "), ". ", tag("span", reason)) for reason, named in by_reason.items()]
     return join([tag("h3", "Without an interval"), tag("ul", *lines, class_="silent")])
+
+
+def _levels(metric: Json) -> str:
+    unit = metric["unit"]
+    digits = figures.decimals(None, None, unit)
+    shown = {arm: figures.level(one["value"], unit, digits) for arm, one in metric["arms"].items()}
+    if len(set(shown.values())) == 1:
+        return f"{next(iter(shown.values()))} in each arm"
+    return ", ".join(f"{arm} {value}" for arm, value in shown.items())
 
 
 def _metric(report: Json, metric: Json, arm: str) -> list[object]:
     unit, control = metric["unit"], report["plan"]["control"]
     one = metric["differences"][arm]
     digits = figures.decimals(one["low"], one["high"], unit)
-    levels = [figures.level(metric["arms"][name]["value"], unit, digits) for name in (control, arm)]
+    levels = [number(figures.level(metric["arms"][name]["value"], unit, digits)) for name in (control, arm)]
     several = len(metric["differences"]) > 1
     return [
         two(metric["metric"], prose(metric["description"])),
@@ -113,19 +119,19 @@ def _segment(report: Json, one: Json, unit: str) -> list[object]:
     name = two(one["segment"], one["arm"] if several else None)
     counted = figures.count(one["units"])
     digits = figures.decimals(one["low"], one["high"], unit)
-    levels = [figures.level(one[arm], unit, digits) for arm in ("control", "treatment")]
+    levels = [number(figures.level(one[arm], unit, digits)) for arm in ("control", "treatment")]
     return [name, counted, *levels, difference(one, unit), _drawn(one, unit, digits)]
 
 
 def history(report: Json) -> Markup:
     """The epochs, the newest last."""
     epochs: Sequence[Json] = report["epochs"]
-    ends = [*(one["begins_at"] for one in epochs[1:]), report["as_of"]]
+    ends = [*(one["begins_at"] for one in epochs[1:]), report["as_of"]][: len(epochs)]
     rows = [
         [
             f"{one['epoch']}",
             figures.moment(one["begins_at"]),
-            figures.days_between(one["begins_at"], end),
+            number(figures.days_between(one["begins_at"], end)),
             one["stage"],
             f"{one['coverage']:g} %",
             ", ".join(f"{arm} {weight:g} %" for arm, weight in one["weights"].items()),

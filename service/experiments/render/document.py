@@ -30,6 +30,8 @@ def body(report: Json) -> Markup:
         plan(report),
         tag("footer", tag("p", _again(report))),
         class_="report",
+        data_stage=report["stage"],
+        data_until=report["as_of"],
         data_stages=" ".join(dict.fromkeys(one["stage"] for one in report["epochs"])),
     )
 

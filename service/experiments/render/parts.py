@@ -36,10 +36,15 @@ def _cells(heads: Sequence[str], row: Sequence[object]) -> Iterable[Markup]:
         yield tag("td", cell, data_label=head)
 
 
+def number(text: str) -> Markup:
+    """A figure, which stays in one line."""
+    return tag("span", text, class_="number")
+
+
 def two(main: object, beside: object | None) -> Markup:
     """A value, and smaller below it what belongs to it."""
     below = tag("small", beside) if beside not in (None, "") else None
-    return join([tag("span", main), below])
+    return join([main, below])
 
 
 def state(word: str, tone: str) -> Markup:

@@ -5,7 +5,7 @@ from typing import Any
 from service.experiments import figures
 from service.experiments.render.chart import chart, story_of
 from service.experiments.render.markup import Markup, join, tag
-from service.experiments.render.parts import section, state, table, two
+from service.experiments.render.parts import number, section, state, table, two
 
 Json = dict[str, Any]
 # A verdict's code as a heading, and its tone.
@@ -76,7 +76,7 @@ def _conclusion(report: Json, one: Json) -> Markup:
             class_="verdict",
         ),
         tag("p", one["sentence"], class_="sentence"),
-        tag("p", tag("strong", "What may not be said: "), one["may_not"], class_="may-not"),
+        tag("p", one["may_not"], class_="may-not"),
         _progress(report, one) if one["code"] in ("running", "cannot tell") else None,
         class_=f"conclusion {tone}",
     )
@@ -128,7 +128,7 @@ def _arm(metric: Json, arm: str, is_control: bool) -> list[object]:
     figure, unit = metric["arms"][arm], metric["unit"]
     digits = figures.decimals(figure["low"], figure["high"], unit)
     inside = _between(figure, unit, digits)
-    value = two(figures.level(figure["value"], unit, digits), inside)
+    value = two(number(figures.level(figure["value"], unit, digits)), inside)
     name = two(arm, "the control" if is_control and arm != "control" else None)
     counted = figures.count(figure["units"])
     changed = figures.NONE if is_control else difference(metric["differences"][arm], unit)
@@ -150,8 +150,8 @@ def difference(one: Json, unit: str) -> Markup:
     between = f"{figures.span(one['low'], one['high'], unit, digits)}, {coverage(one)}"
     parts = figures.relative(one["relative_low"], one["relative_high"])
     return two(
-        figures.change(one["difference"], unit, digits),
-        join([between, None if parts == figures.NONE else tag("span", f"({parts})")], " "),
+        number(figures.change(one["difference"], unit, digits)),
+        join([between, None if parts == figures.NONE else f"({parts})"], " "),
     )
 
 
@@ -161,6 +161,10 @@ def coverage(one: Json) -> str:
 
 
 def _chart(report: Json, arm: str) -> Markup:
+    if report["integrity"]["problem"]:
+        return tag(
+            "p", "The chart is not drawn while the data can’t be trusted: see Integrity.", class_="note"
+        )
     story = story_of(report, arm)
     several = len(report["conclusions"]) > 1
     title = tag("h3", arm) if several else None

@@ -26,7 +26,7 @@ log = get_logger()
 _REFRESH_S = 2.0
 # The words decide; the vector may only say no. Chosen on half of banking77's intents: `python -m evals run gaps`.
 LEAST_COSINE = 0.8
-# Longer questions say more than one thing.
+# As long as a curated question may be; longer ones say more than one thing.
 _LONGEST_CHARS = 400
 # Phrasings that are nearer than the right one and not the same: questions that differ in a word.
 _MOST_CANDIDATES = 20
@@ -70,6 +70,8 @@ class Lookup:
 
     def exact(self, question: str) -> CuratedMatch | None:
         """The answer to a question that is spelled like one of the shelf's."""
+        if len(question) > _LONGEST_CHARS:
+            return None
         found = self.shelf.exact.get(normalised(question), ())
         shown = next((one for one in found if self._is_shown(one)), None)
         return CuratedMatch(shown, "exact", 1.0) if shown else None

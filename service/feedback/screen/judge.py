@@ -10,6 +10,7 @@ from service.feedback.screen.opinion import (
     by_document,
     by_passage,
     by_variant,
+    everything,
 )
 from service.feedback.screen.regulars import Chance, campaigners, chance_by_others, chance_by_single
 from service.feedback.screen.surge import Surge, Traffic, find_surge
@@ -21,6 +22,8 @@ _LEAST_OTHERS, _ENOUGH_OTHERS = 3.0, 8.0
 _WENT_ON_ALIKE, _WENT_ON, _TURNED = 2.0, 1.0, 0.5
 # The part of what was said of a passage from which on a campaign is about it.
 _CAMPAIGN_SHARE = 0.3
+# The part of a surge that must be theirs to leave the others alone.
+_EXPLAINED = 0.9
 
 
 def judge(opinions: Sequence[Opinion]) -> dict[str, str]:
@@ -30,14 +33,17 @@ def judge(opinions: Sequence[Opinion]) -> dict[str, str]:
         return found
     traffic = Traffic(opinions)
     turned = {name for name, said in by_passage(opinions).items() if _has_turned(said, traffic)}
-    for said in by_document(opinions).values():
+    # A campaign is about a document, or about one passage of a document that many others ask about.
+    for said in (*by_document(opinions).values(), *by_passage(opinions).values()):
         for verdict in _VERDICTS:
-            found |= _of_document(said, verdict, turned, traffic)
-    for verdict in _VERDICTS:
-        chance = chance_by_others(opinions, verdict)
-        for said in by_variant(opinions).values():
-            found |= _named(said, campaigners(said, verdict, chance), verdict, "variant")
-        found |= _named(opinions, campaigners(opinions, verdict, chance), verdict, "contrary")
+            found |= _of_subject(said, verdict, turned, traffic)
+    # What is left shows who stands apart for other reasons; a campaign would make every grumbler look like a part of it.
+    for reason, groups in (("variant", by_variant), ("contrary", everything)):
+        left = [one for one in opinions if one.event_id not in found]
+        for verdict in _VERDICTS:
+            chance = chance_by_others(left, verdict)
+            for said in groups(left).values():
+                found |= _named(said, campaigners(said, verdict, chance), verdict, reason)
     return found
 
 
@@ -53,7 +59,7 @@ def _has_turned(opinions: Sequence[Opinion], traffic: Traffic) -> bool:
     return False
 
 
-def _of_document(
+def _of_subject(
     opinions: Sequence[Opinion], verdict: Verdict, turned: set[str], traffic: Traffic
 ) -> dict[str, str]:
     """Those of a campaign in the whole time or in a surge, and a surge beside which the others go on."""
@@ -63,13 +69,19 @@ def _of_document(
         inside = [one for one in opinions if surge.holds(one)]
         actors = _campaign(inside, verdict)
         found |= _named(opinions, actors, verdict, "campaign")
-        if actors and surge.against_growth > 0:
+        if actors and surge.against_growth > 0 and not _explains(actors, surge):
             found |= _beside(inside, actors, verdict)
     rest = [one for one in opinions if one.passage not in turned]
     surge = find_surge(rest, verdict, traffic) if turned else surge
     if surge is not None and _is_one_sided(surge):
         found |= _all(surge.opinions, verdict)
     return found
+
+
+def _explains(actors: frozenset[str], surge: Surge) -> bool:
+    """Whether those who came again and again are nearly all that there is too much of."""
+    theirs = sum(one.actor in actors for one in surge.opinions)
+    return theirs >= _EXPLAINED * (len(surge.opinions) - surge.expected)
 
 
 def _beside(opinions: Sequence[Opinion], actors: frozenset[str], verdict: Verdict) -> dict[str, str]:

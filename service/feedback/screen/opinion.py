@@ -55,3 +55,8 @@ def by_variant(opinions: Iterable[Opinion]) -> dict[str, list[Opinion]]:
     for one in opinions:
         found.setdefault(one.variant, []).append(one)
     return found
+
+
+def everything(opinions: Iterable[Opinion]) -> dict[str, list[Opinion]]:
+    """All of them as one group."""
+    return {"": list(opinions)}

@@ -32,7 +32,8 @@ _SURENESS, _TURNED, _STEADINESS = 20.0, (1.5, 10.0), 10.0
 
 @dataclass(frozen=True, slots=True)
 class Surge:
-    """Opinions of one verdict in a window. `others_expected` are those of the opposite one, had they gone on as outside.
+    """Opinions of one verdict in a window. `expected` of them, and `others_expected` of the opposite verdict, there would
+    be if both had gone on as outside.
 
     `against_growth` and `against_turn` are log likelihood ratios of their going on: against both sides having grown
     alike, and against a document that turned.
@@ -41,6 +42,7 @@ class Surge:
     begins: float
     ends: float
     opinions: tuple[Opinion, ...]
+    expected: float
     others_expected: float
     against_growth: float
     against_turn: float
@@ -120,12 +122,13 @@ def _weighed(
     found = sum(begins <= one.at <= ends for one in others)
     total = len(inside) + found
     outside, others_outside = len(camp) - len(inside), len(others) - found
-    expected = others_outside * share / max(1 - share, 0.02)
+    odds = share / max(1 - share, 0.02)
+    expected = others_outside * odds
     opposite = (others_outside + 1) / (outside + others_outside + 2)
     went_on = _negative_binomial(found, max(expected, 0.3), _STEADINESS)
     grew = _beta_binomial(found, total, _SURENESS * opposite, _SURENESS * (1 - opposite))
     turned = _beta_binomial(found, total, *_TURNED)
-    return Surge(begins, ends, inside, expected, went_on - grew, went_on - turned)
+    return Surge(begins, ends, inside, outside * odds, expected, went_on - grew, went_on - turned)
 
 
 def _beta_binomial(found: int, total: int, yes: float, no: float) -> float:

@@ -43,7 +43,7 @@ _LEAST_SHARED = 0.2
 _MOST_OTHERS = 2
 # Sentences whose score is this share of the best one's are likely to answer. What a sentence says beyond the question must
 # stand there: its numbers, or where it has none this share of its words. Chosen on the demo with one small model, see
-# DECISIONS 47; `python -m evals run generated` measures what they do for another.
+# DECISIONS 47; `python -m evals run answers --generator URL` measures what they do for another.
 _NEAR_BEST, _SAID_THERE = 0.9, 0.7
 
 By = Literal["model", "service"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -49,7 +50,7 @@ def stands(collection: str, chunk_id: str) -> bool:
     return chunk_id == "there"
 
 
-def quoting(answer_id: str, *chunks: str) -> dict[str, object]:
+def quoting(answer_id: str, *chunks: str) -> dict[str, Any]:
     citations = [{"chunk_id": chunk, "quote": MARK} for chunk in chunks]
     return a_row(id=answer_id, outcome="answered", answer=f"It is {MARK}.", citations=citations)
 
@@ -60,18 +61,25 @@ def answers(engine: Engine) -> dict[str, str]:
         return {row.id: row.answer for row in found}
 
 
+def with_a_tool(row: dict[str, Any]) -> dict[str, Any]:
+    given = {"kind": "tool", "chunk_id": None, "document_id": "", "quote": "on Friday"}
+    return {**row, "citations": [*row["citations"], given]}
+
+
 def test_an_answer_is_cleared_unless_all_it_quotes_stands(engine: Engine, tmp_path: Path) -> None:
     rows = [
         quoting("stands", "there"),
         quoting("half", "there", "gone"),
         quoting("gone", "gone"),
         quoting("uncited"),
+        with_a_tool(quoting("tool alone")),
+        with_a_tool(quoting("tool and there", "there")),
         a_row(id="abstained", outcome="abstained", answer="I couldn't find it."),
     ]
     insert_rows(engine, rows)
-    assert clear_quoting(engine, Spill(tmp_path / SPILL), stands) == 3
+    assert clear_quoting(engine, Spill(tmp_path / SPILL), stands) == 4
     found = answers(engine)
-    assert [name for name in found if found[name]] == ["abstained", "stands"]
+    assert [name for name in found if found[name]] == ["abstained", "stands", "tool and there"]
 
 
 def test_what_waited_in_files_and_what_was_refused_is_cleared_too(engine: Engine, tmp_path: Path) -> None:

@@ -221,6 +221,15 @@ def test_a_variant_that_changed_leaves_the_experiment(bench: Bench) -> None:
     assert changed.book.changed_variants(one) == ["treatment"]
 
 
+def test_an_arm_needs_an_adapter_that_is_named_by_its_content(engine: Engine) -> None:
+    raw = scope_of({NAME: EXPERIMENT})
+    raw["variants"]["short"]["adapter"] = "returns"
+    with pytest.raises(ValueError, match="the adapter 'returns' is not named by its content"):
+        Scope.model_validate(raw)
+    raw["variants"]["short"]["adapter"] = "returns@0f3a9c21d4e5"
+    Scope.model_validate(raw)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -144,6 +144,22 @@ TABLE: Mapping[tuple[str, str], Entry] = {
     ("POST", "/v1/feedback"): Entry(
         "feedback", always(404), lambda _: {"json": {"answer_id": "f" * 36, "kind": "thumb", "value": "up"}}
     ),
+    ("GET", "/v1/gaps"): Entry("analyst", always(200)),
+    ("GET", "/v1/gaps/cases"): Entry("analyst", always(200)),
+    ("POST", "/v1/gaps/{gap_id}/dismiss"): Entry(
+        "admin", always(404), lambda _: {"json": {"reason": "Not ours."}}
+    ),
+    ("POST", "/v1/gaps/{gap_id}/accept"): Entry("admin", always(404), lambda _: {"json": {"answer": "Yes."}}),
+    ("GET", "/v1/curated"): Entry("analyst", always(200)),
+    ("GET", "/v1/curated/{curated_id}"): Entry("analyst", always(404)),
+    ("PUT", "/v1/curated/{curated_id}"): Entry(
+        "admin",
+        always(201),
+        lambda p: {"json": {"question": f"Which paper is {p.id}?", "answer": "Another."}},
+        is_change=True,
+        is_steady=False,
+    ),
+    ("DELETE", "/v1/curated/{curated_id}"): Entry("admin", always(404)),
 }
 
 
@@ -270,6 +286,7 @@ def without_ids(reply: httpx.Response, paper: Paper) -> tuple[int, str]:
 
 def path_to(path: str, paper: Paper) -> str:
     named = {"document_id": paper.id, "chunk_id": paper.chunk, "run_id": paper.run, "name": "x", "model": "a"}
+    named |= {"gap_id": "f" * 16, "curated_id": f"c-{paper.id}"}
     return re.sub(r"{(\w+)(:path)?}", lambda found: named[found[1]], path)
 
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.experiments.statistics.corrections import benjamini_hochberg, holm
@@ -26,6 +26,7 @@ def test_holm_by_hand() -> None:
     assert holm([0.03, 0.01, 0.04]).rejected == (False, True, False)
 
 
+@settings(deadline=None)
 @given(VALUES, st.sampled_from([0.01, 0.05, 0.2]))
 def test_levels_rejections_and_adjusted_p_agree(p: list[float], alpha: float) -> None:
     for correct in (holm, benjamini_hochberg):
@@ -37,6 +38,7 @@ def test_levels_rejections_and_adjusted_p_agree(p: list[float], alpha: float) ->
                 assert (value < level) == is_rejected
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_holm_rejects_no_more_than_benjamini_hochberg_and_no_less_than_bonferroni(p: list[float]) -> None:
     by_holm, by_bh = holm(p), benjamini_hochberg(p)

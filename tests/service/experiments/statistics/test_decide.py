@@ -63,6 +63,7 @@ def test_which_way_is_better_is_the_metrics_own() -> None:
     assert decide(reading(-5.0, better="lower"), Plan(), is_ended=True).verdict == "better"
 
 
+@settings(deadline=None)
 @given(
     st.floats(-8, 8),
     st.floats(0.01, 3),
@@ -102,7 +103,7 @@ _ENTRIES = st.lists(st.tuples(_VALUES, _VALUES.map(abs), st.integers(1, 2)), max
 
 
 @given(_ENTRIES, _ENTRIES, st.sampled_from(METHODS), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_no_data_break_a_page(
     control: list[tuple[float, ...]], treatment: list[tuple[float, ...]], method: Method, is_ended: bool
 ) -> None:
@@ -135,6 +136,7 @@ def test_several_primary_metrics_are_judged_by_holm() -> None:
     assert list(found) == ["c", "a", "b"]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(-6, 6), min_size=1, max_size=6),
     st.sampled_from(METHODS),

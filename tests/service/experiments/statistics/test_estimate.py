@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from service.experiments.statistics.arm import Arm
@@ -108,6 +108,7 @@ def test_units_that_were_not_there_before_say_nothing_of_that_time() -> None:
     assert measured(*one_known).se == pytest.approx(measured(*new).se)
 
 
+@settings(deadline=None)
 @given(arms(), arms())
 def test_exchanging_the_arms_turns_the_sign(first: Arm, second: Arm) -> None:
     one, other = estimate(first, second), estimate(second, first)
@@ -120,6 +121,7 @@ def test_exchanging_the_arms_turns_the_sign(first: Arm, second: Arm) -> None:
     assert fixed(one).p == pytest.approx(fixed(other).p)
 
 
+@settings(deadline=None)
 @given(arms(), arms(), st.randoms(use_true_random=False))
 def test_the_order_of_the_units_changes_nothing(first: Arm, second: Arm, random: object) -> None:
     order = list(range(len(first.sums)))
@@ -131,6 +133,7 @@ def test_the_order_of_the_units_changes_nothing(first: Arm, second: Arm, random:
         assert (other.difference, other.se) == (pytest.approx(one.difference), pytest.approx(one.se))
 
 
+@settings(deadline=None)
 @given(arms(), arms(), st.floats(0.01, 100), st.integers(-50, 50))
 def test_another_unit_of_measure_changes_only_the_numbers(
     first: Arm, second: Arm, scale: float, shift: int
@@ -145,6 +148,7 @@ def test_another_unit_of_measure_changes_only_the_numbers(
     assert moved.df == pytest.approx(one.df, rel=1e-6)
 
 
+@settings(deadline=None)
 @given(arms(), arms())
 def test_an_estimate_is_made_of_numbers(first: Arm, second: Arm) -> None:
     found = estimate(first, second)

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.experiments.statistics.estimate import Estimate, Unmeasured
@@ -34,6 +34,7 @@ def test_two_proportions_match_pearsons_chi2() -> None:
     assert (found.low, found.high) == (pytest.approx(0.00107, abs=1e-5), pytest.approx(0.20150, abs=1e-5))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.data())
 def test_the_interval_of_two_proportions_agrees_with_their_test(n: int, m: int, data: st.DataObject) -> None:
     control, treatment = Hits(data.draw(st.integers(0, n)), n), Hits(data.draw(st.integers(0, m)), m)

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.experiments.statistics.decide import Reading
@@ -36,6 +36,7 @@ def test_windows_with_one_side_only_say_nothing() -> None:
         assert (found.state, found.p, found.action) == ("cannot tell", 1.0, None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.integers(0, 300)] * 4), max_size=5))
 def test_an_error_more_in_the_canary_is_never_reassuring(counts: list[tuple[int, ...]]) -> None:
     windows = [Traffic(a + b, a, c + d, c) for a, b, c, d in counts]
@@ -61,6 +62,7 @@ def test_a_margin_is_breached_held_or_open() -> None:
     assert guard_margin(reading(0.08, better="lower"), 0.03).state == "breached"
 
 
+@settings(deadline=None)
 @given(st.floats(-0.2, 0.2), st.floats(0, 0.1), st.floats(0.01, 5))
 def test_bounds_and_p_values_agree(difference: float, margin: float, progress: float) -> None:
     found = guard_margin(reading(difference, progress=progress), margin)

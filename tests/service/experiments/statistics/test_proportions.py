@@ -1,7 +1,7 @@
 """Proportions against published numbers."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.metrics import share
@@ -37,6 +37,7 @@ def test_clopper_pearson_matches_r() -> None:
     assert (low, high) == (pytest.approx(0.04331, abs=1e-5), pytest.approx(0.48089, abs=1e-5))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(0, 200))
 def test_intervals_hold_the_proportion(hits: int, misses: int) -> None:
     trials = Hits(hits, hits + misses)

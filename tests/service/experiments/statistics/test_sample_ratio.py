@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.experiments.statistics.sample_ratio import Split, check_sample_ratio, log_multinomial_e, pearson
@@ -66,6 +66,7 @@ def test_few_units_raise_no_alarm(splits: list[Split]) -> None:
     assert not found.is_chi2_low
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5_000), st.integers(0, 5_000), st.floats(0.1, 100))
 def test_arms_have_no_order_and_weights_no_unit(one: int, other: int, scale: float) -> None:
     units, weights = {"a": one, "b": other}, {"a": 2.0, "b": 3.0}

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.experiments.statistics.decide import watch
@@ -44,6 +44,7 @@ def test_it_is_narrowest_for_its_progress_at_the_planned_end() -> None:
     assert multiplier(1.0, 0.05) < multiplier(20.0, 0.05)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 12), st.floats(1e-3, 50), st.sampled_from([0.2, 0.05, 0.01, 0.001]))
 def test_p_is_small_exactly_where_the_interval_leaves_out_0(z: float, progress: float, alpha: float) -> None:
     edge = float(multiplier(progress, alpha, tuned_for=0.05))
@@ -56,6 +57,7 @@ def test_p_is_small_exactly_where_the_interval_leaves_out_0(z: float, progress: 
         assert (one_sided < alpha) == (z > edge)
 
 
+@settings(deadline=None)
 @given(st.floats(-30, 30), st.floats(1, 1e6))
 def test_few_units_make_a_statistic_less_sure_and_the_interval_wider(t: float, df: float) -> None:
     z = float(normal_of_t(t, df))

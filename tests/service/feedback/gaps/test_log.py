@@ -12,6 +12,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from evals.case import load_cases
+from service.__main__ import main
 from service.answer.record import insert_rows
 from service.answer.rewrite import standalone
 from service.database import migrate, open_database
@@ -165,6 +166,16 @@ def test_an_accepted_gap_is_a_case_that_the_suites_read(engine: Engine, tmp_path
     store.retire(engine, first.id, by="me")
     assert len(cases_of(engine)) == 1
     assert cases_of(engine, "another") == []
+
+
+def test_the_cases_are_printed_by_command(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accept(engine, Decided("support", a_gap(), 7, "me"), TEXT, passage=None, expected=[])
+    monkeypatch.setenv("TOUCHSTONE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TOUCHSTONE_DATABASE_URL", f"sqlite:///{tmp_path / 'db'}")
+    assert main(["export", "cases"]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == cases_of(engine)
 
 
 def test_a_changed_answer_is_changed_in_its_case(engine: Engine) -> None:
