@@ -50,7 +50,18 @@ SUITES = {
     "generated": generated,
     "gaps": gaps,
 }
-BENCHMARKS = ("embed", "gateway", "guards", "ingest", "journal", "liveness", "search", "statistics", "upsert")
+BENCHMARKS = (
+    "embed",
+    "experiments_scale",
+    "gateway",
+    "guards",
+    "ingest",
+    "journal",
+    "liveness",
+    "search",
+    "statistics",
+    "upsert",
+)
 # A file `statistics.py` would hide Python's own from the peers, which are run from that folder.
 _FILES = {"statistics": "experiment_statistics"}
 

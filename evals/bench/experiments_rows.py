@@ -1,9 +1,10 @@
-"""Many experiments and many answers, as rows of the gateway's tables: a busy year. Writes them, measures nothing."""
+"""Experiments and answers of synthetic subjects, as rows of the gateway's tables. Writes them, measures nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from hashlib import blake2b
 from itertools import islice
 from typing import Any
 from zlib import crc32
@@ -30,11 +31,16 @@ _TIMINGS = {"guard_input_s": 0.001, "retrieve_s": 0.004, "first_token_s": 0.2, "
 
 @dataclass(frozen=True)
 class Volume:
-    """How many experiments and answers there are, and the largest experiment's share of the answers."""
+    """How many experiments and answers there are, and the largest experiment's share of the answers.
+
+    `told` is the share of conversations with an outcome, `resolved` that of these which end well, by arm.
+    """
 
     experiments: int = 1_000
     answers: int = 1_000_000
     largest: float = 0.2
+    told: float = 0.4
+    resolved: tuple[tuple[str, float], ...] = (("control", 0.70), ("treatment", 0.72))
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def write(engine: Engine, volume: Volume) -> None:
     visits.sort(key=lambda visit: visit.at)
     _insert(engine, Answer, map(_answer, visits))
     _insert(engine, Exposure, _exposures(visits))
-    _insert(engine, FeedbackEvent, _feedback(visits))
+    _insert(engine, FeedbackEvent, _feedback(visits, volume))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         without_limit(connection)
         connection.exec_driver_sql("analyze")
@@ -169,7 +175,7 @@ def _visits(plan: _Plan) -> Iterator[_Visit]:
     chance = np.random.default_rng([2, len(plan.name), *plan.name.encode()])
     left, number = plan.answers, 0
     while left > 0:
-        subject = f"{int(chance.integers(_SUBJECTS)):032x}"
+        subject = blake2b(int(chance.integers(_SUBJECTS)).to_bytes(8, "big"), digest_size=16).hexdigest()
         for day in chance.uniform(0, plan.days, int(chance.geometric(0.5))):
             epoch, stage, coverage = _epoch(plan, float(day))
             if stage == "paused" or not is_covered(plan.name, f"s:{subject}", coverage):
@@ -262,13 +268,13 @@ def _exposures(visits: Sequence[_Visit]) -> Iterator[Row]:
             }
 
 
-def _feedback(visits: Sequence[_Visit]) -> Iterator[Row]:
-    """Four conversations of ten have an outcome within days, one answer of twenty has a thumb."""
+def _feedback(visits: Sequence[_Visit], volume: Volume) -> Iterator[Row]:
+    """Outcomes come within days; one answer of twenty has a thumb."""
+    resolved = dict(volume.resolved)
     for visit in visits:
         chance = _chances(visit)
-        if visit.turn == 0 and chance[0] < 0.4:
-            is_resolved = chance[1] < (0.72 if visit.arm == "treatment" else 0.70)
-            value = "resolved" if is_resolved else "escalated"
+        if visit.turn == 0 and chance[0] < volume.told:
+            value = "resolved" if chance[1] < resolved[visit.arm] else "escalated"
             at = visit.at + timedelta(days=5 * chance[2])
             yield _event(visit, {"kind": "outcome", "target": "conversation", "value": value}, at)
         if chance[3] < 0.05:

@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def gateway(folder: Path) -> Iterator[tuple[str, int]]:
+def gateway(folder: Path, database_url: str | None = None) -> Iterator[tuple[str, int]]:
     """Our gateway over the collection `c` in `folder / "var"`: its base URL and process id."""
     (folder / "scope.yaml").write_text(_SCOPE)
     port = free_port()
@@ -42,6 +42,7 @@ def gateway(folder: Path) -> Iterator[tuple[str, int]]:
     env = {
         "TOUCHSTONE_SCOPE_FILE": str(folder / "scope.yaml"),
         "TOUCHSTONE_DATA_DIR": str(folder / "var"),
+        **({"TOUCHSTONE_DATABASE_URL": database_url} if database_url else {}),
     }
     command = [sys.executable, "-m", "service", "serve", "--port", str(port)]
     with serving(command, f"{base}/readyz", log=folder / "log", env=env) as pid:

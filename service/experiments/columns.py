@@ -5,7 +5,7 @@ import importlib
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -49,27 +49,41 @@ def writer_of(
 class _CsvWriter(RowWriter):
     def __init__(self, file: IO[bytes], columns: Columns, strange: Sequence[str]) -> None:
         super().__init__(file, columns)
-        self._strange = frozenset(strange)
+        self._cells = [
+            (name, _harmless if name in strange else _TO_TEXT[kind]) for name, kind in columns.items()
+        ]
         self._put([list(columns)])
 
     def write(self, rows: Sequence[Row]) -> None:
-        self._put([[self._cell(name, row[name]) for name in self._columns] for row in rows])
+        self._put(
+            ["" if (value := row[name]) is None else text(value) for name, text in self._cells]
+            for row in rows
+        )
 
-    def _put(self, lines: Sequence[Sequence[str]]) -> None:
+    def _put(self, lines: Iterable[Sequence[str]]) -> None:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(lines)
         self._file.write(text.getvalue().encode())
 
-    def _cell(self, name: str, value: object) -> str:
-        if value is None:
-            return ""
-        if self._columns[name] == "boolean":
-            return "true" if value else "false"
-        shown = _plain(value) if isinstance(value, datetime | dict | list) else value
-        text = (
-            shown if isinstance(shown, str) else repr(shown) if isinstance(shown, float) else _as_json(shown)
-        )
-        return f"'{text}" if name in self._strange and text.startswith(_FORMULA) else text
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _harmless(value: object) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    text = value if isinstance(value, str) else _as_json(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+_TO_TEXT: Mapping[Kind, Callable[[Any], str]] = {
+    "text": str,
+    "integer": str,
+    "float": repr,
+    "boolean": lambda value: "true" if value else "false",
+    "moment": lambda value: str(value.isoformat()),
+    "json": _as_json,
+}
 
 
 class _LinesWriter(RowWriter):
@@ -80,10 +94,6 @@ class _LinesWriter(RowWriter):
 
 def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _as_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 class _ParquetWriter(RowWriter):

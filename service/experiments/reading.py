@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.experiments.statistics.arm import Arm
-from service.experiments.statistics.decide import Plan, Reading, watch
+from service.experiments.statistics.decide import Plan, watch
 from service.experiments.statistics.estimate import Estimate, Unmeasured, estimate
 from service.experiments.statistics.power import progress_of
 from service.experiments.totals import Indices, Numbers, Totals
@@ -124,13 +124,11 @@ def effect_of(
     return estimate(data.arm(data.experiment.control, metric, both), data.arm(treatment, metric, both))
 
 
-def reading_of(data: Data, treatment: str, metric: Metric, effect: Estimate | Unmeasured) -> Reading:
-    """The effect with how much of the planned information there is."""
-    return Reading(effect, progress(data, effect), metric.better)
-
-
 def progress(data: Data, effect: Estimate | Unmeasured) -> float:
-    """1 where an effect of the planned size would be found with the planned power."""
+    """1 where an effect of the primary metric of the planned size would be found with the planned power.
+
+    Other metrics have other units: what they are tuned by is the progress of the primary one.
+    """
     plan = data.experiment.plan
     return progress_of(effect, plan.effect, alpha=plan.alpha, power=plan.power, method=plan.method)
 

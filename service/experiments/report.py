@@ -28,10 +28,9 @@ from service.experiments.reading import (
     figure_of,
     looks_of,
     progress,
-    reading_of,
 )
 from service.experiments.segments import Callers, Segment, SegmentFigure, read_segments, segments_of
-from service.experiments.statistics.decide import Decision, Plan, decide_family, no_verdict
+from service.experiments.statistics.decide import Decision, Plan, Reading, decide_family, no_verdict
 from service.experiments.statistics.estimate import Estimate, Unmeasured
 from service.experiments.statistics.guardrail import MarginGuard, guard_margin
 from service.experiments.store import read_alarms
@@ -155,7 +154,10 @@ def _assembled(question: Question, data: Data, integrity: Integrity) -> Json:
     }
     effects = {arm: found[declared.primary, arm] for arm in declared.treatments}
     guardrails = _guardrails(question, data, plan, found)
+    looks = {arm: looks_of(data, arm, primary, plan) for arm in declared.treatments}
     decisions = _decisions(question, data, plan, effects, integrity)
+    if not integrity.problem:
+        decisions = _kept(decisions, looks, primary, plan)
     return {
         "experiment": running.name,
         "hypothesis": declared.hypothesis,
@@ -178,9 +180,7 @@ def _assembled(question: Question, data: Data, integrity: Integrity) -> Json:
             {**_decision(decisions[arm]), "arm": arm, "progress": progress(data, effects[arm])}
             for arm in declared.treatments
         ],
-        "sequence": {
-            arm: [_look(look) for look in looks_of(data, arm, primary, plan)] for arm in declared.treatments
-        },
+        "sequence": {arm: [_look(look) for look in found_looks] for arm, found_looks in looks.items()},
         "guardrails": guardrails,
         "integrity": integrity.as_json(),
         "maturity": _maturity(data, primary),
@@ -197,10 +197,34 @@ def _decisions(
 ) -> dict[str, Decision]:
     """The verdict on each treatment, by Holm against the control where there are several."""
     primary = question.metrics[question.running.declared.primary]
-    readings = {arm: reading_of(data, arm, primary, effect) for arm, effect in effects.items()}
+    readings = {
+        arm: Reading(effect, progress(data, effect), primary.better) for arm, effect in effects.items()
+    }
     if integrity.problem:
         return {arm: no_verdict(integrity.problem) for arm in readings}
     return decide_family(readings, plan, is_ended=data.is_ended(primary))
+
+
+def _kept(
+    decisions: Mapping[str, Decision], looks: Mapping[str, Sequence[Look]], metric: Metric, plan: Plan
+) -> dict[str, Decision]:
+    """A verdict that was reached by looking stays, whatever came later; of several treatments none is kept, since their
+    looks aren't corrected for each other."""
+    if plan.method == "fixed" or len(decisions) > 1:
+        return dict(decisions)
+    return {arm: _with_first(one, looks[arm], metric) for arm, one in decisions.items()}
+
+
+def _with_first(decision: Decision, looks: Sequence[Look], metric: Metric) -> Decision:
+    crossed = next((look for look in looks if not look.low <= 0 <= look.high), None)
+    if crossed is None or decision.verdict not in ("running", "no difference shown"):
+        return decision
+    is_better = (crossed.low > 0) == (metric.better == "higher")
+    reason = (
+        f"That was shown by the look of {crossed.at:%d %B %Y}, and a verdict reached by looking stays, although the interval of"
+        " today holds no difference too."
+    )
+    return replace(decision, verdict="better" if is_better else "worse", reason=reason)
 
 
 # By metric and treatment.
@@ -212,7 +236,8 @@ def _guardrails(question: Question, data: Data, plan: Plan, effects: _Effects) -
     for name, guardrail in question.running.declared.guardrails.items():
         metric = question.metrics[name]
         for arm in question.running.declared.treatments:
-            reading = reading_of(data, arm, metric, effects[name, arm])
+            reached = progress(data, effects[question.running.declared.primary, arm])
+            reading = Reading(effects[name, arm], reached, metric.better)
             guard = guard_margin(reading, guardrail.margin, alpha=plan.alpha)
             found.append({"metric": name, "arm": arm, "margin": guardrail.margin, **_guard(guard)})
     return found
@@ -258,7 +283,9 @@ def _metrics(
     """Every metric in every arm, with its differences; of those that decide nothing by Benjamini and Hochberg."""
     declared = question.running.declared
     readings = {
-        f"{name}/{arm}": reading_of(data, arm, question.metrics[name], effect)
+        f"{name}/{arm}": Reading(
+            effect, progress(data, effects[declared.primary, arm]), question.metrics[name].better
+        )
         for (name, arm), effect in effects.items()
         if name != declared.primary
     }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service.experiments.reading import Data, effect_of, reading_of
-from service.experiments.statistics.decide import Decision, Plan, decide_family
+from service.experiments.reading import Data, effect_of, progress
+from service.experiments.statistics.decide import Decision, Plan, Reading, decide_family
 from service.experiments.statistics.estimate import Estimate, Unmeasured
 from service.experiments.timeline import Epoch
 from service.scope import Metric
@@ -102,7 +102,8 @@ def read_segments(data: Data, segments: Sequence[Segment], metric: Metric, plan:
         for arm in data.experiment.treatments
     }
     readings = {
-        f"{number}/{arm}": reading_of(data, arm, metric, one) for (number, arm), one in effects.items()
+        f"{number}/{arm}": Reading(one, progress(data, one), metric.better)
+        for (number, arm), one in effects.items()
     }
     decisions = decide_family(readings, plan, is_ended=data.is_ended(metric), correction="benjamini-hochberg")
     return [

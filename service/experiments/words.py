@@ -42,7 +42,7 @@ def told(arm: str, control: str, name: str, metric: Metric, decision: Decision) 
     if decision.verdict in ("better", "worse"):
         sentence = (
             f"{arm!r} is {decision.verdict} than {control!r}: its {name} differs by {sure}."
-            f" Chance alone shows that less often than {_odds(decision)}."
+            f" {decision.reason or _odds(decision)}"
         )
         return Told(decision.verdict, sentence, _NO_MORE)
     if decision.verdict == "no difference shown":
@@ -56,7 +56,8 @@ def told(arm: str, control: str, name: str, metric: Metric, decision: Decision) 
 
 def _odds(decision: Decision) -> str:
     p = decision.p if decision.p is not None else 1.0
-    return "once in 10,000 experiments" if p < 1e-4 else f"once in {max(1, int(1 / p)):,} experiments"
+    seldom = "10,000" if p < 1e-4 else f"{max(1, int(1 / p)):,}"
+    return f"Chance alone shows that less often than once in {seldom} experiments."
 
 
 def blocked(problem: str) -> Told:

@@ -57,7 +57,11 @@ async def get_curated(curated_id: CuratedId, call: AnalystCall) -> CuratedReply:
     return (await described(call, [found]))[0]
 
 
-@router.put("/curated/{curated_id}", response_model=CuratedChanged, responses={201: {}, **errors(409, 413)})
+@router.put(
+    "/curated/{curated_id}",
+    response_model=CuratedChanged,
+    responses={201: {"model": CuratedChanged}, **errors(409, 413)},
+)
 async def put_curated(
     curated_id: CuratedId,
     body: CuratedRequest,

@@ -53,7 +53,11 @@ async def list_gaps(
     return GapList(assistant=name, days=days, gaps=list(shown), total=len(gaps))
 
 
-@router.get("/gaps/cases")
+@router.get(
+    "/gaps/cases",
+    response_class=Response,
+    responses={200: {"content": {"application/x-ndjson": {}}, "description": "A case a line."}},
+)
 async def list_cases(call: AnalystCall, assistant: Assistant = None) -> Response:
     """Evaluation cases of accepted gaps, one JSON object a line, as `evals run answers` reads them."""
     named = None if assistant is None else assistant_of(call.state, assistant)

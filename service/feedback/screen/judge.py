@@ -22,8 +22,8 @@ _LEAST_OTHERS, _ENOUGH_OTHERS = 3.0, 8.0
 _WENT_ON_ALIKE, _WENT_ON, _TURNED = 2.0, 1.0, 0.5
 # The part of what was said of a passage from which on a campaign is about it.
 _CAMPAIGN_SHARE = 0.3
-# The part of a surge that must be theirs to leave the others alone.
-_EXPLAINED = 0.9
+# The part of the usual number that must be left when theirs are taken away, to leave the others alone.
+_USUAL = 0.7
 
 
 def judge(opinions: Sequence[Opinion]) -> dict[str, str]:
@@ -81,7 +81,7 @@ def _of_subject(
 def _explains(actors: frozenset[str], surge: Surge) -> bool:
     """Whether those who came again and again are nearly all that there is too much of."""
     theirs = sum(one.actor in actors for one in surge.opinions)
-    return theirs >= _EXPLAINED * (len(surge.opinions) - surge.expected)
+    return theirs >= len(surge.opinions) - _USUAL * surge.expected
 
 
 def _beside(opinions: Sequence[Opinion], actors: frozenset[str], verdict: Verdict) -> dict[str, str]:

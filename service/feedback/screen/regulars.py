@@ -40,13 +40,14 @@ def campaigners(opinions: Sequence[Opinion], verdict: Verdict, chance: Chance) -
     An actor's likelihood ratio compares a campaigner with somebody who says what others would. How many stand apart by
     chance is found by drawing verdicts; then those are named whom the odds are against.
     """
-    mine: dict[str, list[Opinion]] = {}
+    # Whoever is unhappy says so several times in one conversation: that is one opinion.
+    mine: dict[str, dict[tuple[str, int], Opinion]] = {}
     for one in opinions:
-        mine.setdefault(one.actor, []).append(one)
+        mine.setdefault(one.actor, {})[one.passage, int(one.at)] = one
     regulars = {actor: said for actor, said in mine.items() if len(said) >= 2}
     if len(regulars) < _LEAST_REGULARS:
         return frozenset()
-    rows = [(number, one) for number, said in enumerate(regulars.values()) for one in said]
+    rows = [(number, one) for number, said in enumerate(regulars.values()) for one in said.values()]
     owners = np.array([number for number, _ in rows])
     chances = np.clip(np.array([chance(one) for _, one in rows]), _LEAST_CHANCE, _MOST_CHANCE)
     loyal = np.maximum(_LOYALTY, chances)

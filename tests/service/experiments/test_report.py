@@ -220,3 +220,20 @@ def test_a_canary_with_failures_is_paused_and_a_sound_one_goes_on(
     assert (after.epochs[-1].stage == "paused") == is_stopped
     assert len(read_alarms(engine, NAME)) == is_stopped
     assert bench.book
+
+
+def test_a_verdict_that_was_reached_by_looking_stays(engine: Engine) -> None:
+    """People who come later behave the other way round, until the interval holds no difference again."""
+    bench = bench_of(engine, {NAME: experiment(primary="answered_rate", guardrails={})})
+    start(engine, bench.scope, NAME, bench.actor())
+    first = {"control": Behaviour(answered=0.5), "treatment": Behaviour(answered=0.8)}
+    Population(600, days=4, behaviour=first).live(engine, bench.book, DAY + timedelta(seconds=10))
+    last = {"control": Behaviour(answered=0.8), "treatment": Behaviour(answered=0.5)}
+    later = Population(620, days=4, behaviour=last, seed=2, first=600)
+    later.live(engine, bench.book, DAY + timedelta(days=5))
+    assert report(bench, DAY + timedelta(days=4, hours=12))["conclusions"][0]["code"] == "better"
+    found = report(bench)
+    (said,) = found["conclusions"]
+    assert (said["code"], found["effects"][0]["verdict"]) == ("better", "better")
+    assert "a verdict reached by looking stays" in said["sentence"]
+    assert found["effects"][0]["low"] < 0 < found["effects"][0]["high"]
