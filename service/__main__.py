@@ -1,4 +1,4 @@
-"""Commands of the gateway: serve, keys, experiments, db, export, purge."""
+"""Commands of the gateway: serve, keys, experiments, feedback, db, export, purge."""
 
 import argparse
 import json
@@ -30,9 +30,11 @@ from service.database import AWAY, migrate, open_database
 from service.errors import TouchstoneError
 from service.experiments import commands as experiment_commands
 from service.experiments import export_command
+from service.feedback import commands as feedback_commands
 from service.feedback.gaps.decisions import cases_of
 from service.feedback.tokens import secret_of
 from service.middleware import is_loopback
+from service.opening.masks import open_mask
 from service.patience import CLOSING_S, TimedProtocol
 from service.scope import load_scope
 from service.settings import Settings
@@ -62,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     keys.add_parser("list", help="list keys")
     keys.add_parser("revoke", help="revoke a key").add_argument("public_id")
     experiment_commands.add_parser(commands)
+    feedback_commands.add_parser(commands)
     db = commands.add_parser("db", help="the database").add_subparsers(dest="action", required=True)
     db.add_parser("upgrade", help="bring the schema to the newest version")
     export = commands.add_parser("export", help="tables as files, or what was learned as JSON lines")
@@ -99,6 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _export(args, settings, engine)
         if args.command == "experiments":
             print(experiment_commands.run(args, load_scope(settings.scope_file), engine))
+        if args.command == "feedback" and not _feedback(args, settings, engine):
+            return 1
         engine.dispose()
         return 0
     except (IngestionError, TouchstoneError, OSError, *AWAY) as exc:
@@ -109,8 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(settings: Settings) -> int:
     # A wrong scope and a wrong secret are reported here, not by every worker.
     load_scope(settings.scope_file)
-    given = settings.secret_key
-    secret_of(given.get_secret_value() if given else None, settings.data_dir)
+    _secret(settings)
     engine = _migrated(settings)
     if not is_loopback(settings.host) and not list_keys(engine):
         raise TouchstoneError(
@@ -138,6 +142,11 @@ def _serve(settings: Settings) -> int:
         return _supervise(uvicorn.Config(_WORKER, workers=settings.workers, **options))
     uvicorn.run(_WORKER, **options)
     return 0
+
+
+def _secret(settings: Settings) -> bytes:
+    given = settings.secret_key
+    return secret_of(given.get_secret_value() if given else None, settings.data_dir)
 
 
 def _supervise(config: uvicorn.Config) -> int:
@@ -236,6 +245,15 @@ def _export(args: argparse.Namespace, settings: Settings, engine: Engine) -> Non
             print(json.dumps(case, ensure_ascii=False))
     else:
         print(export_command.run(args, load_scope(settings.scope_file), engine), file=sys.stderr)
+
+
+def _feedback(args: argparse.Namespace, settings: Settings, engine: Engine) -> bool:
+    """Whether all went well."""
+    secret = _secret(settings)
+    mask = partial(open_mask, load_scope(settings.scope_file), settings, secret)
+    told, is_well = feedback_commands.run(args, engine, secret, mask)
+    print(told)
+    return is_well
 
 
 def _purge(args: argparse.Namespace, settings: Settings, engine: Engine) -> None:

@@ -21,11 +21,11 @@ _HALVES = {"control": 50.0, "treatment": 50.0}
 
 
 def measure_assignment(scope: Mapping[str, Any], *, requests: int = _REQUESTS) -> dict[str, Figure]:
-    """`statistics.assign_{p50,p99}_s` in a conversation that goes on, with a holdout and three epochs behind it."""
+    """`assign_{p50,p99}_s` in a conversation that goes on, with a holdout and three epochs behind it."""
     seconds = asyncio.run(_timed(_scope(scope), requests))
     return {
-        "statistics.assign_p50_s": Figure(float(np.percentile(seconds, 50)), n=requests),
-        "statistics.assign_p99_s": Figure(float(np.percentile(seconds, 99)), n=requests),
+        "assign_p50_s": Figure(float(np.percentile(seconds, 50)), n=requests),
+        "assign_p99_s": Figure(float(np.percentile(seconds, 99)), n=requests),
     }
 
 

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from tea_tasting.aggr import Aggregates  # type: ignore[import-untyped]
 
 from evals.bench import simulated
+from evals.bench.assignment import measure_assignment
 from evals.bench.simulated import Looks
 from evals.metrics import Figure, share
+from ingestion.config import read_scope
+from ingestion.settings import load_settings
 from service.experiments.statistics.arm import Arm
 from service.experiments.statistics.decide import LOOKING, Plan, Reading, decide
 from service.experiments.statistics.distributions import normal_of_t, t_tail
@@ -25,6 +28,7 @@ from service.experiments.statistics.paired import Scores, compare
 from service.experiments.statistics.power import units_for_proportions
 from service.experiments.statistics.sample_ratio import Split, check_sample_ratio
 from service.experiments.statistics.sequence import always_valid_p
+from service.settings import Settings
 
 Figures = dict[str, Figure]
 Rng = np.random.Generator
@@ -43,6 +47,7 @@ def measure(*, data: Path | None, is_quick: bool) -> Figures:
     figures: Figures = {}
     for seed, part in enumerate(parts, 1):
         figures |= part(np.random.default_rng(seed), runs)
+    figures |= measure_assignment(read_scope(load_settings(Settings).scope_file))
     return {f"statistics.{name}": figure for name, figure in figures.items()}
 
 

@@ -62,8 +62,13 @@ def _load(engine: Engine, what: What, path: Path) -> None:
     def whole(row: dict[str, Any]) -> dict[str, Any]:
         return {**texts, **row, **{name: "" for name in needed if name in row and row[name] is None}}
 
+    expected = set(columns_of(table)) - set(texts)
     with engine.begin() as connection:
         for rows in read_rows(path, columns_of(table)):
+            if missing := sorted(expected - set(rows[0])):
+                raise InvalidRequestError(
+                    f"{str(path)!r} has no column {missing[0]!r}. Export it anew.", param="folder"
+                )
             connection.execute(insert(table), [whole(row) for row in rows])
 
 

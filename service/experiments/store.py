@@ -131,6 +131,7 @@ def add_alarm(
     message: str,
     arm: str | None = None,
     detail: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
 ) -> None:
     """Keep what a watch found."""
     row = ExperimentAlarm(
@@ -140,7 +141,7 @@ def add_alarm(
         kind=kind,
         message=message,
         detail=dict(detail or {}),
-        created_at=datetime.now(UTC),
+        created_at=now or datetime.now(UTC),
     )
     with Session(engine) as session, session.begin():
         session.add(row)

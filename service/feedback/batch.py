@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from service.feedback.rights import RatedAnswer, answers_by_id, answers_of_conve
 
 Form = Literal["jsonl", "csv"]
 MOST_ROWS = 10_000
+_SUFFIXES: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 # Rows that are looked up, masked and written together.
 PART_ROWS = 500
 _MOST_SHOWN = 1_000
@@ -111,7 +113,12 @@ def _digest(row: FeedbackRow) -> str:
     return "content " + hashlib.sha256(content.encode()).hexdigest()
 
 
-def lines_of(data: bytes, form: Form) -> list[Line]:
+def form_of(name: str) -> Form | None:
+    """How a file of that name is written."""
+    return _SUFFIXES.get(PurePath(name).suffix.lower())
+
+
+def lines_of(data: bytes, form: Form, *, most: int = MOST_ROWS) -> list[Line]:
     """The rows of a file. Raises `InvalidRequestError` for one that is no text or has too many."""
     try:
         text = data.decode("utf-8-sig")
@@ -120,8 +127,8 @@ def lines_of(data: bytes, form: Form) -> list[Line]:
     raw = _csv_rows(text) if form == "csv" else _json_rows(text)
     found: list[Line] = []
     for number, row in raw:
-        if len(found) == MOST_ROWS:
-            raise InvalidRequestError(f"The file has more than {MOST_ROWS} rows. Divide it.")
+        if len(found) == most:
+            raise InvalidRequestError(f"The file has more than {most} rows. Divide it.")
         found.append(_line(number, row))
     return found
 

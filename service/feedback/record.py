@@ -31,16 +31,21 @@ def bound(owner: str, key: str | None) -> str | None:
     return None if key is None else hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
 
-def write(engine: Engine, events: Sequence[Event], *, now: datetime | None = None) -> list[Written]:
-    """Store events in one transaction, and tell of each what became of it, in their order.
+def write(
+    engine: Engine, events: Sequence[Event], *, now: datetime | None = None, is_trial: bool = False
+) -> list[Written]:
+    """Store events in one transaction, and tell of each what became of it, in their order; a trial is undone.
 
     An event whose key is known is not stored again; one whose key was used for another event is a `ConflictError` in
     the list, and the others are stored all the same. Raises what the database raises, and then none is stored.
     """
     for attempt in range(_TRIES):
         try:
-            with engine.begin() as connection:
-                return _write(connection, events, now or datetime.now(UTC))
+            with engine.connect() as connection:
+                written = _write(connection, events, now or datetime.now(UTC))
+                if not is_trial:
+                    connection.commit()
+                return written
         except IntegrityError:
             # Another process has stored one of the keys meanwhile; the next look finds it.
             if attempt == _TRIES - 1:

@@ -2,7 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from service.guard.chain import Guard, apply_all
+from ingestion.scrub import Scrubber
+from service.guard.chain import Digests, Guard, apply_all, switched
+from service.guard.checks.pii import PiiGuard
+from service.guard.checks.secrets import SecretGuard
+from service.scope.policy import GuardPolicy
+
+
+def redactors(policy: GuardPolicy, scrubber: Scrubber, digests: Digests) -> list[Guard]:
+    """What masks a question of an assistant, without the rest of its guards."""
+    secrets, pii = policy.input["secrets"], policy.input["pii"]
+    return switched(
+        [(secrets, SecretGuard(digests, tuple(secrets.allow))), (pii, PiiGuard(scrubber, digests))]
+    )
 
 
 class RemarkMasks:

@@ -6,9 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from ingestion.embed import Embedder, load_embedder
-from ingestion.releases.release import collection_folder
 from ingestion.scrub import Scrubber
-from ingestion.scrub.pseudonyms import pseudonyms_of
 from service.guard.build import AssistantGuards, policies_of
 from service.guard.chain import Digests
 from service.guard.checks.leak import canary_of
@@ -20,6 +18,7 @@ from service.guard.passages import PassageMasks
 from service.guard.selftest import SelfTest
 from service.guard.stream.background import BackgroundQueue
 from service.opening.corpus import Corpus
+from service.opening.masks import scrubbers_of
 from service.opening.storage import Storage, aside, threads_in
 from service.scope import Scope
 from service.settings import Settings
@@ -46,8 +45,8 @@ async def open_guards(
 ) -> Guarding:
     loop = asyncio.get_running_loop()
     typed, written = (
-        _scrubbers(scope, settings, with_names=True),
-        _scrubbers(scope, settings, with_names=False),
+        scrubbers_of(scope, settings, with_names=True),
+        scrubbers_of(scope, settings, with_names=False),
     )
     for scrubber in typed.values():
         # Presidio takes seconds to import; until then a question that may hold personal data waits.
@@ -82,18 +81,6 @@ async def open_guards(
     return Guarding(
         assistants, query_scrubbers, _passages(scope, written, digests), cross_encoder, SelfTest()
     )
-
-
-def _scrubbers(scope: Scope, settings: Settings, *, with_names: bool) -> dict[str, Scrubber]:
-    """By collection. Answers are scanned a few words at a time, in which names can't be told."""
-    return {
-        name: Scrubber(
-            config.pii,
-            pseudonyms=pseudonyms_of(collection_folder(settings.data_dir, name)),
-            with_names=with_names,
-        )
-        for name, config in scope.collections.items()
-    }
 
 
 def _guard_models(

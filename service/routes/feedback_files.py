@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from pathlib import PurePath
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
@@ -11,7 +10,7 @@ from starlette.datastructures import UploadFile
 from service.database import WAIT_S
 from service.deps import FeedbackCall, State
 from service.errors import InvalidRequestError
-from service.feedback.batch import PART_ROWS, Form, Importer, Line, Tally, lines_of
+from service.feedback.batch import PART_ROWS, Form, Importer, Line, Tally, form_of, lines_of
 from service.feedback.event import Event
 from service.feedback.requests import BatchReply, FeedbackRow
 from service.metrics import FEEDBACK
@@ -27,7 +26,6 @@ _TYPES: dict[str, Form] = {
     "application/json": "jsonl",
     "text/plain": "jsonl",
 }
-_SUFFIXES: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _BODY = {
     "requestBody": {
         "required": True,
@@ -81,7 +79,7 @@ async def _file(request: Request) -> tuple[bytes, Form]:
 
 def _form_of(kind: str, name: str) -> Form:
     """By the file's name, else by its type."""
-    form = _SUFFIXES.get(PurePath(name).suffix.lower()) or _TYPES.get(kind)
+    form = form_of(name) or _TYPES.get(kind)
     if form is None:
         raise InvalidRequestError(
             f"The type {kind[:80]!r} can't be read. Send one of {sorted(_TYPES)}, or a file named .csv or .jsonl.",

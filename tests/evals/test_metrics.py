@@ -8,7 +8,7 @@ from evals.calibrate import calibrate
 from evals.case import load_cases
 from evals.corpora import xquad
 from evals.harness import answer_all
-from evals.metrics import mean, ndcg, share
+from evals.metrics import grouping, mean, ndcg, share
 from evals.suites import abstention, answers, retrieval
 from evals.suites.context import Context
 from ingestion.artifact import open_artifact
@@ -132,3 +132,13 @@ def test_public_questions_are_answered_when_the_set_is_there(
         for key, answered in zip(keys, found, strict=True)
     ]
     assert sum(hits) / len(hits) >= 0.8
+
+
+def test_clusters_are_measured_by_pairs_and_by_v() -> None:
+    f1, precision, v_measure = grouping(["a", "a", "a", "b"], [0, 0, 1, 1])
+    # Of two pairs in clusters one is right; of three pairs with one label one is found.
+    assert (precision.value, f1.value) == (0.5, pytest.approx(0.4))
+    # By hand, from the entropies of (3, 1), (2, 2) and (2, 1, 1) of four.
+    assert v_measure.value == pytest.approx(0.34371, abs=1e-4)
+    assert [one.value for one in grouping(["a", "b"], [1, 0])] == pytest.approx([1.0, 1.0, 1.0])
+    assert [one.value for one in grouping(["a", "a", "b"], [7, 7, 3])] == pytest.approx([1.0, 1.0, 1.0])

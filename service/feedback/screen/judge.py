@@ -63,14 +63,12 @@ def _of_subject(
     opinions: Sequence[Opinion], verdict: Verdict, turned: set[str], traffic: Traffic
 ) -> dict[str, str]:
     """Those of a campaign in the whole time or in a surge, and a surge beside which the others go on."""
-    found = _named(opinions, _campaign(opinions, verdict), verdict, "campaign")
     surge = find_surge(opinions, verdict, traffic)
-    if surge is not None:
-        inside = [one for one in opinions if surge.holds(one)]
-        actors = _campaign(inside, verdict)
-        found |= _named(opinions, actors, verdict, "campaign")
-        if actors and surge.against_growth > 0 and not _explains(actors, surge):
-            found |= _beside(inside, actors, verdict)
+    inside = [one for one in opinions if surge is not None and surge.holds(one)]
+    actors = _campaign(opinions, verdict) | _campaign(inside, verdict)
+    found = _named(opinions, actors, verdict, "campaign")
+    if surge is not None and actors and surge.against_growth > 0 and not _explains(actors, surge):
+        found |= _beside(inside, actors, verdict)
     rest = [one for one in opinions if one.passage not in turned]
     surge = find_surge(rest, verdict, traffic) if turned else surge
     if surge is not None and _is_one_sided(surge):

@@ -1,6 +1,7 @@
 """Texts that several people can't have written by themselves, that speak to a model, or that lead elsewhere."""
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.detect.decodings import decodings_of
@@ -12,6 +13,7 @@ from ingestion.scrub.forms import domains_in
 _LEAST_WORDS = 8
 _ALIKE = 0.5
 _COPIES = 3
+_ADDRESS = re.compile(r"(?i)\b(?:[a-z]{2,6}://|www\.)([\w.-]{1,253})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ def judge_texts(remarks: Sequence[Remark], hosts: Collection[str]) -> dict[str, 
     for one in remarks:
         if by_rules(one.text, decodings_of(one.text), is_document=False):
             found[one.event_id] = "injection"
-        elif any(not _is_known(one.text[start:end], hosts) for start, end in domains_in(one.text)):
+        elif any(not _is_known(host, hosts) for host in _hosts(one.text)):
             found[one.event_id] = "link"
     return found
 
@@ -62,6 +64,14 @@ def _neighbours(remarks: Sequence[Remark]) -> Mapping[int, set[int]]:
     return found
 
 
+def _hosts(text: str) -> Iterator[str]:
+    """Hosts of addresses, and hosts alone; in small letters."""
+    yield from (found[1].casefold() for found in _ADDRESS.finditer(text))
+    for start, end in domains_in(text):
+        yield re.split(
+            "[/:?#]", text[start:end].casefold().partition("://")[2] or text[start:end].casefold()
+        )[0]
+
+
 def _is_known(host: str, hosts: Collection[str]) -> bool:
-    name = host.casefold()
-    return any(name == one or name.endswith(f".{one}") for one in hosts)
+    return any(host == one or host.endswith(f".{one}") for one in hosts)

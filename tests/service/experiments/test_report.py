@@ -151,7 +151,8 @@ def test_what_is_said_after_the_window_or_taken_back_or_suspect_doesnt_count(eng
 
 def test_arms_of_a_faulty_epoch_are_left_out(engine: Engine) -> None:
     bench = lived(engine, Population(600))
-    add_alarm(engine, NAME, kind="arm", message="another model", arm="treatment", detail={"epoch": 1})
+    detail = {"epoch": 1}
+    add_alarm(engine, NAME, kind="arm", message="another model", arm="treatment", detail=detail, now=DAY)
     found = report(bench)
     assert found["integrity"]["faulty_arms"] == [{"arm": "treatment", "epoch": 1}]
     assert found["conclusions"][0]["code"] == "cannot tell"
