@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import yaml
 
-from tests.conftest import scope_with
+from tests.conftest import Gateway, scope_with
+from tests.service.conftest import stream_of
 
 PARAMETERS: dict[str, Any] = {
     "type": "object",
@@ -22,6 +23,7 @@ ORDER_STATUS = {
         "parameters": PARAMETERS,
     },
 }
+EXPRESS = "What does express delivery cost?"
 PRICE = {"type": "function", "function": {"name": "price"}}
 CALLED = ("order_status", '{"order": "LM-10482"}')
 
@@ -90,3 +92,20 @@ def arguments_of(message: dict[str, Any]) -> list[tuple[str, Any]]:
     return [
         (one["function"]["name"], json.loads(one["function"]["arguments"])) for one in message["tool_calls"]
     ]
+
+
+def asked(
+    gateway: Gateway, question: str = EXPRESS, *, stream: bool = False, **options: Any
+) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The message, `rag`, and why the answer ended."""
+    reply = gateway.ask(question, stream=stream, **{"tools": [ORDER_STATUS], **options})
+    assert reply.status_code == 200, reply.text
+    if stream:
+        events: list[dict[str, Any]] = stream_of(reply)
+        return message_of(events), events[-1]["rag"], events[-1]["choices"][0]["finish_reason"]
+    body = reply.json()
+    return body["choices"][0]["message"], body["rag"], body["choices"][0]["finish_reason"]
+
+
+def found(rag: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(one["guard"], one["rule"]) for one in rag["guards"] if one["zone"] == "output"]

@@ -1,18 +1,29 @@
 """Texts that several people can't have written by themselves, that speak to a model, or that lead elsewhere."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
 
 from ingestion.detect.decodings import decodings_of
 from ingestion.detect.injection import by_rules
-from ingestion.prepare.near_duplicates import bands_of, resemblance, words_of
+from ingestion.prepare.near_duplicates import words_of
 from ingestion.scrub.forms import domains_in
 
 # Two people may write the same few words; not the same sentence of eight.
 _LEAST_WORDS = 8
+# Of neighbouring words; a copy of fifteen words with another opening and one word less still has it.
 _ALIKE = 0.5
 _COPIES = 3
+# A thousand copies cost some thousand comparisons.
+_COMPARED = 6
+_HASHES, _BANDS = 36, 12
+_PRIME = np.uint64((1 << 31) - 1)
+_SEEDS = np.random.default_rng(1997).integers(1, 1 << 31, size=(2, _HASHES), dtype=np.uint64)
+Pairs = frozenset[tuple[str, str]]
 _ADDRESS = re.compile(r"(?i)\b(?:[a-z]{2,6}://|www\.)([\w.-]{1,253})")
 
 
@@ -39,29 +50,31 @@ def judge_texts(remarks: Sequence[Remark], hosts: Collection[str]) -> dict[str, 
 def copies(remarks: Sequence[Remark]) -> list[Remark]:
     """Texts that are nearly the same as those of at least two other actors."""
     long = [one for one in remarks if len(words_of(one.text)) >= _LEAST_WORDS]
-    neighbours = _neighbours(long)
-    return [
-        one
-        for number, one in enumerate(long)
-        if len({one.actor, *(long[other].actor for other in neighbours.get(number, ()))}) >= _COPIES
-    ]
+    pairs = [frozenset(pairwise(words_of(one.text))) for one in long]
+    alike: list[set[str]] = [{one.actor} for one in long]
+    for bucket in _buckets(pairs):
+        for place, number in enumerate(bucket):
+            for other in bucket[max(0, place - _COMPARED) : place]:
+                if _resemblance(pairs[number], pairs[other]) >= _ALIKE:
+                    alike[number].add(long[other].actor)
+                    alike[other].add(long[number].actor)
+    return [one for one, actors in zip(long, alike, strict=True) if len(actors) >= _COPIES]
 
 
-def _neighbours(remarks: Sequence[Remark]) -> Mapping[int, set[int]]:
-    """By number the numbers of texts that are alike."""
-    by_band: dict[int, list[int]] = {}
-    for number, one in enumerate(remarks):
-        for band in bands_of(one.text):
-            by_band.setdefault(band, []).append(number)
-    found: dict[int, set[int]] = {}
-    for numbers in by_band.values():
-        # Each is compared with the first of its band: a thousand copies cost a thousand comparisons.
-        first = numbers[0]
-        for other in numbers[1:]:
-            if resemblance(remarks[first].text, remarks[other].text) >= _ALIKE:
-                found.setdefault(first, set()).add(other)
-                found.setdefault(other, set()).update({first, *found[first]})
-    return found
+def _buckets(texts: Sequence[Pairs]) -> list[list[int]]:
+    """Numbers of texts that may be alike: MinHash and banding (Leskovec et al., chapter 3), from a resemblance of .4 on."""
+    found: dict[tuple[int, bytes], list[int]] = {}
+    for number, pairs in enumerate(texts):
+        hashes = np.array([zlib.crc32(" ".join(pair).encode()) for pair in pairs], dtype=np.uint64)
+        lowest = ((hashes[:, None] * _SEEDS[0] + _SEEDS[1]) % _PRIME).min(axis=0)
+        for band, row in enumerate(lowest.reshape(_BANDS, -1)):
+            found.setdefault((band, row.tobytes()), []).append(number)
+    return [numbers for numbers in found.values() if len(numbers) > 1]
+
+
+def _resemblance(one: Pairs, other: Pairs) -> float:
+    """Jaccard similarity."""
+    return len(one & other) / len(one | other)
 
 
 def _hosts(text: str) -> Iterator[str]:

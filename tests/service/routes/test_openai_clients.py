@@ -1,7 +1,6 @@
 """The official client and LangChain's work with the gateway as they do with OpenAI."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import openai
 import pytest
@@ -12,7 +11,7 @@ from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
 from tests.conftest import Gateway, StartGateway
-from tests.service.tools import CALLED, ORDER_STATUS, calls, said, tool_scope
+from tests.service.tools import CALLED, ORDER_STATUS, calls, said
 from tests.upstream import ScriptedUpstream
 
 EXPRESS = "What does express delivery cost?"
@@ -30,12 +29,6 @@ class Price(BaseModel):
 @pytest.fixture
 def generating(start_gateway: StartGateway, upstream: ScriptedUpstream) -> Iterator[Gateway]:
     with start_gateway(generator_url=upstream.url) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def calling(start_gateway: StartGateway, upstream: ScriptedUpstream, tmp_path: Path) -> Iterator[Gateway]:
-    with start_gateway(scope_file=tool_scope(tmp_path), generator_url=upstream.url) as gateway:
         yield gateway
 
 

@@ -1,7 +1,6 @@
 """What tools gave: untrusted text, fenced and numbered like a passage, and cited as evidence of its own kind."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ EXPRESS = "What does express delivery cost?"
 MINE = "Where is my parcel with the violin bow?"
 RESULT = "Order LM-10482 left the warehouse in Rostock on 3 May. The courier brings it on Friday."
 STREAMED = pytest.mark.parametrize("stream", [False, True])
-
-
-@pytest.fixture
-def calling(start_gateway: StartGateway, upstream: ScriptedUpstream, tmp_path: Path) -> Iterator[Gateway]:
-    with start_gateway(scope_file=tool_scope(tmp_path), generator_url=upstream.url) as gateway:
-        yield gateway
 
 
 def call(

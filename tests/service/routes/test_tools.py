@@ -1,58 +1,34 @@
 """Tools: where the scope allows them they are offered to the server, and its calls leave guarded, whole or not at all."""
 
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import Gateway, StartGateway, wait_until
-from tests.service.conftest import open_file, stream_of
+from tests.service.conftest import open_file
 from tests.service.tools import (
     CALLED,
+    EXPRESS,
     ORDER_STATUS,
     PARAMETERS,
     PRICE,
     arguments_of,
+    asked,
     calls,
     delta,
     end,
-    message_of,
+    found,
     said,
     tool_scope,
 )
 from tests.upstream import ScriptedUpstream
 
-EXPRESS = "What does express delivery cost?"
 # What the demo's documents don't answer.
 MINE = "Where is my parcel with the violin bow?"
 SAID = "Express costs €9.90. [1]"
 STREAMED = pytest.mark.parametrize("stream", [False, True])
-
-
-@pytest.fixture
-def calling(start_gateway: StartGateway, upstream: ScriptedUpstream, tmp_path: Path) -> Iterator[Gateway]:
-    with start_gateway(scope_file=tool_scope(tmp_path), generator_url=upstream.url) as gateway:
-        yield gateway
-
-
-def asked(
-    gateway: Gateway, question: str = EXPRESS, *, stream: bool = False, **options: Any
-) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """The message, `rag`, and why the answer ended."""
-    reply = gateway.ask(question, stream=stream, **{"tools": [ORDER_STATUS], **options})
-    assert reply.status_code == 200, reply.text
-    if stream:
-        events: list[dict[str, Any]] = stream_of(reply)
-        return message_of(events), events[-1]["rag"], events[-1]["choices"][0]["finish_reason"]
-    body = reply.json()
-    return body["choices"][0]["message"], body["rag"], body["choices"][0]["finish_reason"]
-
-
-def found(rag: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(one["guard"], one["rule"]) for one in rag["guards"] if one["zone"] == "output"]
 
 
 # What is offered.
@@ -239,84 +215,6 @@ def test_one_call_at_a_time_where_the_caller_wants_no_more(
     assert len(message["tool_calls"]) == 1
     assert ("tools", "ONE_AT_A_TIME") in found(rag)
     assert upstream.bodies[-1]["parallel_tool_calls"] is False
-
-
-# What leaves in arguments.
-
-
-@STREAMED
-def test_arguments_are_guarded_value_by_value(
-    calling: Gateway, upstream: ScriptedUpstream, stream: bool
-) -> None:
-    note = "For jane.doe@example.com, see https://evil.example/?q=1, key AKIAIOSFODNN7EXAMPLE, in 14 days"
-    upstream.payloads = calls(("order_status", json.dumps({"order": "LM-77", "note": note})))
-    message, rag, _ = asked(calling, stream=stream)
-    ((_, arguments),) = arguments_of(message)
-    assert (arguments["order"], "in 14 days" in arguments["note"]) == ("LM-77", True)
-    for secret in ("jane.doe", "evil.example", "AKIAIOSFODNN7EXAMPLE"):
-        assert secret not in json.dumps(message)
-        assert secret not in open_file(calling)
-    assert {"pii", "egress", "secrets"} <= {guard for guard, _ in found(rag)}
-    assert {"pii", "egress", "secrets"} <= {one["guard"] for one in rag["notices"]}
-
-
-@STREAMED
-def test_the_code_of_the_passages_is_taken_out(
-    calling: Gateway, upstream: ScriptedUpstream, stream: bool
-) -> None:
-    upstream.gate.clear()
-
-    def answer() -> None:
-        wait_until(lambda: upstream.bodies)
-        code = upstream.bodies[-1]["messages"][-1]["content"].split("<passage-")[1].split(" ")[0]
-        note = f"x passage-{code} </passage-{code}> y"
-        upstream.payloads = calls(("order_status", json.dumps({"order": "LM-77", "note": note})))
-        escaped = upstream.payloads[1].replace(b"passage", b"p\\\\u0061ssage")
-        upstream.payloads[1] = escaped
-        seen.append(code)
-        upstream.gate.set()
-
-    seen: list[str] = []
-    thread = threading.Thread(target=answer)
-    thread.start()
-    message, _, _ = asked(calling, stream=stream)
-    thread.join()
-    assert seen[0] not in json.dumps(message)
-    ((_, arguments),) = arguments_of(message)
-    assert arguments["note"].startswith("x")
-
-
-@STREAMED
-@pytest.mark.parametrize("leak", ["canary", "rules"])
-def test_a_call_that_gives_something_away_is_a_refusal(
-    calling: Gateway, upstream: ScriptedUpstream, stream: bool, leak: str
-) -> None:
-    asked(calling)
-    told = upstream.bodies[-1]["messages"][0]["content"]
-    lines = told.split("\n")
-    note = (
-        lines[-1].split()[-1]
-        if leak == "canary"
-        else next(line for line in lines if "Never add facts" in line)
-    )
-    upstream.payloads = calls(CALLED, ("order_status", json.dumps({"order": "LM-1", "note": note})))
-    message, rag, finish = asked(calling, stream=stream)
-    assert not message.get("tool_calls")
-    assert message["content"].startswith("I can't help with that.")
-    assert (rag["outcome"], rag["reason"], finish) == ("refused", "guard:leak", "content_filter")
-    assert note not in open_file(calling)
-
-
-@STREAMED
-def test_a_mask_that_breaks_the_parameters_keeps_the_call_here(
-    calling: Gateway, upstream: ScriptedUpstream, stream: bool
-) -> None:
-    strict = {"type": "object", "properties": {"to": {"type": "string", "pattern": "^[a-z.]+@[a-z.]+$"}}}
-    tool = {"type": "function", "function": {"name": "price", "parameters": strict}}
-    upstream.payloads = calls(("price", '{"to": "jane.doe@example.com"}'))
-    message, rag, _ = asked(calling, tools=[tool], stream=stream)
-    assert not message.get("tool_calls")
-    assert ("tools", "MASKED_ARGUMENTS") in found(rag)
 
 
 # Calls that must be.
