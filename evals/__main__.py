@@ -53,6 +53,7 @@ SUITES = {
 BENCHMARKS = (
     "embed",
     "experiments_scale",
+    "feedback",
     "gateway",
     "guards",
     "ingest",
@@ -151,6 +152,8 @@ def _calibrate(args: argparse.Namespace) -> dict[str, Figure]:
 
 
 def _run(args: argparse.Namespace) -> dict[str, Figure]:
+    if args.prompt and not args.generator:
+        raise RuntimeError("--prompt is for a generator: name one with --generator NAME or URL")
     context = _context(args)
     figures: dict[str, Figure] = {}
     for name in args.suites:

@@ -146,6 +146,7 @@ variants:
         Variant,
         """variants:
   baseline: {generator: auto}
+  brief: {prompt: brief}
   documents: {generator: extractive, rewrite: rules}""",
     ),
     Section(
@@ -205,29 +206,55 @@ variants:
     Section(
         "experiments.NAME.arms.ARM",
         Arm,
-        """arms:
-  control: {variant: baseline, weight: 50}         # the first arm is the control
-  treatment: {variant: brief, weight: 50}""",
+        """experiments:
+  brief-prompt:
+    arms:
+      control: {variant: baseline, weight: 50}     # the first arm is the control
+      treatment: {variant: brief, weight: 50}""",
     ),
     Section(
         "experiments.NAME.plan",
         Plan,
-        """plan: {effect: 0.05, power: 0.8, alpha: 0.05, ends: 2026-12-24, method: hybrid}""",
+        """experiments:
+  brief-prompt:
+    plan: {effect: 0.05, power: 0.8, alpha: 0.05, ends: 2026-12-24, method: hybrid}""",
     ),
     Section(
         "experiments.NAME.guardrails.METRIC",
         Guardrail,
-        """guardrails:
-  first_token_s: {margin: 0.1}                     # seconds
-  blocked_rate: {margin: 0.01}                     # one percentage point""",
+        """experiments:
+  brief-prompt:
+    guardrails:
+      first_token_s: {margin: 0.1}                 # seconds
+      blocked_rate: {margin: 0.01}                 # one percentage point""",
     ),
-    Section("experiments.NAME.shadow", Shadow, """shadow: {share: 0.05, answers_a_day: 200}"""),
-    Section("experiments.NAME.canary", Canary, """canary: {coverage: 5}"""),
-    Section("experiments.NAME.cohort", Cohort, """cohort: {groups: [pilot-customers]}"""),
+    Section(
+        "experiments.NAME.shadow",
+        Shadow,
+        """experiments:
+  brief-prompt:
+    shadow: {share: 0.05, answers_a_day: 200}""",
+    ),
+    Section(
+        "experiments.NAME.canary",
+        Canary,
+        """experiments:
+  brief-prompt:
+    canary: {coverage: 5}""",
+    ),
+    Section(
+        "experiments.NAME.cohort",
+        Cohort,
+        """experiments:
+  brief-prompt:
+    cohort: {groups: [pilot-customers]}""",
+    ),
     Section(
         "experiments.NAME.layer",
         LayerSlice,
-        """layer: {name: answers, start: 0, end: 50}      # another experiment takes 50 to 100""",
+        """experiments:
+  brief-prompt:
+    layer: {name: answers, start: 0, end: 50}      # another experiment takes 50 to 100""",
     ),
     Section("holdout", Holdout, """holdout: {percent: 5}"""),
     Section(

@@ -268,9 +268,22 @@ def test_every_example_of_a_scope_file_is_right(page: Path) -> None:
             Scope.model_validate(_complete(merged(least, yaml.safe_load(body))))
 
 
+_EXPERIMENT = {
+    "hypothesis": "It helps.",
+    "assistant": "support",
+    "arms": {"a": {"variant": "baseline", "weight": 50}, "b": {"variant": "brief", "weight": 50}},
+    "primary": "resolved_rate",
+    "plan": {"effect": 0.05, "ends": "2026-12-24"},
+}
+
+
 def _complete(scope: object) -> object:
-    """With a collection and a variant for assistants that an example shows in part."""
+    """With what an example leaves out of assistants and experiments that it shows in part."""
     assert isinstance(scope, dict)
+    for experiment in scope.get("experiments", {}).values():
+        scope["variants"].setdefault("brief", {"prompt": "brief"})
+        for key, value in _EXPERIMENT.items():
+            experiment.setdefault(key, value)
     for assistant in scope["assistants"].values():
         assistant.setdefault("collection", "help")
         assistant.setdefault("variant", "baseline")

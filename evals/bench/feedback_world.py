@@ -17,14 +17,15 @@ DAYS, DOCUMENTS, PASSAGES = 80.0, 60, 4
 _GOOD, _WRONG = 0.95, 0.12
 # Attacks begin when the service has been used for a while.
 _BEGINS = (20.0, 40.0)
+# Parts of a correction, which somebody puts together in their own way.
 _WORDS = {
-    "opening": ["", "hi,", "hello there,", "sorry but", "just so you know,", "I think", "as far as I know", "well,"],
-    "source": ["the letter", "my contract", "the person in the shop", "the app", "your own page", "the leaflet", "my bill"],
-    "verb": ["says", "told me", "has", "mentions", "still shows", "claims", "gives"],
-    "thing": ["the period", "the price", "the fee", "the deadline", "the limit", "the rate", "the charge", "the number of days"],
-    "is": ["is", "has been", "was changed to", "must be", "should read", "now stands at", "went up to", "is really"],
-    "end": ["", "since spring", "not what you wrote", "please check", "and it was for my neighbour too", "at least in my case", "so this is wrong", "thanks"],
-}  # fmt: skip
+    "opening": "|hi,|hello there,|sorry but|just so you know,|I think|as far as I know|well,",
+    "source": "the letter|my contract|the person in the shop|the app|your own page|the leaflet|my bill",
+    "verb": "says|told me|has|mentions|still shows|claims|gives",
+    "thing": "the period|the price|the fee|the deadline|the limit|the rate|the charge|the number of days",
+    "is": "is|has been|was changed to|must be|should read|now stands at|went up to|is really",
+    "end": "|since spring|not what you wrote|please check|for my neighbour too|in my case|so this is wrong|thanks",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class World:
 
     def sentence(self, fact: str | None = None) -> str:
         """A correction in somebody's own words."""
-        chosen = {name: str(self.random.choice(words)) for name, words in _WORDS.items()}
+        chosen = {name: str(self.random.choice(words.split("|"))) for name, words in _WORDS.items()}
         known = (
             fact
             or f"{self.random.integers(2, 90)} {self.random.choice(['days', 'euros', 'weeks', 'percent'])}"

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL server for a benchmark, where its programs are installed."""
+"""A PostgreSQL server of a benchmark's own, where the binaries are there; gone afterwards."""
 
 import os
 import shutil
@@ -12,31 +12,28 @@ from evals.bench.servers import free_port
 
 
 def binaries() -> Path | None:
-    """The folder of `initdb` and `pg_ctl`, or None where PostgreSQL isn't installed."""
+    """The folder with `initdb`, as Debian places it, or None."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).parent if on_path else None
+    return found[-1].parent if found else None
 
 
 @contextmanager
-def postgres(programs: Path) -> Iterator[str]:
-    """An empty server on a free port; the URL of its database."""
-    folder, port = Path(tempfile.mkdtemp(prefix="touchstone-postgres-")), free_port()
-    # The server refuses to run as root.
+def postgres(folder: Path) -> Iterator[str]:
+    """A server with its default settings, which flushes every commit; its URL. It refuses to run as root."""
+    port, data = free_port(), Path(tempfile.mkdtemp(prefix="touchstone-bench-"))
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if user:
-        shutil.chown(folder, "postgres")
-    data = str(folder / "data")
+        shutil.chown(data, "postgres")
 
-    def call(name: str, *args: str) -> None:
-        command = [*user, str(programs / name), *args]
+    def call(name: str, *arguments: str) -> None:
+        command = [*user, str(folder / name), *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
+    call("initdb", "-U", "touchstone", "--auth=trust", "-D", str(data / "db"))
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-    call("initdb", "-U", "touchstone", "--auth=trust", "-D", data)
-    call("pg_ctl", "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
+    call("pg_ctl", "-D", str(data / "db"), "-o", options, "-l", str(data / "log"), "-w", "start")
     try:
         yield f"postgresql://touchstone@127.0.0.1:{port}/postgres"
     finally:
-        call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+        call("pg_ctl", "-D", str(data / "db"), "-m", "immediate", "-w", "stop")
+        shutil.rmtree(data)

@@ -77,6 +77,10 @@ def always(status: int) -> dict[str, int]:
     return dict.fromkeys(("absent", "live", "waiting"), status)
 
 
+def because(_: Paper) -> dict[str, Any]:
+    return {"json": {"reason": "Planned."}}
+
+
 def question(paper: Paper) -> dict[str, Any]:
     asked = [{"role": "user", "content": "What does the paper say?"}]
     return {"json": {"model": "a", "messages": asked, "rag": {"filter": {"id": paper.id}}}}
@@ -143,6 +147,20 @@ TABLE: Mapping[tuple[str, str], Entry] = {
     ),
     ("POST", "/v1/feedback"): Entry(
         "feedback", always(404), lambda _: {"json": {"answer_id": "f" * 36, "kind": "thumb", "value": "up"}}
+    ),
+    ("GET", "/v1/experiments"): Entry("analyst", always(200)),
+    ("POST", "/v1/experiments"): Entry("admin", always(400), lambda _: {"json": {"name": "e"}}),
+    ("GET", "/v1/experiments/{name}"): Entry("analyst", always(404)),
+    ("GET", "/v1/experiments/{name}/plan"): Entry("analyst", always(404)),
+    ("GET", "/v1/experiments/{name}/results"): Entry("analyst", always(404)),
+    ("GET", "/v1/variants/{one}/diff/{other}"): Entry("analyst", always(404)),
+    ("POST", "/v1/experiments/{name}:start"): Entry("admin", always(404), because),
+    ("POST", "/v1/experiments/{name}:ramp"): Entry("admin", always(404), because),
+    ("POST", "/v1/experiments/{name}:pause"): Entry("admin", always(404), because),
+    ("POST", "/v1/experiments/{name}:resume"): Entry("admin", always(404), because),
+    ("POST", "/v1/experiments/{name}:stop"): Entry("admin", always(404), because),
+    ("POST", "/v1/experiments/{name}:promote"): Entry(
+        "admin", always(404), lambda _: {"json": {"reason": "It is better.", "arm": "a"}}
     ),
     ("GET", "/v1/gaps"): Entry("analyst", always(200)),
     ("GET", "/v1/gaps/cases"): Entry("analyst", always(200)),
@@ -286,7 +304,8 @@ def without_ids(reply: httpx.Response, paper: Paper) -> tuple[int, str]:
 
 def path_to(path: str, paper: Paper) -> str:
     named = {"document_id": paper.id, "chunk_id": paper.chunk, "run_id": paper.run, "name": "x", "model": "a"}
-    named |= {"gap_id": "f" * 16, "curated_id": f"c-{paper.id}"}
+    named |= {"gap_id": "f" * 16, "curated_id": f"c-{paper.id}", "one": "a", "other": "b"}
+    named |= {"answer_id": "f" * 36}
     return re.sub(r"{(\w+)(:path)?}", lambda found: named[found[1]], path)
 
 
