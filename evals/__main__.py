@@ -14,6 +14,7 @@ from pathlib import Path
 from evals.calibrate import calibrate
 from evals.corpora import MissingDataError
 from evals.metrics import Figure
+from evals.pictures import take
 from evals.scope_page import render
 from evals.suites import (
     abstention,
@@ -94,6 +95,8 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--quick", action="store_true", help="one short round, for a smoke test")
     page = commands.add_parser("scope", help="print the page of the scope file's keys")
     page.add_argument("--write", type=Path, metavar="FILE", help="write it into this file instead")
+    shots = commands.add_parser("pictures", help="take the docs' pictures of the console")
+    shots.add_argument("--out", type=Path, default=Path("docs/pictures"), help="folder to write into")
     for command in (run, fit, bench):
         command.add_argument("--data", type=Path, help="folder with the public sets")
         command.add_argument("--json", action="store_true", help="end with one JSON object")
@@ -107,6 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.command == "scope":
             return _scope(args.write)
+        if args.command == "pictures":
+            print("\n".join(str(path) for path in take(args.out)))
+            return 0
         figures = {"run": _run, "calibrate": _calibrate, "bench": _bench}[args.command](args)
     except (IngestionError, TouchstoneError, OSError) as exc:
         say(str(reason_of(exc)))

@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
 )
 
 from service.database import without_limit
@@ -78,13 +79,19 @@ def of_traffic(assistant: str, unit: str, since: datetime, until: datetime) -> S
 
 def count(engine: Engine, span: Span, metrics: Collection[Metric]) -> Totals:
     """The totals that some metrics are made of, with what people did later within their windows."""
-    windows = {metric.window_days for metric in metrics if metric.is_late}
+    windows: dict[float, set[str]] = defaultdict(set)
+    for metric in metrics:
+        if metric.is_late:
+            windows[metric.window_days] |= {metric.numerator, metric.denominator}
     with engine.connect() as connection:
-        without_limit(connection)
+        _make_room(connection)
         asked = _asked(connection, span, _wanted(metrics))
         events = _events(connection, span, asked.number_of) if windows else []
     began = asked.began()
-    late = {days: _late(events, began, span.bucket, days) for days in sorted(windows)}
+    late = {
+        days: [*_thumbs(events, span.bucket, days, names), *_outcomes(events, began, days, names)]
+        for days, names in sorted(windows.items())
+    }
     return totals_of(asked.entries, [asked.counted, _conversations(began)], late, span.bucket)
 
 
@@ -125,6 +132,14 @@ def _wanted(metrics: Iterable[Metric]) -> dict[str, ColumnElement[Any]]:
     return {name: column for name, column in _ANSWERS.items() if name in named}
 
 
+def _make_room(connection: Connection) -> None:
+    """Let a large experiment be counted, as long as it takes. PostgreSQL does it in memory, or it would sort on the disk."""
+    without_limit(connection)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("set local work_mem = '64MB'"))
+        connection.execute(text("set local jit = off"))
+
+
 # A conversation of an entry.
 _Place = tuple[int, str]
 
@@ -163,14 +178,13 @@ class _Asked:
 
 
 def _asked(connection: Connection, span: Span, wanted: Mapping[str, ColumnElement[Any]]) -> _Asked:
-    """One pass over the answers, which are wide rows. Entries are numbered in the order of their names."""
+    """One pass over the answers, which are wide rows. Rows and entries are in the order of their names, not the database's."""
     bucket = _bucket(connection, span.bucket, Answer.created_at)
     first = func.min(Answer.created_at)
     query: Select[Any] = (
         select(*_labelled(span), Answer.conversation_id, bucket, first, *wanted.values())
         .where(span.holds)
         .group_by(*_grouping(span), Answer.conversation_id, bucket)
-        .order_by(*_grouping(span), Answer.conversation_id, bucket)
     )
     keys: list[EntryKey] = []
     conversations: list[str] = []
@@ -187,8 +201,14 @@ def _asked(connection: Connection, span: Span, wanted: Mapping[str, ColumnElemen
     entries = sorted(set(keys))
     number_of = {entry: number for number, entry in enumerate(entries)}
     numbers = [number_of[key] for key in keys]
-    counted = Counted(tuple(wanted), numbers, buckets, np.concatenate(values))
-    return _Asked(entries, conversations, firsts, counted)
+    order = sorted(range(len(keys)), key=lambda row: (numbers[row], conversations[row], buckets[row]))
+    counted = Counted(
+        tuple(wanted),
+        [numbers[row] for row in order],
+        [buckets[row] for row in order],
+        np.concatenate(values)[order],
+    )
+    return _Asked(entries, [conversations[row] for row in order], [firsts[row] for row in order], counted)
 
 
 def _conversations(began: Mapping[_Place, _Beginning]) -> Counted:
@@ -259,31 +279,27 @@ def _events(connection: Connection, span: Span, number_of: Mapping[EntryKey, int
     ]
 
 
-def _late(
-    events: Sequence[_Event], began: Mapping[_Place, _Beginning], bucket: Bucket, days: float
-) -> list[Counted]:
-    """What people said within a window of the answer, and of a conversation's beginning."""
-    window = timedelta(days=days) if days else timedelta.max
-    of_answers: dict[tuple[str, str | None, str, str], _Event] = {}
-    of_conversations: dict[_Place, list[_Event]] = defaultdict(list)
-    for event in events:
-        if event.kind == "outcome":
-            place = (event.entry, event.conversation_id)
-            if place in began and event.observed_at - began[place].at <= window:
-                of_conversations[place].append(event)
-        elif event.observed_at - event.answered_at <= window:
-            of_answers[event.answer_id, event.actor, event.kind, event.target] = event
-    return [_thumbs(of_answers.values(), bucket), _outcomes(of_conversations, began)]
+def _window(days: float) -> timedelta:
+    return timedelta(days=days) if days else timedelta.max
 
 
-def _thumbs(events: Iterable[_Event], bucket: Bucket) -> Counted:
-    told = [event for event in events if event.is_set and event.target in ("answer", "conversation")]
-    return Counted(
+def _thumbs(events: Iterable[_Event], bucket: Bucket, days: float, names: Collection[str]) -> list[Counted]:
+    """What people said of an answer within a window of it, if any of these totals are of that."""
+    if not set(names) & set(_THUMBS):
+        return []
+    latest = {
+        (event.answer_id, event.actor, event.kind, event.target): event
+        for event in events
+        if event.kind != "outcome" and event.observed_at - event.answered_at <= _window(days)
+    }
+    told = [one for one in latest.values() if one.is_set and one.target in ("answer", "conversation")]
+    counted = Counted(
         _THUMBS,
         [event.entry for event in told],
         [bucket.name(event.answered_at) for event in told],
         _table([_as_thumb(event) for event in told], _THUMBS),
     )
+    return [counted]
 
 
 def _table(rows: Sequence[Sequence[float]], names: Sequence[str]) -> Numbers:
@@ -297,12 +313,21 @@ def _as_thumb(event: _Event) -> Sequence[float]:
 
 
 def _outcomes(
-    of_conversations: Mapping[_Place, Sequence[_Event]], began: Mapping[_Place, _Beginning]
-) -> Counted:
-    told = {place: standing for place, all_of in of_conversations.items() if (standing := _standing(all_of))}
+    events: Iterable[_Event], began: Mapping[_Place, _Beginning], days: float, names: Collection[str]
+) -> list[Counted]:
+    """What became of conversations within a window of their beginning, if any of these totals are of that."""
+    if not set(names) & set(_OUTCOMES):
+        return []
+    window = _window(days)
+    by_place: dict[_Place, list[_Event]] = defaultdict(list)
+    for event in events:
+        place = (event.entry, event.conversation_id)
+        if event.kind == "outcome" and place in began and event.observed_at - began[place].at <= window:
+            by_place[place].append(event)
+    told = {place: standing for place, all_of in by_place.items() if (standing := _standing(all_of))}
     rows = [_as_outcome([event.value for event in standing]) for standing in told.values()]
     buckets = [began[place].bucket for place in told]
-    return Counted(_OUTCOMES, [entry for entry, _ in told], buckets, _table(rows, _OUTCOMES))
+    return [Counted(_OUTCOMES, [entry for entry, _ in told], buckets, _table(rows, _OUTCOMES))]
 
 
 def _as_outcome(values: Sequence[str | None]) -> Sequence[float]:
@@ -344,7 +369,7 @@ def count_before(
     number_of = {unit: number for number, unit in enumerate(units)}
     found = np.zeros((len(units), len(wanted)))
     with engine.connect() as connection:
-        without_limit(connection)
+        _make_room(connection)
         for subject, *totals in connection.execute(query):
             number = number_of.get(f"s:{subject}")
             if number is not None:
@@ -362,7 +387,7 @@ def count_exposures(engine: Engine, experiment: str, until: datetime) -> list[tu
         .order_by(*key)
     )
     with engine.connect() as connection:
-        without_limit(connection)
+        _make_room(connection)
         return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
 
 
@@ -372,21 +397,5 @@ def find_callers(engine: Engine, experiment: str, until: datetime) -> dict[tuple
         Exposure.experiment == experiment, Exposure.created_at < until
     )
     with engine.connect() as connection:
-        without_limit(connection)
+        _make_room(connection)
         return {(epoch, unit): caller for epoch, unit, caller in connection.execute(query)}
-
-
-def count_mixed(engine: Engine, experiment: str, until: datetime) -> tuple[int, int]:
-    """Units that met two arms: within an epoch, which must not be, and in all, which a ramp may do."""
-    holds = and_(
-        Answer.experiment == experiment, Answer.stage.in_(("canary", "ab")), Answer.created_at < until
-    )
-    first, last = func.min(Answer.arm).label("first"), func.max(Answer.arm).label("last")
-    epochs = select(Answer.unit, first, last).where(holds).group_by(Answer.unit, Answer.epoch).subquery()
-    within = _sum(epochs.c.first != epochs.c.last).label("within")
-    over = case((func.min(epochs.c.first) != func.max(epochs.c.last), 1), else_=0).label("over")
-    units = select(within, over).group_by(epochs.c.unit).subquery()
-    with engine.connect() as connection:
-        without_limit(connection)
-        found = connection.execute(select(_total(units.c.within), _total(units.c.over))).one()
-    return int(found[0]), int(found[1])

@@ -14,7 +14,6 @@ from service.experiments.counting import (
     count,
     count_before,
     count_exposures,
-    count_mixed,
     find_callers,
     of_experiment,
 )
@@ -35,7 +34,7 @@ from service.experiments.statistics.estimate import Estimate, Unmeasured
 from service.experiments.statistics.guardrail import MarginGuard, guard_margin
 from service.experiments.store import read_alarms
 from service.experiments.timeline import Epoch, RunningExperiment
-from service.experiments.totals import Bucket, bucket_for
+from service.experiments.totals import Bucket, bucket_for, mixed_of
 from service.experiments.words import Told, blocked, breached, told
 from service.scope import Metric
 
@@ -84,7 +83,8 @@ def report_of(engine: Engine, question: Question) -> Json:
     integrity = integrity_of(
         running,
         count_exposures(engine, running.name, as_of),
-        count_mixed(engine, running.name, as_of),
+        # In the shadow stage all arms answer the same units.
+        (0, 0) if question.stage == "shadow" else mixed_of(data.totals),
         alarms,
     )
     data = replace(data, faulty=integrity.faulty)

@@ -99,6 +99,16 @@ class Totals:
         return found
 
 
+def mixed_of(totals: Totals) -> tuple[int, int]:
+    """Units that met two arms: within an epoch, which must not be, and in all, which a ramp may do."""
+    _, arms = np.unique(totals.arms, return_inverse=True)
+    # An entry is an arm, an epoch and a unit: more than one of an epoch and a unit differ in their arms.
+    _, entries = np.unique(np.stack([totals.epochs, totals.units]), axis=1, return_counts=True)
+    pairs = np.unique(np.stack([totals.units, arms]), axis=1)
+    _, met = np.unique(pairs[0], return_counts=True)
+    return int((entries > 1).sum()), int((met > 1).sum())
+
+
 def totals_of(
     entries: Sequence[EntryKey],
     counted: Iterable[Counted],

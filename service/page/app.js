@@ -1,19 +1,13 @@
 // The page: ask, stream, look at a source, give a thumb. State lives in this tab and nowhere else.
 
-import { events, fillAnswer, place } from "./markup.js";
+import { thumbs } from "./feedback.js";
+import { element, events, fillAnswer, place } from "./markup.js";
 
 const at = (id) => document.getElementById(id);
 const history = [];
 let config = { assistant: "", examples: [], needs_key: false };
 let conversation = null;
 let running = null;
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 function headers() {
   const key = sessionStorage.getItem("touchstone-key");
@@ -105,7 +99,7 @@ function finish(answer, text, { said, rag }) {
     answer.prepend(element("p", "label", "No passage supports this answer"));
   }
   if (rag.citations.length) answer.append(sources(rag.citations));
-  if (rag.feedback_token) answer.append(thumbs(rag));
+  if (rag.feedback_token) answer.append(...thumbs((body) => rate(rag, body), (text) => { at("status").textContent = text; }));
 }
 
 function fail(answer, text, problem) {
@@ -138,51 +132,14 @@ function sources(citations) {
   return list;
 }
 
-/** A drawn hand: not every machine has a font with one. */
-function thumb() {
-  const space = "http://www.w3.org/2000/svg";
-  const picture = document.createElementNS(space, "svg");
-  picture.setAttribute("viewBox", "0 0 24 24");
-  picture.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(space, "path");
-  path.setAttribute("d", "M4 10h3v10H4zM9 20V9.6L12.6 4c1.5 0 2.3 1 2 2.4L14 10h4.6c1.3 0 2.1 1.1 1.8 2.3l-1.5 6.2c-.2.9-1 1.5-1.9 1.5z");
-  picture.append(path);
-  return picture;
-}
-
-function thumbs(rag) {
-  const box = element("div", "thumbs");
-  const said = element("span", "", "Did this help?");
-  const buttons = [["up", "Yes, this helped"], ["down", "No, this didn’t help"]].map(
-    ([value, label]) => {
-      const button = element("button", value);
-      button.append(thumb());
-      button.type = "button";
-      button.setAttribute("aria-label", label);
-      button.setAttribute("aria-pressed", "false");
-      button.addEventListener("click", () => rate(value, button));
-      return button;
-    },
-  );
-  async function rate(value, button) {
-    const isOn = button.getAttribute("aria-pressed") === "true";
-    const body = { answer_id: rag.answer_id, token: rag.feedback_token, kind: "thumb", value: isOn ? null : value };
-    try {
-      const reply = await fetch("v1/feedback", {
-        method: "POST",
-        headers: { ...headers(), "idempotency-key": crypto.randomUUID?.() ?? `${Date.now()}${Math.random()}` },
-        body: JSON.stringify(body),
-      });
-      if (!reply.ok) throw (await reply.json()).error;
-      for (const one of buttons) one.setAttribute("aria-pressed", "false");
-      button.setAttribute("aria-pressed", String(!isOn));
-      at("status").textContent = isOn ? "Taken back." : "Thank you, noted.";
-    } catch (problem) {
-      at("status").textContent = problem?.message ?? "Your feedback couldn’t be stored. Try again.";
-    }
-  }
-  box.append(said, ...buttons);
-  return box;
+/** Post feedback on an answer; throws what the service says. */
+async function rate(rag, body) {
+  const reply = await fetch("v1/feedback", {
+    method: "POST",
+    headers: { ...headers(), "idempotency-key": crypto.randomUUID?.() ?? `${Date.now()}${Math.random()}` },
+    body: JSON.stringify({ answer_id: rag.answer_id, token: rag.feedback_token, ...body }),
+  });
+  if (!reply.ok) throw (await reply.json()).error;
 }
 
 async function show(citation) {

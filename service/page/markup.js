@@ -2,6 +2,13 @@
 
 const MARKER = /\s?\[(\d{1,3})\]/g;
 
+export function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
 /** Fill `target` with `text`; each marker of a known citation becomes a button that calls `open`. */
 export function fillAnswer(target, text, citations, open) {
   const known = new Map(citations.map((citation) => [String(citation.id), citation]));

@@ -1,12 +1,14 @@
 """Experiments: what runs, and what an operator does with it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Engine
 
 from ingestion.config import explain
 from service.database import WAIT_S
@@ -20,6 +22,7 @@ from service.experiments.requests import ChangeRequest, DeclareRequest, PromoteR
 from service.experiments.store import declare, read_experiment, read_experiments
 from service.experiments.timeline import Epoch
 from service.openapi import errors
+from service.routes.once import IdempotencyKey, once
 from service.scope import Experiment, Scope
 from service.threads import within
 
@@ -35,16 +38,80 @@ async def experiments(call: AnalystCall) -> Json:
     return {"object": "list", "data": overview(call.state.scope, running, datetime.now(UTC))}
 
 
-@router.post("/experiments", status_code=201)
-async def declare_experiment(body: DeclareRequest, call: AdminCall) -> Json:
+class EpochReply(BaseModel):
+    """The epoch that a change opened."""
+
+    epoch: int
+    stage: str
+    coverage: float
+    weights: dict[str, float]
+    begins_at: str
+    by: str
+    reason: str
+
+
+class DeclaredReply(BaseModel):
+    """An experiment that was declared."""
+
+    name: str
+    state: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """A change by an operator, done once for each `Idempotency-Key`."""
+
+    call: Call
+    request: Request
+    key: str | None
+
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        return self.call.state.engine
+
+    def actor(self, body: ChangeRequest) -> Actor:
+        """Who does it, and why."""
+        return Actor(self.call.caller.id, body.reason)
+
+    async def open(self, work: Callable[[], Epoch]) -> Response:
+        """Open an epoch, and let this process know at once; others read it within two seconds."""
+
+        async def change() -> tuple[int, BaseModel]:
+            epoch = await _aside(self.call, work)
+            await _aside(self.call, partial(self.call.state.experiments.refresh, self.engine))
+            return 200, EpochReply(**epoch_as_json(epoch))
+
+        return await self.once(change)
+
+    async def once(self, work: Callable[[], Awaitable[tuple[int, BaseModel]]]) -> Response:
+        """Do it, or reply as the first time."""
+        parts = [await self.request.body()]
+        return await once(self.call, work, key=self.key, request=self.request, parts=parts)
+
+
+async def _steering(request: Request, call: AdminCall, idempotency_key: IdempotencyKey = None) -> Steering:
+    return Steering(call, request, idempotency_key)
+
+
+SteeringCall = Annotated[Steering, Depends(_steering)]
+
+
+@router.post("/experiments", status_code=201, response_model=DeclaredReply)
+async def declare_experiment(body: DeclareRequest, steering: SteeringCall) -> Response:
     """Declare an experiment that isn't in the scope file."""
-    check_declared(call.state.scope, body.name, body.experiment)
-    variants = variants_of(call.state.scope, body.experiment)
-    await _aside(
-        call,
-        partial(declare, call.state.engine, body.name, body.experiment, variants, actor=call.caller.id),
-    )
-    return await experiment(body.name, call)
+    scope = steering.call.state.scope
+    check_declared(scope, body.name, body.experiment)
+    variants = variants_of(scope, body.experiment)
+    actor = steering.call.caller.id
+    work = partial(declare, steering.engine, body.name, body.experiment, variants, actor=actor)
+
+    async def done() -> tuple[int, BaseModel]:
+        await _aside(steering.call, work)
+        return 201, DeclaredReply(name=body.name, state="declared", digest=body.experiment.digest)
+
+    return await steering.once(done)
 
 
 @router.get("/experiments/{name}")
@@ -87,63 +154,53 @@ async def variant_diff(one: str, other: str, call: AnalystCall) -> Json:
     return {"one": one, "other": other, "differences": differences(call.state.scope, one, other)}
 
 
-@router.post("/experiments/{name}:start")
-async def start(name: str, body: ChangeRequest, call: AdminCall) -> Json:
+@router.post("/experiments/{name}:start", response_model=EpochReply)
+async def start(name: str, body: ChangeRequest, steering: SteeringCall) -> Response:
     """Begin the first stage."""
-    return await _changed(
-        call, partial(lifecycle.start, call.state.engine, call.state.scope, name, _actor(call, body))
+    return await steering.open(
+        partial(lifecycle.start, steering.engine, steering.call.state.scope, name, steering.actor(body))
     )
 
 
-@router.post("/experiments/{name}:ramp")
-async def ramp(name: str, body: RampRequest, call: AdminCall) -> Json:
+@router.post("/experiments/{name}:ramp", response_model=EpochReply)
+async def ramp(name: str, body: RampRequest, steering: SteeringCall) -> Response:
     """Go to the next stage, or to another coverage or split."""
     work = partial(
         lifecycle.ramp,
-        call.state.engine,
+        steering.engine,
         name,
-        _actor(call, body),
+        steering.actor(body),
         stage=body.stage,
         coverage=body.coverage,
         weights=body.weights,
     )
-    return await _changed(call, work)
+    return await steering.open(work)
 
 
-@router.post("/experiments/{name}:pause")
-async def pause(name: str, body: ChangeRequest, call: AdminCall) -> Json:
+@router.post("/experiments/{name}:pause", response_model=EpochReply)
+async def pause(name: str, body: ChangeRequest, steering: SteeringCall) -> Response:
     """Give everybody the assistant's own variant until it is resumed."""
-    return await _changed(call, partial(lifecycle.pause, call.state.engine, name, _actor(call, body)))
+    return await steering.open(partial(lifecycle.pause, steering.engine, name, steering.actor(body)))
 
 
-@router.post("/experiments/{name}:resume")
-async def resume(name: str, body: ChangeRequest, call: AdminCall) -> Json:
+@router.post("/experiments/{name}:resume", response_model=EpochReply)
+async def resume(name: str, body: ChangeRequest, steering: SteeringCall) -> Response:
     """Go on as before the pause."""
-    return await _changed(call, partial(lifecycle.resume, call.state.engine, name, _actor(call, body)))
+    return await steering.open(partial(lifecycle.resume, steering.engine, name, steering.actor(body)))
 
 
-@router.post("/experiments/{name}:stop")
-async def stop(name: str, body: ChangeRequest, call: AdminCall) -> Json:
+@router.post("/experiments/{name}:stop", response_model=EpochReply)
+async def stop(name: str, body: ChangeRequest, steering: SteeringCall) -> Response:
     """End it for good."""
-    return await _changed(call, partial(lifecycle.stop, call.state.engine, name, _actor(call, body)))
+    return await steering.open(partial(lifecycle.stop, steering.engine, name, steering.actor(body)))
 
 
-@router.post("/experiments/{name}:promote")
-async def promote(name: str, body: PromoteRequest, call: AdminCall) -> Json:
+@router.post("/experiments/{name}:promote", response_model=EpochReply)
+async def promote(name: str, body: PromoteRequest, steering: SteeringCall) -> Response:
     """Give everybody one of the arms."""
-    work = partial(lifecycle.promote, call.state.engine, name, _actor(call, body), body.arm)
-    return await _changed(call, work)
-
-
-def _actor(call: Call, body: ChangeRequest) -> Actor:
-    return Actor(call.caller.id, body.reason)
-
-
-async def _changed(call: Call, work: Callable[[], Epoch]) -> Json:
-    """Do it, and let this process know at once; others read it within two seconds."""
-    epoch = await _aside(call, work)
-    await _aside(call, partial(call.state.experiments.refresh, call.state.engine))
-    return epoch_as_json(epoch)
+    return await steering.open(
+        partial(lifecycle.promote, steering.engine, name, steering.actor(body), body.arm)
+    )
 
 
 async def _aside(call: Call, work: Callable[[], T]) -> T:

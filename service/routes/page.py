@@ -15,6 +15,7 @@ _ASSETS = {
     "console.css": "text/css",
     "console.js": "text/javascript",
     "docs.js": "text/javascript",
+    "feedback.js": "text/javascript",
     "markup.js": "text/javascript",
     "report.css": "text/css",
     "style.css": "text/css",

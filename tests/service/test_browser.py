@@ -117,11 +117,96 @@ def test_a_thumb_is_stored_and_can_be_taken_back(page, gateway: Gateway) -> None
     up = page.get_by_role("button", name="Yes, this helped")
     up.click()
     page.get_by_text("Thank you, noted.").wait_for()
+    assert not page.get_by_role("group", name="What was wrong?").is_visible()
     assert up.get_attribute("aria-pressed") == "true"
     up.click()
     page.get_by_text("Taken back.").wait_for()
     assert up.get_attribute("aria-pressed") == "false"
     wait_until(lambda: open_file(gateway).count('INSERT INTO "feedback"') >= 2)
+
+
+def top_of(page, name: str) -> float:  # type: ignore[no-untyped-def]
+    found: float = page.get_by_role("button", name=name).evaluate(
+        "e => e.getBoundingClientRect().top + window.scrollY"
+    )
+    return found
+
+
+def test_a_thumb_down_asks_what_was_wrong_and_moves_nothing(page, gateway: Gateway) -> None:  # type: ignore[no-untyped-def]
+    ask(page, QUESTION)
+    before = top_of(page, "No, this didn’t help")
+    page.get_by_role("button", name="No, this didn’t help").click()
+    page.get_by_text("You can say what was wrong.").wait_for()
+    assert top_of(page, "No, this didn’t help") == before
+    send = page.get_by_role("button", name="Send", exact=True)
+    assert send.is_disabled(), "there is nothing to send yet"
+    for name in ("Incomplete", "Out of date", "Hard to read", "Hard to read"):
+        page.get_by_role("button", name=name).click()
+    page.get_by_label("In your own words").fill("My letter says twelve. Call 030 1234567.")
+    shot(page, "feedback")
+    height = page.evaluate("document.documentElement.scrollHeight")
+    send.click()
+    page.get_by_text("That helps to make it better.").wait_for()
+    assert page.get_by_role("button", name="Sent").is_disabled()
+    assert page.evaluate("document.documentElement.scrollHeight") == height
+    assert top_of(page, "No, this didn’t help") == before
+    wait_until(lambda: "My letter says twelve" in open_file(gateway))
+    stored = next(line for line in open_file(gateway).splitlines() if "My letter says twelve" in line)
+    assert '["incomplete","out_of_date"]' in stored
+    assert "1234567" not in stored
+    page.get_by_role("button", name="No, this didn’t help").click()
+    page.get_by_text("Taken back.").wait_for()
+    assert not page.get_by_role("group", name="What was wrong?").is_visible()
+
+
+def test_what_was_wrong_can_be_said_with_the_keyboard_alone(page, gateway: Gateway) -> None:  # type: ignore[no-untyped-def]
+    ask(page, QUESTION)
+    page.get_by_role("button", name="No, this didn’t help").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("group", name="What was wrong?").wait_for()
+    assert page.evaluate("document.activeElement.className") == "down", "the focus stays where it was"
+    reached = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent || document.activeElement.tagName"))
+    assert reached == ["Wrong", "Incomplete", "Out of date", "Not my question", "Hard to read", "TEXTAREA"]
+    page.keyboard.type("By keyboard alone.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_text("That helps to make it better.").wait_for()
+    wait_until(lambda: "By keyboard alone." in open_file(gateway))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_was_wrong_fits_a_phone_and_can_be_read(browser, gateway: Gateway, scheme: str) -> None:  # type: ignore[no-untyped-def]
+    context = browser.new_context(viewport={"width": 360, "height": 700}, color_scheme=scheme, has_touch=True)
+    page = context.new_page()
+    page.goto(gateway.url)
+    ask(page, QUESTION)
+    page.get_by_role("button", name="No, this didn’t help").tap()
+    page.get_by_role("button", name="Not my question").tap()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    for one in page.locator(".why button").all():
+        box = one.bounding_box()
+        assert box["height"] >= 44, "a finger's size"
+        assert box["x"] + box["width"] <= 360
+    contrasts = page.evaluate(CONTRASTS)
+    assert min(contrasts) >= 4.5, contrasts
+    shot(page, f"feedback-phone-{scheme}")
+    context.close()
+
+
+# WCAG 2.1, 1.4.3: the contrast of each text in the form with what is behind it.
+CONTRASTS = """
+() => [...document.querySelectorAll(".why legend, .why label, .chip, .why .send")].map((element) => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const behind = (e) => { const c = numbers(getComputedStyle(e).backgroundColor); return c[3] === 0 ? behind(e.parentElement) : c; };
+  const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => v / 255).map((v) => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b; };
+  const [a, b] = [light(numbers(getComputedStyle(element).color)), light(behind(element))].sort((x, y) => y - x);
+  return (a + .05) / (b + .05);
+})
+"""
 
 
 def test_text_of_answers_is_never_markup(

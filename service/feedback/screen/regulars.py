@@ -22,8 +22,9 @@ _LEAST_REGULARS = 6
 # How often a campaigner says what the campaign wants.
 _LOYALTY = 0.92
 _LEAST_CHANCE, _MOST_CHANCE = 0.03, 0.97
-# From this likelihood ratio on an actor counts as one who stands apart.
-_APART = log(8.0)
+# Likelihood ratios from which on an actor counts as one who stands apart: a few opinions can't reach the higher ones, and
+# many people with two opinions hide nobody with ten.
+_LEVELS = (log(8.0), log(100.0), log(10_000.0))
 _ROUNDS, _SEED = 60, 7
 # People differ more than dice: so much more often, and one in a hundred beside that.
 _SPREAD, _ODD_SHARE = 1.3, 0.01
@@ -57,16 +58,23 @@ def campaigners(opinions: Sequence[Opinion], verdict: Verdict, chance: Chance) -
         return np.bincount(owners, np.where(said, if_said, if_not), len(regulars)).astype(np.float64)
 
     own = scores(np.array([one.verdict == verdict for _, one in rows]))
-    apart = int((own > _APART).sum())
     draws = np.random.default_rng(_SEED)
-    drawn = [(scores(draws.random(len(rows)) < chances) > _APART).sum() for _ in range(_ROUNDS)]
-    expected = _SPREAD * float(np.mean(drawn)) + _ODD_SHARE * len(regulars) + 1
-    if _poisson_tail(apart, expected) >= _SIGNIFICANCE:
+    drawn = np.array([scores(draws.random(len(rows)) < chances) for _ in range(_ROUNDS)])
+    share = max(_share(own, drawn, level) for level in _LEVELS)
+    if share <= 0:
         return frozenset()
-    share = min((apart - expected) / len(regulars), 0.99)
     return frozenset(
         actor for actor, score in zip(regulars, own, strict=True) if score + log(share / (1 - share)) > 0
     )
+
+
+def _share(own: Floats, drawn: Floats, level: float) -> float:
+    """The part of the regulars who stand apart beyond chance at a level; 0 where they are no more than chance explains."""
+    apart, count = int((own > level).sum()), len(own)
+    expected = _SPREAD * float((drawn > level).sum(axis=1).mean()) + _ODD_SHARE * count + 1
+    if _poisson_tail(apart, expected) >= _SIGNIFICANCE:
+        return 0.0
+    return min((apart - expected) / count, 0.99)
 
 
 def chance_by_single(opinions: Sequence[Opinion], verdict: Verdict) -> Chance:

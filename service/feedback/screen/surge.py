@@ -9,6 +9,7 @@ the whole service, so that a busy week is no surge.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lgamma, log
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ _EDGE_SHARE, _EDGE_DAYS = 0.08, 0.5
 # What the models of the other side believe: how sure a share is that was seen outside, the share of those who still say
 # the opposite of a document that turned (a Beta distribution), and how much traffic varies by itself.
 _SURENESS, _TURNED, _STEADINESS = 20.0, (1.5, 10.0), 10.0
+# How many opinions the clock weighs: a service with one document has no other traffic.
+_CLOCK = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +56,45 @@ class Surge:
 
 
 class Traffic:
-    """Time as the service counts it: by the opinions that it gets."""
+    """Time as the service counts it: by the opinions that it gets on everything else, and a little by the clock."""
 
     def __init__(self, opinions: Sequence[Opinion]) -> None:
-        self._times: Floats = np.sort(np.array([one.at for one in opinions], dtype=np.float64))
+        self._times = _times(opinions)
+        self._own = _times(())
+
+    def beside(self, opinions: Sequence[Opinion]) -> "Traffic":
+        """Without the opinions that are looked at: they must not hide themselves."""
+        found = Traffic(())
+        found._times, found._own = self._times, _times(opinions)
+        return found
 
     def before(self, times: Floats) -> Floats:
-        """The share of all opinions before each time."""
-        return np.searchsorted(self._times, times, "left") / len(self._times)
+        """The share of all that was said before each time."""
+        return self._share(times, "left")
 
     def until(self, times: Floats) -> Floats:
-        """The share of all opinions up to and with each time."""
-        return np.searchsorted(self._times, times, "right") / len(self._times)
+        """The share of all that was said up to and with each time."""
+        return self._share(times, "right")
+
+    def _share(self, times: Floats, side: Literal["left", "right"]) -> Floats:
+        others = np.searchsorted(self._times, times, side) - np.searchsorted(self._own, times, side)
+        first, last = self._times[0], max(self._times[-1], self._times[0] + 1e-6)
+        clock = np.clip((times - first) / (last - first), 0, 1)
+        found: Floats = (others + _CLOCK * clock) / (len(self._times) - len(self._own) + _CLOCK)
+        return found
 
     def share(self, begins: float, ends: float) -> float:
-        """The share of all opinions in a window."""
+        """The share of all that was said in a window."""
         return float(self.until(np.array([ends]))[0] - self.before(np.array([begins]))[0])
+
+
+def _times(opinions: Sequence[Opinion]) -> Floats:
+    return np.sort(np.array([one.at for one in opinions], dtype=np.float64))
 
 
 def find_surge(opinions: Sequence[Opinion], verdict: Verdict, traffic: Traffic) -> Surge | None:
     """The strongest window of a verdict on a document, if it is strong. An actor counts once a day in looking for it."""
+    traffic = traffic.beside(opinions)
     camp = sorted((one for one in opinions if one.verdict == verdict), key=lambda one: one.at)
     first_of_day = {(one.actor, int(one.at)): one.at for one in reversed(camp)}
     times = np.array(sorted(first_of_day.values()), dtype=np.float64)

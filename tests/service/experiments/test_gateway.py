@@ -169,3 +169,13 @@ def test_an_experiment_is_declared_by_the_api(gateway: Gateway) -> None:
         assert "happiness" in reply.json()["error"]["message"]
         taken = client.post("/v1/experiments", json={**body, "name": NAME})
         assert (taken.status_code, taken.json()["error"]["param"]) == (400, "name")
+
+
+def test_a_change_that_is_sent_again_is_done_once(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        for what, body in (("start", {"reason": "go"}), ("ramp", {"reason": "next"})):
+            first, again = (
+                client.post(f"{BASE}:{what}", json=body, headers={"idempotency-key": what}) for _ in range(2)
+            )
+            assert (first.status_code, first.json()) == (200, again.json())
+    assert [epoch["stage"] for epoch in state_of(gateway)["epochs"]] == ["shadow", "canary"]

@@ -148,6 +148,12 @@ TABLE: Mapping[tuple[str, str], Entry] = {
     ("POST", "/v1/feedback"): Entry(
         "feedback", always(404), lambda _: {"json": {"answer_id": "f" * 36, "kind": "thumb", "value": "up"}}
     ),
+    ("POST", "/v1/feedback/batch"): Entry(
+        "feedback", always(200), lambda _: {"files": {"file": ("events.jsonl", b"{}")}}
+    ),
+    ("POST", "/v1/feedback/webhook/{name}"): Entry(None, always(404)),
+    ("GET", "/v1/feedback"): Entry("analyst", always(200)),
+    ("GET", "/v1/answers/{answer_id}"): Entry("analyst", always(404)),
     ("GET", "/v1/experiments"): Entry("analyst", always(200)),
     ("POST", "/v1/experiments"): Entry("admin", always(400), lambda _: {"json": {"name": "e"}}),
     ("GET", "/v1/experiments/{name}"): Entry("analyst", always(404)),
