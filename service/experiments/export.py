@@ -151,7 +151,8 @@ def export_declarations(
             columns = table.__table__.c
             key = columns["name"] if name == "experiments" else columns["experiment"]
             chosen = key == extent.experiment.name if extent.experiment else true()
-            for row in connection.execute(select(table.__table__).where(chosen).order_by(*columns)):
+            ordered = select(table.__table__).where(chosen).order_by(*table.__table__.primary_key)
+            for row in connection.execute(ordered):
                 file.write(_line({"table": name, **{key: _plain(v) for key, v in row._mapping.items()}}))
                 count += 1
     told = {name: metric.model_dump(mode="json") for name, metric in metrics.items()}

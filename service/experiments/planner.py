@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine
 
-from service.experiments.counting import count, of_traffic
+from service.experiments.counting import count
+from service.experiments.span import of_traffic
 from service.experiments.statistics.power import days, units_for_means
 from service.experiments.words import shown
 from service.scope import Experiment, Metric

@@ -15,7 +15,6 @@ from service.experiments.counting import (
     count_before,
     count_exposures,
     find_callers,
-    of_experiment,
 )
 from service.experiments.describe import Json, alarm_as_json, epoch_as_json
 from service.experiments.integrity import Integrity, integrity_of
@@ -29,6 +28,7 @@ from service.experiments.reading import (
     progress,
 )
 from service.experiments.segments import Callers, Segment, SegmentFigure, read_segments, segments_of
+from service.experiments.span import of_experiment
 from service.experiments.statistics.decide import Decision, Plan, Reading, decide_family, no_verdict
 from service.experiments.statistics.estimate import Estimate, Unmeasured
 from service.experiments.statistics.guardrail import MarginGuard, guard_margin

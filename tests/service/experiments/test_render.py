@@ -195,6 +195,20 @@ def test_segments_are_shown_and_decide_nothing(finished: dict[str, Any]) -> None
     assert "For ideas, not for conclusions" in Page(body(finished)).text
 
 
+def test_segments_by_key_name_the_keys_that_asked_most(engines: Any) -> None:
+    from sqlalchemy import text
+
+    engine = engines()
+    bench = ramped(engine, subjects=300)
+    with engine.begin() as connection:
+        connection.execute(text("update exposures set caller = 'app' where unit like '%1' or unit like '%2'"))
+    found = report(bench)
+    keys = [one for one in found["segments"] if one["kind"] == "caller"]
+    assert [one["segment"] for one in keys] == ["key caller", "key app"]
+    assert keys[0]["units"] > keys[1]["units"] > 0
+    assert "By the API key that asked" in Page(body(found)).text
+
+
 def test_the_report_of_a_moment_is_the_same_after_later_epochs_and_alarms(engines: Any) -> None:
     from service.experiments.lifecycle import stop
     from service.experiments.store import add_alarm
