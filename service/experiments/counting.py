@@ -5,6 +5,7 @@ Feedback counts for the arm of its answer, as it was written when the answer was
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, or_, select
 
-from service.experiments.said import Beginning, Place, outcomes_of, read_events, thumbs_of
+from service.experiments.said import Beginning, Place, events_of, outcomes_of, read_rows, thumbs_of
 from service.experiments.span import Span, counting, grouping, labelled
 from service.experiments.totals import Bucket, Counted, EntryKey, Numbers, Totals, totals_of
 from service.scope import Metric
@@ -28,9 +29,11 @@ def count(engine: Engine, span: Span, metrics: Collection[Metric]) -> Totals:
     for metric in metrics:
         if metric.is_late:
             windows[metric.window_days] |= {metric.numerator, metric.denominator}
-    with counting(engine) as connection:
+    with ThreadPoolExecutor(1) as beside, counting(engine) as connection:
+        # Two large queries at once: the database works for both while this process waits.
+        said = beside.submit(read_rows, engine, span) if windows else None
         asked = _asked(connection, span, _wanted(metrics))
-        events = read_events(connection, span, asked.number_of) if windows else []
+        events = events_of(said.result(), asked.number_of) if said else []
         began = asked.began()
         late = {
             days: [*thumbs_of(events, span.bucket, days, names), *outcomes_of(events, began, days, names)]

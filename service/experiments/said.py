@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Engine, select
 
-from service.experiments.span import Span, labelled
+from service.experiments.span import Span, counting, labelled
 from service.experiments.totals import Bucket, Counted, EntryKey, Numbers
 from service.tables import Answer, FeedbackEvent
 
@@ -45,8 +46,8 @@ class Event:
     observed_at: datetime
 
 
-def read_events(connection: Connection, span: Span, number_of: Mapping[EntryKey, int]) -> list[Event]:
-    """Feedback that isn't set aside, in the order in which it was observed."""
+def read_rows(engine: Engine, span: Span) -> Sequence[Any]:
+    """Feedback that isn't set aside, in the order in which it was observed: of which entry it is, and the rest of it."""
     query = (
         select(
             *labelled(span),
@@ -64,8 +65,12 @@ def read_events(connection: Connection, span: Span, number_of: Mapping[EntryKey,
         .where(span.holds, FeedbackEvent.suspect.is_(None), FeedbackEvent.observed_at < span.until)
         .order_by(FeedbackEvent.observed_at, FeedbackEvent.received_at, FeedbackEvent.event_id)
     )
-    rows = connection.execute(query)
-    # An answer that came between the two queries has no entry yet.
+    with counting(engine) as connection:
+        return connection.execute(query).all()
+
+
+def events_of(rows: Iterable[Any], number_of: Mapping[EntryKey, int]) -> list[Event]:
+    """The same with the numbers of entries. An answer that came while it was read has no entry yet, and is left out."""
     return [
         Event(number_of[arm, epoch, unit], *rest)
         for arm, epoch, unit, *rest in rows

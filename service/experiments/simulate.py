@@ -92,7 +92,9 @@ async def simulate(plan: Simulation) -> Simulated:
                 lost["outside" if subject.was_answered else "failed"] += 1
                 return
             units[arm] += 1
-            resolved[arm] += await subject.say(arm)
+            # Others count while this one waits.
+            is_resolved = await subject.say(arm)
+            resolved[arm] += is_resolved
 
         await asyncio.gather(*(come(number) for number in range(plan.subjects)))
     return Simulated(units, resolved, lost["failed"], lost["outside"])

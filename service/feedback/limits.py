@@ -45,6 +45,24 @@ class Quota:
             )
         window.count += count
 
+    def give_back(self, name: str) -> None:
+        """Count one event less."""
+        window = self._windows.get(name)
+        if window is not None and window.count > 0:
+            window.count -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an event has taken of quotas, by name."""
+
+    quotas: tuple[tuple[Quota, str], ...]
+
+    def give_back(self) -> None:
+        """It was not stored, or was before: whoever must send again, or does so to be sure, is not to be shut out."""
+        for quota, name in self.quotas:
+            quota.give_back(name)
+
 
 class Limits:
     """The quotas of the scope file."""
@@ -53,3 +71,13 @@ class Limits:
         self.answers = Quota(limits.events_an_answer, _DAY_S, "The token of an answer")
         self.actors = Quota(limits.events_an_actor_a_day, _DAY_S, "One user")
         self.callers = Quota(limits.events_a_caller_a_minute, _MINUTE_S, "A key")
+
+    def take(self, *quotas: tuple[Quota, str]) -> Taken:
+        """Count an event in each. Raises `RateLimitError`, and counts it in none of them then."""
+        for number, (quota, name) in enumerate(quotas):
+            try:
+                quota.take(name)
+            except RateLimitError:
+                Taken(quotas[:number]).give_back()
+                raise
+        return Taken(quotas)

@@ -71,6 +71,8 @@ def _write(connection: Connection, events: Sequence[Event], now: datetime) -> li
         rows.append(row)
         written.append(Receipt(row["event_id"], event.answer_id, event.state, is_new=True))
     if rows:
+        # In the order of their keys: two processes with the same events don't lock each other out.
+        rows.sort(key=lambda row: row["idempotency_key"] or "")
         connection.execute(insert(FeedbackEvent), rows)
     return written
 

@@ -12,8 +12,9 @@ from service.auth import Caller
 from service.database import WAIT_S
 from service.deps import AppState, State
 from service.errors import ConflictError, NotFoundError
-from service.feedback.event import Event, Speaker
+from service.feedback.event import Event, Receipt, Speaker
 from service.feedback.intake import TOKEN, event_of
+from service.feedback.limits import Taken
 from service.feedback.record import bound
 from service.feedback.requests import FeedbackReply, FeedbackRequest, WebhookReply
 from service.feedback.rights import RatedAnswer, answers_by_id, answers_of_conversations
@@ -31,11 +32,12 @@ _RECORDED_WITHIN_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """A statement that may be stored: who speaks, and of which answer, whose record may not be there yet."""
+    """A statement that may be stored: who speaks, of which answer, whose record may not be there yet, and what it takes."""
 
     speaker: Speaker
     answer_id: str
     answer: RatedAnswer | None
+    taken: Taken
 
 
 @router.post("/feedback", status_code=201)
@@ -50,14 +52,7 @@ async def feedback(
         admitted = await _by_token(statement, state)
     else:
         admitted = await _by_key(statement, request, state)
-    event = await _event(statement, admitted, state, idempotency_key)
-    try:
-        receipt = await state.feedback.writer.add(event)
-    except ConflictError as exc:
-        raise ConflictError(
-            f"The Idempotency-Key {idempotency_key!r} was used for another event. Use a new one.",
-            param="Idempotency-Key",
-        ) from exc
+    receipt = await _stored(statement, admitted, state, idempotency_key)
     FEEDBACK.labels(statement.kind).inc()
     return FeedbackReply(event_id=receipt.event_id, answer_id=receipt.answer_id, state=receipt.state)
 
@@ -65,12 +60,11 @@ async def feedback(
 async def _by_token(statement: FeedbackRequest, state: State) -> _Admitted:
     desk, answer_id = state.feedback, str(statement.answer_id)
     speaker = desk.identities.of_token(statement)
-    desk.limits.answers.take(answer_id)
-    desk.limits.actors.take(speaker.actor)
+    taken = desk.limits.take((desk.limits.answers, answer_id), (desk.limits.actors, speaker.actor))
     # The token says enough, unless there is a text: its mask is the assistant's.
     work = partial(answers_by_id, state.engine, [answer_id])
     found = await _aside(state, work) if statement.has_text else {}
-    return _Admitted(speaker, answer_id, found.get(answer_id))
+    return _Admitted(speaker, answer_id, found.get(answer_id), taken)
 
 
 async def _by_key(statement: FeedbackRequest, request: Request, state: State) -> _Admitted:
@@ -78,9 +72,8 @@ async def _by_key(statement: FeedbackRequest, request: Request, state: State) ->
     caller.need("feedback")
     desk = state.feedback
     speaker = desk.identities.of_key(statement, caller.id)
-    desk.limits.callers.take(caller.id)
-    if statement.user is not None:
-        desk.limits.actors.take(speaker.actor)
+    by_user = ((desk.limits.actors, speaker.actor),) if statement.user is not None else ()
+    taken = desk.limits.take((desk.limits.callers, caller.id), *by_user)
     work = partial(_answer_for, state, statement, caller, speaker)
     answer = await _aside(state, work)
     if answer is None:
@@ -88,7 +81,7 @@ async def _by_key(statement: FeedbackRequest, request: Request, state: State) ->
         answer = await _aside(state, work)
     if answer is None:
         raise _unknown(statement)
-    return _Admitted(speaker, answer.id, answer)
+    return _Admitted(speaker, answer.id, answer, taken)
 
 
 def _answer_for(
@@ -115,6 +108,22 @@ def _unknown(statement: FeedbackRequest) -> NotFoundError:
         f"This key has no answer {statement.answer_id!r}. Use the key that asked, or the token of the reply.",
         param="answer_id",
     )
+
+
+async def _stored(statement: FeedbackRequest, admitted: _Admitted, state: State, key: str | None) -> Receipt:
+    """The receipt of an event that is durable. Raises `ConflictError`, `NotReadyError`."""
+    event = await _event(statement, admitted, state, key)
+    receipt = None
+    try:
+        receipt = await state.feedback.writer.add(event)
+        return receipt
+    except ConflictError as exc:
+        raise ConflictError(
+            f"The Idempotency-Key {key!r} was used for another event. Use a new one.", param="Idempotency-Key"
+        ) from exc
+    finally:
+        if receipt is None or not receipt.is_new:
+            admitted.taken.give_back()
 
 
 async def _event(statement: FeedbackRequest, admitted: _Admitted, state: State, key: str | None) -> Event:

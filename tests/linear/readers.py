@@ -53,6 +53,7 @@ from service.answer.small_talk import is_small_talk
 from service.auth import KeyRing, create_key
 from service.errors import TouchstoneError
 from service.feedback.curated.phrasing import matter, normalised
+from service.feedback.screen.texts import Remark, judge_texts
 from service.guard.chain import Digests
 from service.guard.checks.attribution import Attribution, Likely
 from service.guard.checks.citations import CitationGuard, cited_in
@@ -81,6 +82,9 @@ _PIECE = 40
 
 # Modules whose patterns read no stranger's text, or so little of it that nothing can grow, each with the reason.
 OUR_OWN = {
+    "service.experiments.reports": "one character at a time of an experiment's name",
+    "service.feedback.requests": "one character at a time",
+    "service.scope.file": "the name of an adapter in the scope file",
     "ingestion.runs.erasure": "marks of pseudonyms, which end where another begins",
     "ingestion.load.pdf": "digits of a line at the edge of a page, a run of them at a time",
     "ingestion.scrub.names.model": "a name that the model found in one of its windows",
@@ -447,6 +451,11 @@ def _of_personal_data() -> Iterator[Reader]:
     )
     yield Reader(
         "Pseudonyms.numbers", lambda t: Pseudonyms(b"").numbers("PERSON", t), ("ingestion.scrub.pseudonyms",)
+    )
+    yield Reader(
+        "judge_texts",
+        lambda t: judge_texts([Remark("e", "a", t)], ()),
+        ("service.feedback.screen.texts",),
     )
     yield Reader("facts of a document", _facts, ("ingestion.prepare.beside",))
     yield Reader("Lexicon.parts", lambda t: list(_lexicon().parts(t)), ("ingestion.scrub.names.lexicon",))

@@ -76,8 +76,9 @@ def load(url: str, told: Told) -> Iterator[None]:
             yield
         finally:
             is_over.set()
-        for client in clients:
-            client.result()
+            # A client that failed says more than whoever waits for it.
+            for client in clients:
+                client.result()
 
 
 def check(database: str, told: Told) -> None:
@@ -128,8 +129,10 @@ def test_killed_workers_lose_and_double_nothing(tmp_path: Path, embedder: Embedd
 
 @pytest.mark.postgres
 def test_a_killed_postgres_loses_and_doubles_nothing(
-    tmp_path: Path, server: Postgres, embedder: Embedder
-) -> None:  # noqa: F811
+    tmp_path: Path,
+    server: Postgres,  # noqa: F811
+    embedder: Embedder,
+) -> None:
     small_collection(tmp_path, tmp_path / "data", embedder)
     told, chance, kills = Told(), random.Random(8), how_often(3, long=100)
     settings = {

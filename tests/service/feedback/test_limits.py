@@ -44,3 +44,16 @@ def test_the_scope_s_defaults() -> None:
     for quota in (found.answers, found.actors):
         with pytest.raises(RateLimitError):
             quota.take("a")
+
+
+def test_what_was_not_stored_is_given_back() -> None:
+    found = Limits(FeedbackLimits.model_validate({"events_an_answer": 1, "events_an_actor_a_day": 2}))
+    for _ in range(5):
+        found.take((found.answers, "a"), (found.actors, "u")).give_back()
+    found.take((found.answers, "a"), (found.actors, "u"))
+    with pytest.raises(RateLimitError, match="The token"):
+        found.take((found.answers, "a"), (found.actors, "u"))
+    found.take((found.answers, "b"), (found.actors, "u"))
+    with pytest.raises(RateLimitError, match="One user"):
+        found.take((found.answers, "c"), (found.actors, "u"))
+    found.take((found.answers, "c"))

@@ -17,7 +17,8 @@ def examples(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "example", [e for e in examples("sh") if e.startswith("curl") and "/v1/documents" not in e]
+    "example",
+    [e for e in examples("sh") if e.startswith("curl") and ("/v1/chat/" in e or "/v1/search" in e)],
 )
 def test_curl_examples(gateway: Gateway, example: str) -> None:
     if shutil.which("curl") is None:

@@ -96,6 +96,8 @@ FOUND = {"absent": 404, "live": 200, "waiting": 404}
 TABLE: Mapping[tuple[str, str], Entry] = {
     ("GET", "/"): OPEN,
     ("GET", "/docs"): OPEN,
+    ("GET", "/console/experiments"): OPEN,
+    ("GET", "/console/experiments/{name}"): OPEN,
     ("GET", "/openapi.json"): OPEN,
     ("GET", "/page/{name}"): Entry(None, always(404)),
     ("GET", "/page-config"): OPEN,
