@@ -22,9 +22,11 @@ from ingestion.config import (
 from ingestion.search.retrieve import RetrievalSettings
 from service.scope import Assistant, Metric, Retention, Sampling, Scope, Variant
 from service.scope.experiments import Arm, Canary, Cohort, Experiment, Guardrail, LayerSlice, Plan, Shadow
+from service.scope.feedback import FeedbackLimits
 from service.scope.file import Holdout
 from service.scope.generators import LangChainModel, OpenAIServers, Price, Timeouts
 from service.scope.policy import GuardPolicy, Rule, Zone, policy_of
+from service.scope.webhooks import Webhook
 
 _BY_GUARD = "[by guard](#what-guards-do-by-default)"
 
@@ -262,6 +264,20 @@ variants:
         Metric,
         """metrics:
   escalated_in_a_day: {numerator: escalated, denominator: conversations, better: lower, window_days: 1}""",
+    ),
+    Section("feedback", FeedbackLimits, """feedback: {events_an_answer: 10}"""),
+    Section(
+        "webhooks.NAME",
+        Webhook,
+        """webhooks:
+  desk:
+    secret_env: DESK_SECRET
+    signature_header: X-Hub-Signature-256
+    prefix: sha256=
+    conversation: ticket.external_id
+    outcome: ticket.status
+    outcomes: {solved: resolved, closed: ticket_closed}
+    id: event.id""",
     ),
     Section(
         "retention",

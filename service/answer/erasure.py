@@ -68,13 +68,15 @@ def _clear_refused(path: Path, stands: Stands) -> None:
 
 
 def delete_older(engine: Engine, before: datetime) -> int:
-    """Delete answers from before a moment with their feedback; how many answers there were."""
+    """Delete answers from before a moment with their feedback, and feedback on none; how many answers there were."""
     with Session(engine) as session, session.begin():
         keep_hits(session, Answer.created_at < before)
         old = session.scalars(select(Answer.id).where(Answer.created_at < before)).all()
         for answer_id in old:
             session.execute(delete(FeedbackEvent).where(FeedbackEvent.answer_id == answer_id))
             session.execute(delete(Answer).where(Answer.id == answer_id))
+        on_nothing = FeedbackEvent.answer_id.not_in(select(Answer.id))
+        session.execute(delete(FeedbackEvent).where(FeedbackEvent.received_at < before, on_nothing))
     return len(old)
 
 

@@ -59,6 +59,8 @@ class Story:
     planned_effect: float
     margin: float | None
     last_test: tuple[float, float] | None
+    method: str
+    is_one_of_several: bool
 
     @property
     def unit(self) -> str:
@@ -104,19 +106,33 @@ def story_of(report: Json, arm: str) -> Story | None:
         plan["effect"],
         margins[0] if margins else None,
         (effect["low"], effect["high"]) if is_tested else None,
+        plan["method"],
+        len(report["effects"]) > 1,
     )
 
 
 def chart(story: Story) -> Markup:
     """Two drawings, one for wide and one for narrow windows, and the same as a table."""
     drawings = [_drawing(story, frame) for frame in (WIDE, NARROW)]
-    words = (
-        "Line: the difference so far. Shaded: where it lies, however often one looks. Nothing may be concluded while the"
-        " shaded part holds the line of no difference."
-    )
+    return tag("figure", *drawings, tag("figcaption", _caption(story)), _table(story), class_="chart")
+
+
+def _caption(story: Story) -> str:
+    if story.method == "fixed":
+        words = (
+            "Line: the difference so far. Shaded: where it lies, however often one looks. The plan makes one test, at its"
+            " end; until then nothing may be concluded."
+        )
+    else:
+        words = (
+            "Line: the difference so far. Shaded: where it lies, however often one looks. Nothing may be concluded until the"
+            " shaded part leaves the line of no difference."
+        )
+    if story.is_one_of_several:
+        words += " These bounds don’t allow for several treatments; the conclusion does."
     if story.last_test:
         words += " The bar at the right is the one test at the planned end, which decides."
-    return tag("figure", *drawings, tag("figcaption", words), _table(story), class_="chart")
+    return words
 
 
 def _drawing(story: Story, frame: Frame) -> Markup:
