@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from service.database import without_limit
 from service.feedback.current import current_feedback
 from service.feedback.screen.opinion import Opinion, Verdict, verdict_of
 from service.feedback.screen.stored import opinion_of
@@ -54,6 +55,7 @@ def dataset_rows(engine: Engine) -> list[DatasetRow]:
         .order_by(FeedbackEvent.event_id)
     )
     with Session(engine, expire_on_commit=False) as session:
+        without_limit(session.connection())
         rows = [(event, answer) for event, answer in session.execute(query)]
     opinions = [opinion for opinion in (opinion_of(event, answer) for event, answer in rows) if opinion]
     trusted = {event.event_id for event, _ in rows if event.actor_kind in _TRUSTED}

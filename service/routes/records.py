@@ -69,7 +69,10 @@ def _shown(call: Call, answer: Answer) -> tuple[dict[str, Any], bool]:
 
 
 def _may_read(call: Call, answer: Answer) -> bool:
-    """Whether an answer says nothing of documents, was the caller's own, or rests only on what the caller may see."""
+    """Whether an answer says nothing of documents, was the caller's own, or rests only on what the caller may see.
+
+    Of curated answers and results of tools nothing is known here, so they are for keys that see everything.
+    """
     groups = call.view().groups
     if groups is None or answer.outcome != "answered" or answer.caller == call.caller.id:
         return True
@@ -79,7 +82,8 @@ def _may_read(call: Call, answer: Answer) -> bool:
         cited = [call.state.curated.find(str(one["document_id"])) for one in answer.citations]
         return all(one is not None and may_see(groups, one.text.groups) for one in cited)
     texts = call.state.live.current(answer.collection).documents
-    chunks = [texts.chunk(str(one["chunk_id"])) for one in answer.citations]
+    cited = [one["chunk_id"] for one in answer.citations]
+    chunks = [texts.chunk(str(chunk_id)) if chunk_id else None for chunk_id in cited]
     documents = [texts.document(chunk.document_id) if chunk else None for chunk in chunks]
     return all(document is not None and may_see(groups, document.groups) for document in documents)
 

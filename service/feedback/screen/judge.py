@@ -20,6 +20,7 @@ _VERDICTS: tuple[Verdict, ...] = (GOOD, BAD)
 _LEAST_OTHERS, _ENOUGH_OTHERS = 3.0, 8.0
 # Log likelihood ratios: the others went on for sure; a passage turned, more likely than not.
 _WENT_ON_ALIKE, _WENT_ON, _TURNED = 2.0, 1.0, 0.5
+_LEAST_BEFORE = 0.1
 # The part of what was said of a passage from which on a campaign is about it.
 _CAMPAIGN_SHARE = 0.3
 # The part of the usual number that must be left when theirs are taken away, to leave the others alone.
@@ -92,7 +93,12 @@ def _beside(opinions: Sequence[Opinion], actors: frozenset[str], verdict: Verdic
 
 
 def _is_one_sided(surge: Surge) -> bool:
-    """Whether one side grew while the other went on, as far as can be told."""
+    """Whether one side grew while the other went on, as far as can be told.
+
+    Where nothing comes before the window, it may as well have shrunk afterwards.
+    """
+    if surge.before < _LEAST_BEFORE:
+        return False
     if surge.against_turn <= _WENT_ON or surge.others_expected < _LEAST_OTHERS:
         return False
     is_clear = surge.others_expected >= _ENOUGH_OTHERS

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session, load_only
 
+from service.database import without_limit
 from service.feedback.current import current_feedback
 from service.feedback.screen.judge import judge
 from service.feedback.screen.opinion import Opinion, verdict_of
@@ -44,14 +45,28 @@ class Material:
     remarks: list[Remark] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
     marked: dict[str, str | None] = field(default_factory=dict)
+    received: dict[str, datetime] = field(default_factory=dict)
+
+    def since(self, moment: datetime) -> set[str]:
+        """The events that came since a moment."""
+        return {name for name, at in self.received.items() if at >= moment}
 
 
 def screen(engine: Engine, *, days: float = 90, now: datetime | None = None) -> Screened:
-    """Look at the feedback of so many days, and write what is suspect. What is no longer so is cleared."""
-    since = (now or datetime.now(UTC)) - timedelta(days=days)
-    material = load(engine, since)
+    """Look at the feedback of so many days, and write what is suspect.
+
+    What is no longer so is cleared in the later half. In the earlier one marks stay: of a campaign that slides out of
+    view the rest would look like nothing.
+    """
+    now = now or datetime.now(UTC)
+    material = load(engine, now - timedelta(days=days))
     found = reasons_of(material)
-    changed = {name: found.get(name) for name, was in material.marked.items() if was != found.get(name)}
+    recent = material.since(now - timedelta(days=days / 2))
+    changed = {
+        name: found.get(name)
+        for name, was in material.marked.items()
+        if was != found.get(name) and (name in found or name in recent)
+    }
     _write(engine, changed)
     cleared = sum(reason is None for reason in changed.values())
     return Screened(len(material.marked), dict(Counter(found.values())), cleared)
@@ -60,6 +75,7 @@ def screen(engine: Engine, *, days: float = 90, now: datetime | None = None) -> 
 def clear(engine: Engine) -> int:
     """Take every mark back; how many there were."""
     with engine.begin() as connection:
+        without_limit(connection)
         marked = FeedbackEvent.suspect.is_not(None)
         done = connection.execute(update(FeedbackEvent).where(marked).values(suspect=None))
         return done.rowcount
@@ -85,6 +101,7 @@ def load(engine: Engine, since: datetime) -> Material:
     )
     found = Material()
     with Session(engine) as session:
+        without_limit(session.connection())
         for event, answer in session.execute(query):
             _add(found, event, answer)
     return found
@@ -107,6 +124,7 @@ def _actor(event: FeedbackEvent) -> str:
 
 def _add(found: Material, event: FeedbackEvent, answer: Answer) -> None:
     found.marked[event.event_id] = event.suspect
+    found.received[event.event_id] = event.received_at
     found.hosts |= set(_hosts(answer.citations))
     text = event.correction or event.comment
     if text:
@@ -122,9 +140,13 @@ def _add(found: Material, event: FeedbackEvent, answer: Answer) -> None:
 
 
 def _rests_on(answer: Answer) -> tuple[str, str]:
-    """The passage that an answer cites first, and its document; of one without citations, what kind of reply it is."""
+    """The passage that an answer cites first, and its document; of one without citations, what kind of reply it is.
+
+    Curated answers and results of tools have no passage: they stand for themselves.
+    """
     for citation in answer.citations:
-        return str(citation["chunk_id"]), str(citation["document_id"])
+        document = str(citation["document_id"] or citation["title"])
+        return str(citation["chunk_id"] or document), document
     reply = f"{answer.collection} {answer.outcome}"
     return reply, reply
 

@@ -7,7 +7,7 @@ the whole service, so that a busy week is no surge.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lgamma, log
 from typing import Literal
 
@@ -36,7 +36,7 @@ _CLOCK = 50.0
 @dataclass(frozen=True, slots=True)
 class Surge:
     """Opinions of one verdict in a window. `expected` of them, and `others_expected` of the opposite verdict, there would
-    be if both had gone on as outside.
+    be if both had gone on as outside. `before` is the share of all traffic that came before the window.
 
     `against_growth` and `against_turn` are log likelihood ratios of their going on: against both sides having grown
     alike, and against a document that turned.
@@ -44,6 +44,7 @@ class Surge:
 
     begins: float
     ends: float
+    before: float
     opinions: tuple[Opinion, ...]
     expected: float
     others_expected: float
@@ -104,7 +105,8 @@ def find_surge(opinions: Sequence[Opinion], verdict: Verdict, traffic: Traffic) 
     margin = max(_EDGE_SHARE * (window[1] - window[0]), _EDGE_DAYS)
     begins, ends = window[0] - margin, window[1] + margin
     others = [one for one in opinions if one.verdict != verdict]
-    return _weighed(camp, others, begins, ends, traffic.share(begins, ends))
+    surge = _weighed(camp, others, begins, ends, traffic.share(begins, ends))
+    return replace(surge, before=float(traffic.before(np.array([begins]))[0]))
 
 
 def _strongest(times: Floats, traffic: Traffic) -> tuple[float, float] | None:
@@ -150,7 +152,7 @@ def _weighed(
     went_on = _negative_binomial(found, max(expected, 0.3), _STEADINESS)
     grew = _beta_binomial(found, total, _SURENESS * opposite, _SURENESS * (1 - opposite))
     turned = _beta_binomial(found, total, *_TURNED)
-    return Surge(begins, ends, inside, outside * odds, expected, went_on - grew, went_on - turned)
+    return Surge(begins, ends, 0.0, inside, outside * odds, expected, went_on - grew, went_on - turned)
 
 
 def _beta_binomial(found: int, total: int, yes: float, no: float) -> float:
