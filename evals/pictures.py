@@ -38,7 +38,7 @@ class _Shot:
 
 
 _SHOTS = (
-    _Shot("report", 1200, 1210, "light", END),
+    _Shot("report", 1200, 1196, "light", END),
     _Shot("report-open", 1200, 490, "light", END - timedelta(days=19)),
     _Shot("report-phone", 390, 1560, "dark", END),
 )

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, text
 
 from evals.bench.feedback_world import DAYS, STRATEGIES, Said, World, attack
 from evals.bench.load import ask_json, request_bytes
@@ -33,6 +33,8 @@ from service.tables import Answer, FeedbackEvent
 
 _WORLDS, _SEED = 12, 1_000
 _PER_S, _SECONDS, _WARM_S, _CLIENTS = 200, 20.0, 10.0, 16
+# Events that are there already: an empty table is found without an index.
+_PAST = 50_000
 _SECRET = "a benchmark's secret, known to its load"
 _NOW = datetime.now(UTC)
 _SCOPE = """
@@ -184,8 +186,11 @@ def _gateway(url: str | None) -> Iterator[tuple[str, str, list[str]]]:
         key = create_key(engine, "bench", ["feedback"])
         said = [Said(0, DAYS, 0, 0, 0, is_good=True)] * 1_000
         rows = [{**_answer(n, one), "id": uuid7(), "caller": key.split("-")[1]} for n, one in enumerate(said)]
+        past = [_event(number, said[0]) for number in range(_PAST)]
         with engine.begin() as connection:
             connection.execute(insert(Answer), rows)
+            connection.execute(insert(FeedbackEvent), past)
+            connection.execute(text("analyze"))
         engine.dispose()
         port = free_port()
         env = {
