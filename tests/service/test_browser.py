@@ -133,6 +133,8 @@ def top_of(page, name: str) -> float:  # type: ignore[no-untyped-def]
 
 
 def test_a_thumb_down_asks_what_was_wrong_and_moves_nothing(page, gateway: Gateway) -> None:  # type: ignore[no-untyped-def]
+    # An answer rises into its place, by some pixels.
+    page.emulate_media(reduced_motion="reduce")
     ask(page, QUESTION)
     before = top_of(page, "No, this didn’t help")
     page.get_by_role("button", name="No, this didn’t help").click()
