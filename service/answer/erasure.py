@@ -16,7 +16,7 @@ from service.answer.record import insert_rows
 from service.answer.spill import Spill
 from service.database import without_limit
 from service.feedback.curated.store import keep_hits, read_all
-from service.tables import Answer, FeedbackEvent, IdempotentRequest
+from service.tables import Answer, Exposure, FeedbackEvent, IdempotentRequest
 
 # Whether a passage of a collection, by the id of its chunk, is still in the index.
 Stands = Callable[[str, str], bool]
@@ -68,7 +68,7 @@ def _clear_refused(path: Path, stands: Stands) -> None:
 
 
 def delete_older(engine: Engine, before: datetime) -> int:
-    """Delete answers from before a moment with their feedback, and feedback on none; how many answers there were."""
+    """Delete answers from before a moment with their feedback, feedback on none, and exposures; how many answers there were."""
     with Session(engine) as session, session.begin():
         keep_hits(session, Answer.created_at < before)
         old = session.scalars(select(Answer.id).where(Answer.created_at < before)).all()
@@ -77,13 +77,14 @@ def delete_older(engine: Engine, before: datetime) -> int:
             session.execute(delete(Answer).where(Answer.id == answer_id))
         on_nothing = FeedbackEvent.answer_id.not_in(select(Answer.id))
         session.execute(delete(FeedbackEvent).where(FeedbackEvent.received_at < before, on_nothing))
+        session.execute(delete(Exposure).where(Exposure.created_at < before))
     return len(old)
 
 
 def compact(engine: Engine) -> None:
     """Leave no trace of what was deleted or cleared in the files of the database."""
     is_sqlite = engine.dialect.name == "sqlite"
-    tables = (Answer.__tablename__, FeedbackEvent.__tablename__, IdempotentRequest.__tablename__)
+    tables = [one.__tablename__ for one in (Answer, FeedbackEvent, Exposure, IdempotentRequest)]
     statements: Iterable[str] = (
         ("vacuum", "pragma wal_checkpoint(truncate)")
         if is_sqlite

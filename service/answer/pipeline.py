@@ -146,7 +146,8 @@ class AnswerPipeline:
                 self._record(turn, outcome)  # nobody waits for it any more
             if not outcome.is_unseen:
                 count(outcome)
-            self.shadows.offer(turn)
+            if outcome.reason != CURATED:
+                self.shadows.offer(turn)
 
     def _expose(self, turn: Turn) -> Awaitable[None]:
         """Write down that the unit meets its arm; awaited before anything is sent."""

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from service.experiments.assign import arm_of, is_covered, is_held_out, is_in_slice
-from service.experiments.store import read_experiments
+from service.experiments.store import newest, read_experiments
 from service.experiments.timeline import Epoch, RunningExperiment
 from service.logs import get_logger
 from service.scope import Experiment, Scope
@@ -75,6 +75,7 @@ class ExperimentBook:
         self._running: dict[str, RunningExperiment] = {}
         self._by_assistant: dict[str, list[RunningExperiment]] = {}
         self._cohorts: dict[str, frozenset[str]] = {}
+        self._newest: object = None
 
     @property
     def running(self) -> Mapping[str, RunningExperiment]:
@@ -91,8 +92,11 @@ class ExperimentBook:
         self._running, self._by_assistant = dict(experiments), by_assistant
 
     def refresh(self, engine: Engine) -> None:
-        """Read the database."""
-        self.show(read_experiments(engine))
+        """Read the database, where anything in it has changed."""
+        found = newest(engine)
+        if found != self._newest:
+            self.show(read_experiments(engine))
+            self._newest = found
 
     async def watch(self, engine: Engine, executor: Executor, interval_s: float = _REFRESH_S) -> None:
         """Refresh for ever; while the database is away, what was read last stays."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, or_, select
 
-from service.experiments.said import Beginning, Place, events_of, outcomes_of, read_rows, thumbs_of
+from service.experiments.feedback import Beginning, Place, events_of, outcomes_of, read_rows, thumbs_of
 from service.experiments.span import Span, counting, grouping, labelled
 from service.experiments.totals import Bucket, Counted, EntryKey, Numbers, Totals, totals_of
 from service.scope import Metric

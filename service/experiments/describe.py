@@ -36,9 +36,20 @@ def summary(scope: Scope, name: str, running: RunningExperiment | None, now: dat
         "ends": declared.plan.ends.isoformat(),
         "started_at": epochs[0].begins_at.isoformat() if epochs else None,
         "digest": declared.digest,
+        # Arms whose variant isn't what it was at the start, which ends their experiment until it is again.
+        "changed_variants": _changed(scope, running),
         # The file says something else by now than what runs.
         "differs_from_scope": bool(epochs and in_scope and in_scope.digest != declared.digest),
     }
+
+
+def _changed(scope: Scope, running: RunningExperiment | None) -> list[str]:
+    if running is None or not running.epochs:
+        return []
+    variants = {arm: scope.variants.get(one.variant) for arm, one in running.declared.arms.items()}
+    return [
+        arm for arm, variant in variants.items() if variant is None or variant.digest != running.variants[arm]
+    ]
 
 
 def declared_of(scope: Scope, name: str, running: RunningExperiment | None) -> Experiment:

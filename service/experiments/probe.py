@@ -75,15 +75,15 @@ def fault_of(probe: Probe, registered: Fingerprint | None) -> str:
             return f"the adapter {probe.model!r} does nothing: the server answers as without it"
     if registered is not None:
         moved = distance(probe.found, registered)
-        limit = max(_SAME, 3 * probe.noise) if probe.base is None else _limit(probe, registered)
-        if moved > limit:
+        if moved > _limit(probe, registered):
             return f"{probe.model!r} is another model than before: its log probabilities moved by {moved:.3f}"
     return ""
 
 
 def _limit(probe: Probe, registered: Fingerprint) -> float:
-    """How far an adapter may move: less than halfway to its base, so that a small adapter can't pass for another."""
-    assert probe.base is not None
+    """How far a model may move; an adapter less than halfway to its base, so that a small one can't pass for another."""
+    if probe.base is None:
+        return max(_SAME, 3 * probe.noise)
     to_base = distance(registered, probe.base)
     return max(_NOTHING, 3 * probe.noise, min(_SAME, to_base / 2))
 

@@ -6,7 +6,6 @@ The same database and the same moment give the same report, to the byte.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Engine
 
@@ -19,7 +18,6 @@ from service.experiments.counting import (
 from service.experiments.describe import Json, alarm_as_json, epoch_as_json
 from service.experiments.integrity import Integrity, integrity_of
 from service.experiments.reading import (
-    ArmFigure,
     Data,
     Look,
     effect_of,
@@ -27,21 +25,27 @@ from service.experiments.reading import (
     looks_of,
     progress,
 )
+from service.experiments.report_values import (
+    decision_as_json,
+    figure_as_json,
+    guard_as_json,
+    look_as_json,
+    rounded,
+    told_as_json,
+)
 from service.experiments.segments import Callers, Segment, SegmentFigure, read_segments, segments_of
 from service.experiments.span import of_experiment
 from service.experiments.statistics.decide import Decision, Plan, Reading, decide_family, no_verdict
 from service.experiments.statistics.estimate import Estimate, Unmeasured
-from service.experiments.statistics.guardrail import MarginGuard, guard_margin
+from service.experiments.statistics.guardrail import guard_margin
 from service.experiments.store import read_alarms
 from service.experiments.timeline import Epoch, RunningExperiment
 from service.experiments.totals import Bucket, bucket_for, mixed_of
-from service.experiments.words import Told, blocked, breached, told
+from service.experiments.words import blocked, breached, told
 from service.scope import Metric
 
 # Time before the experiment that tells what a unit does anyway.
 BEFORE = timedelta(days=28)
-_Z95 = 1.959964
-_DIGITS = 10
 # Shown beside a metric that only some people report.
 _BESIDE = {
     "thumbs_up_rate": "response_rate",
@@ -94,8 +98,8 @@ def report_of(engine: Engine, question: Question) -> Json:
         "alarms": [alarm_as_json(one) for one in alarms],
         "segments": _segments(question, data, segments, integrity),
     }
-    rounded: Json = _rounded(report)
-    return rounded
+    found: Json = rounded(report)
+    return found
 
 
 def _callers(engine: Engine, question: Question) -> Callers:
@@ -123,7 +127,7 @@ def _segment(one: SegmentFigure, integrity: Integrity) -> Json:
         "control": effect.control if effect else None,
         "treatment": effect.treatment if effect else None,
         "units": sum(effect.units) if effect else 0,
-        **_decision(decision),
+        **decision_as_json(decision),
     }
 
 
@@ -177,10 +181,10 @@ def _assembled(question: Question, data: Data, integrity: Integrity) -> Json:
         ],
         "metrics": _metrics(question, data, plan, found, decisions, integrity),
         "effects": [
-            {**_decision(decisions[arm]), "arm": arm, "progress": progress(data, effects[arm])}
+            {**decision_as_json(decisions[arm]), "arm": arm, "progress": progress(data, effects[arm])}
             for arm in declared.treatments
         ],
-        "sequence": {arm: [_look(look) for look in found_looks] for arm, found_looks in looks.items()},
+        "sequence": {arm: [look_as_json(look) for look in found_looks] for arm, found_looks in looks.items()},
         "guardrails": guardrails,
         "integrity": integrity.as_json(),
         "maturity": _maturity(data, primary),
@@ -239,19 +243,8 @@ def _guardrails(question: Question, data: Data, plan: Plan, effects: _Effects) -
             reached = progress(data, effects[question.running.declared.primary, arm])
             reading = Reading(effects[name, arm], reached, metric.better)
             guard = guard_margin(reading, guardrail.margin, alpha=plan.alpha)
-            found.append({"metric": name, "arm": arm, "margin": guardrail.margin, **_guard(guard)})
+            found.append({"metric": name, "arm": arm, "margin": guardrail.margin, **guard_as_json(guard)})
     return found
-
-
-def _guard(guard: MarginGuard) -> Json:
-    return {
-        "state": guard.state,
-        "harm": guard.harm,
-        "least": guard.least,
-        "most": guard.most,
-        "p": guard.p,
-        "reason": guard.reason,
-    }
 
 
 def _conclusion(
@@ -265,11 +258,7 @@ def _conclusion(
         found = breached(arm, declared.control, broken[0], question.metrics[broken[0]["metric"]])
     else:
         found = told(arm, declared.control, declared.primary, question.metrics[declared.primary], decision)
-    return {"arm": arm, **_told(found)}
-
-
-def _told(found: Told) -> Json:
-    return {"code": found.code, "sentence": found.sentence, "may_not": found.may_not}
+    return {"arm": arm, **told_as_json(found)}
 
 
 def _metrics(
@@ -325,8 +314,8 @@ def _metric(
         "better": metric.better,
         "window_days": metric.window_days,
         "role": _role(question, name),
-        "arms": {arm: _figure(figure) for arm, figure in figures.items()},
-        "differences": {arm: _decision(one) for arm, one in decisions.items()},
+        "arms": {arm: figure_as_json(figure) for arm, figure in figures.items()},
+        "differences": {arm: decision_as_json(one) for arm, one in decisions.items()},
     }
 
 
@@ -335,43 +324,6 @@ def _role(question: Question, name: str) -> str:
     if name == declared.primary:
         return "primary"
     return "guardrail" if name in declared.guardrails else "secondary"
-
-
-def _figure(figure: ArmFigure) -> Json:
-    half = _Z95 * figure.se if figure.se is not None else None
-    is_known = figure.value is not None and half is not None
-    return {
-        "value": figure.value,
-        "low": figure.value - half if is_known else None,  # type: ignore[operator]
-        "high": figure.value + half if is_known else None,  # type: ignore[operator]
-        "units": figure.units,
-        "observations": figure.observations,
-    }
-
-
-def _decision(one: Decision) -> Json:
-    return {
-        "verdict": one.verdict,
-        "low": one.low,
-        "high": one.high,
-        "difference": (one.low + one.high) / 2 if one.low is not None and one.high is not None else None,
-        "relative_low": one.relative_low,
-        "relative_high": one.relative_high,
-        "coverage": one.coverage,
-        "p": one.p,
-        "always_valid": one.is_always_valid,
-        "reason": one.reason,
-    }
-
-
-def _look(look: Look) -> Json:
-    return {
-        "at": look.at.isoformat(),
-        "difference": look.difference,
-        "low": look.low,
-        "high": look.high,
-        "units": look.units,
-    }
 
 
 def _maturity(data: Data, metric: Metric) -> Json:
@@ -388,14 +340,3 @@ def _maturity(data: Data, metric: Metric) -> Json:
         "ends": data.planned_end.isoformat(),
         "is_ended": data.is_ended(metric),
     }
-
-
-def _rounded(value: Any) -> Any:
-    """Ten significant digits: what a processor adds in another order doesn't show. Infinite bounds are none."""
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}") if abs(value) != float("inf") and value == value else None
-    if isinstance(value, Mapping):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
-    return value

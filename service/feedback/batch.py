@@ -144,6 +144,8 @@ def _json_rows(text: str) -> Iterator[tuple[int, object]]:
 
 def _csv_rows(text: str) -> Iterator[tuple[int, object]]:
     """Rows as JSON would have them: an empty cell says nothing, `retract` as value is null, reasons have blanks between."""
+    # The limit is the process's; a cell that is too long is refused with its row, as in JSON lines.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
@@ -158,7 +160,7 @@ def _csv_rows(text: str) -> Iterator[tuple[int, object]]:
                 row["reasons"] = row["reasons"].split()
             yield reader.line_num, row
     except csv.Error as exc:
-        raise InvalidRequestError(f"The CSV can't be read at line {reader.line_num}: {exc}.") from exc
+        raise InvalidRequestError(f"The CSV can't be read at line {reader.reader.line_num}: {exc}.") from exc
 
 
 def _line(number: int, raw: object) -> Line:

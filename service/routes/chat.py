@@ -11,11 +11,11 @@ from service.deps import AnswerCall
 from service.errors import UnknownModelError
 from service.openapi import errors
 from service.protocol import ChatRequest
+from service.routes.answer_headers import answer_headers
 from service.routes.ask import ask_of, last_of
 from service.routes.disconnect import ClosingStream, while_connected
 from service.routes.options import CHAT, refuse_unsupported
 from service.routes.sse import STREAM_HEADERS, Piece, call_of, chat_chunks, usage_of, with_refusals
-from service.routes.told import told
 from service.schemas import Json, Model, ModelList
 
 router = APIRouter(prefix="/v1", responses=errors(400, 401))
@@ -48,7 +48,7 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall, response: R
     pieces: AsyncGenerator[Piece, None] = pipeline.stream(turn)
     if not ask.stream:
         reply = await while_connected(request, last_of(pieces))
-        response.headers.update(told(turn, reply.rag["timings"]))
+        response.headers.update(answer_headers(turn, reply.rag["timings"]))
         return _completion(ask.model, reply, may_refuse=ask.response_format is not None)
     # The first piece is awaited here, so that what fails at once gets its proper status.
     if ask.response_format is not None:
@@ -64,7 +64,9 @@ async def chat(ask: ChatRequest, request: Request, call: AnswerCall, response: R
         include_usage=usage,
         may_call=turn.request.options.tools is not None,
     )
-    return ClosingStream(chunks, media_type="text/event-stream", headers={**STREAM_HEADERS, **told(turn)})
+    return ClosingStream(
+        chunks, media_type="text/event-stream", headers={**STREAM_HEADERS, **answer_headers(turn)}
+    )
 
 
 def _completion(model: str, reply: Reply, *, may_refuse: bool) -> Json:

@@ -31,10 +31,11 @@ _MARK = re.compile(
     "|".join(f"(?:{mark.pattern})" for mark in (_OPEN, _CLOSE, _TURN, _TAG, _TOKEN)), re.IGNORECASE
 )
 # A mark may begin here and end in the next piece.
-_BEGUN = re.compile(r"(?:[<‹][/<|｜]{0,2}(?:\w[^<>‹›\n]{0,60})?|\[(?:/?I?N?S?T?)?)\Z")
+_BEGUN = re.compile(r"(?:[<‹][/<|｜]{0,2}(?:\w[^<>‹›\n]{0,60})?|<</?[Ss][Yy][Ss]>|\[(?:/?I?N?S?T?)?)\Z")
 # What is left of one when the text is over: never the end of a sentence.
 _CUT = re.compile(
-    r"(?:<[|｜][^\s<>]*|[<‹]/?passage[^<>]*|</?(?:t(?:h(?:i(?:nk?)?)?)?)?|\[/?INST?)\Z", re.IGNORECASE
+    r"(?:<[|｜][^\s<>]*|<</?SY?S?>?|[<‹]/?passage[^<>]*|</?(?:t(?:h(?:i(?:nk?)?)?)?)?|\[/?INST?)\Z",
+    re.IGNORECASE,
 )
 
 

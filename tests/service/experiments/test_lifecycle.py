@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import ConflictError, InvalidRequestError, NotFoundError
 from service.experiments.book import Assignment
+from service.experiments.describe import summary
 from service.experiments.lifecycle import pause, promote, ramp, resume, start, stop
 from service.experiments.store import declare, read_experiment
 from service.scope import Experiment, Scope
@@ -219,6 +220,23 @@ def test_a_variant_that_changed_leaves_the_experiment(bench: Bench) -> None:
     assert changed.choose("anna") is None
     (one,) = changed.book.running.values()
     assert changed.book.changed_variants(one) == ["treatment"]
+    assert summary(changed.scope, NAME, one, changed.now)["changed_variants"] == ["treatment"]
+    assert summary(bench.scope, NAME, one, changed.now)["changed_variants"] == []
+
+
+def test_the_book_is_read_anew_after_a_change_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+    shown = bench.book.show
+    monkeypatch.setattr(bench.book, "show", lambda found: (reads.append(len(found)), shown(found)))
+    bench.book.refresh(bench.engine)
+    bench.book.refresh(bench.engine)
+    start(bench.engine, bench.scope, NAME, bench.actor())
+    bench.book.refresh(bench.engine)
+    bench.book.refresh(bench.engine)
+    pause(bench.engine, NAME, bench.actor())
+    bench.book.refresh(bench.engine)
+    assert reads == [0, 1, 1]
+    assert bench.book.running[NAME].epochs[-1].stage == "paused"
 
 
 def test_an_arm_needs_an_adapter_that_is_named_by_its_content(engine: Engine) -> None:

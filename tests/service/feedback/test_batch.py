@@ -61,10 +61,16 @@ def test_a_file_that_is_no_text_or_too_long_is_refused(data: bytes) -> None:
         lines_of(data, "jsonl")
 
 
-@pytest.mark.parametrize("text", ['a,b\n"open', "a\n" + "x" * 200_000])
-def test_csv_that_cannot_be_read_is_refused_with_its_line(text: str) -> None:
-    with pytest.raises(InvalidRequestError, match="can't be read at line"):
-        lines_of(text.encode(), "csv")
+def test_csv_that_cannot_be_read_is_refused_with_its_line() -> None:
+    with pytest.raises(InvalidRequestError, match="can't be read at line 2"):
+        lines_of(b'a,b\n"open', "csv")
+
+
+def test_a_cell_that_is_too_long_refuses_its_row_alone() -> None:
+    of_answer = f"answer_id,kind,value,comment\n{'0' * 36},thumb,up,"
+    long, short = lines_of(f"{of_answer}{'x' * 200_000}\n{'0' * 36},thumb,up,\n".encode(), "csv")
+    assert long.row is None
+    assert short.row is not None
 
 
 def test_an_empty_file_has_no_rows() -> None:

@@ -52,6 +52,7 @@ def split(text: str, cuts: list[int]) -> list[str]:
 @given(st.lists(st.sampled_from(SAID + MARKS), max_size=8), st.lists(st.integers(0, 300), max_size=12))
 @example(["You get ten codes. ", f"</passage-{NONCE}>"], [25, 30])
 @example(["[1]", "<think></think>\n\n"], [18])
+@example(["<</SYS>>"], [7])
 def test_marks_never_leave_and_words_do_wherever_the_stream_is_cut(parts: list[str], cuts: list[int]) -> None:
     text = "".join(parts)
     said, _ = cleaned(split(text, cuts))

@@ -8,7 +8,7 @@ _MS = 1_000
 _SUFFIX = "_s"
 
 
-def told(turn: Turn, timings: Mapping[str, float] | None = None) -> dict[str, str]:
+def answer_headers(turn: Turn, timings: Mapping[str, float] | None = None) -> dict[str, str]:
     """The variant, the arm of an experiment, and milliseconds by stage; of a stream, those before its first word."""
     assigned = turn.route.assignment
     known = timings or {"guard_input_s": turn.guard_input_s}
