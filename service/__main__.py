@@ -130,7 +130,7 @@ def _serve(settings: Settings) -> int:
         "factory": True,
         "host": settings.host,
         "port": settings.port,
-        "loop": "uvloop",
+        "loop": "service.accept:SharingLoop" if settings.workers > 1 else "uvloop",
         "http": partial(TimedProtocol, head_s=settings.body_timeout_s),
         "access_log": False,
         "log_config": None,

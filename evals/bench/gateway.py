@@ -28,6 +28,8 @@ LITELLM = "litellm[proxy]==1.106.2"
 _ROUNDS = 5
 _STREAMS = {1: 150, 8: 400, 32: 640}
 _LITELLM_STREAMS = {1: 20, 8: 40}
+# Processes of those that are started with several, and how many streams they get.
+_WORKERS, _WORKERS_STREAMS = 2, {"workers": {8: 400, 32: 640}, "litellm-workers": {8: 40}}
 _SERVE = (sys.executable, "-m", "service", "serve")
 _PACED_CLIENTS, _PACED_PAUSE_S, _PACED_STREAMS = 64, 0.02, 192
 _FEW_PACED = 8
@@ -59,17 +61,23 @@ def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
         slow_gateway, _ = _gateway(stack, folder, "slow-gateway", paced)
         relay = _serve(stack, folder, "relay", lambda port: _relay(port, fast))
         litellm = _litellm(stack, folder, fast)
+        workers, _ = _gateway(stack, folder, "workers", fast, (*_SERVE, f"--workers={_WORKERS}"))
+        litellm_workers = _litellm(stack, folder, fast, workers=_WORKERS)
         contestants = {
             "direct": Contestant(f"{fast}/chat/completions", _questions("scripted")),
             "gateway": Contestant(f"{gateway}/chat/completions", _questions("support")),
             "litellm": Contestant(f"{litellm}/chat/completions", _questions("scripted"), "sk-bench"),
+            "workers": Contestant(f"{workers}/chat/completions", _questions("support")),
+            "litellm-workers": Contestant(
+                f"{litellm_workers}/chat/completions", _questions("scripted"), "sk-bench"
+            ),
             "forward": Contestant(f"{gateway}/completions", _prompts("support")),
             "bare": Contestant(f"{relay}/completions", _prompts("support")),
             "paced": Contestant(f"{paced}/chat/completions", _questions("scripted")),
             "paced-gateway": Contestant(f"{slow_gateway}/chat/completions", _questions("support")),
         }
         for name, contestant in contestants.items():
-            count = 40 if name == "litellm" else 260
+            count = 40 if "litellm" in name else 260
             _go(contestant, count, 8)  # warm: connections, caches, JITs of all contestants
         figures = _figures(contestants, rounds)
     return figures | _cpu_by_stage()
@@ -117,6 +125,9 @@ def _rounds(contestants: dict[str, Contestant], rounds: int) -> dict[tuple[str, 
                 _note(loads, name, clients, contestants[name], count)
             if clients in _LITELLM_STREAMS:
                 _note(loads, "litellm", clients, contestants["litellm"], _LITELLM_STREAMS[clients])
+            for name, streams in _WORKERS_STREAMS.items():
+                if clients in streams:
+                    _note(loads, name, clients, contestants[name], streams[clients])
             if clients == 8:
                 for name in ("bare", "forward", "bare", "forward"):
                     _note(loads, name, clients, contestants[name], count)
@@ -155,6 +166,14 @@ def _figures(contestants: dict[str, Contestant], rounds: int) -> dict[str, Figur
         "litellm.requests_per_s@8": rate("litellm", 8),
         "litellm.added_first_token_p50_s": added("litellm", 50),
         "gateway.vs_litellm.requests_per_s": rate("gateway", 8) / rate("litellm", 8),
+        **{
+            f"gateway.workers2.requests_per_s@{clients}": rate("workers", clients)
+            for clients in _WORKERS_STREAMS["workers"]
+        },
+        "litellm.workers2.requests_per_s@8": rate("litellm-workers", 8),
+        "gateway.workers2.vs_litellm.requests_per_s": rate("workers", 8) / rate("litellm", 8),
+        "gateway.workers2.vs_litellm_workers2.requests_per_s": rate("workers", 8)
+        / rate("litellm-workers", 8),
         "gateway.vs_litellm.added_p50": added("gateway", 50) / added("litellm", 50),
         "gateway.vs_litellm.added_p99": added("gateway", 99) / added("litellm", 99),
         "gateway.vs_bare.requests_per_s": rate("forward", 8) / rate("bare", 8),
@@ -246,7 +265,7 @@ def _gateway(
     return f"{base}/v1", pid
 
 
-def _litellm(stack: ExitStack, folder: Path, upstream: str) -> str:
+def _litellm(stack: ExitStack, folder: Path, upstream: str, workers: int = 1) -> str:
     python = peer_environment(PEERS / "litellm", [LITELLM])
     config = folder / "litellm.yaml"
     config.write_text(
@@ -256,7 +275,7 @@ def _litellm(stack: ExitStack, folder: Path, upstream: str) -> str:
     )
     port = free_port()
     command = [str(python.parent / "litellm"), "--config", str(config), "--port", str(port)]
-    command += ["--host", "127.0.0.1", "--telemetry", "False"]
+    command += ["--host", "127.0.0.1", "--telemetry", "False", "--num_workers", str(workers)]
     base = f"http://127.0.0.1:{port}"
     env = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     url = f"{base}/health/liveliness"

@@ -66,7 +66,7 @@ async def list_cases(call: AnalystCall, assistant: Assistant = None) -> Response
     return Response(lines, media_type="application/x-ndjson")
 
 
-@router.post("/gaps/{gap_id}/dismiss", response_model=DismissReply, responses=errors(404, 409))
+@router.post("/gaps/{gap_id}:dismiss", response_model=DismissReply, responses=errors(404, 409))
 async def dismiss_gap(
     gap_id: GapId,
     body: DismissRequest,
@@ -91,7 +91,7 @@ async def _dismiss(
 
 
 @router.post(
-    "/gaps/{gap_id}/accept", status_code=201, response_model=AcceptReply, responses=errors(404, 409, 413)
+    "/gaps/{gap_id}:accept", status_code=201, response_model=AcceptReply, responses=errors(404, 409, 413)
 )
 async def accept_gap(
     gap_id: GapId,

@@ -160,7 +160,7 @@ def test_a_gap_is_found_answered_and_counted_in_postgres(
         gateway.ask(gap)
         wait_until(lambda: client.get("/v1/gaps").json()["total"] == 2)
         (found,) = [one for one in client.get("/v1/gaps").json()["gaps"] if one["title"] == gap]
-        accepted = client.post(f"/v1/gaps/{found['id']}/accept", json={"answer": "Dogs stay outside."})
+        accepted = client.post(f"/v1/gaps/{found['id']}:accept", json={"answer": "Dogs stay outside."})
         assert accepted.status_code == 201, accepted.text
         curated = f"/v1/curated/{accepted.json()['curated']['id']}"
         assert gateway.ask(gap).json()["rag"]["reason"] == "curated"

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -146,3 +147,33 @@ def test_a_signal_drains_every_worker_and_ends_all_of_them_in_success(
         assert time.monotonic() - begun < GRACE_S + 12
         assert "Traceback" not in served.log.read_text()
         wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in processes), 5)
+
+
+def connections_of(pid: int, port: int) -> int:
+    """How many connections to a port a process holds."""
+    fields = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    open_ones = {f"socket:[{f[9]}]" for f in fields if f[1].endswith(f":{port:04X}") and f[3] == "01"}
+    held = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+    return sum(one in open_ones for one in held)
+
+
+def test_clients_that_come_at_once_are_shared_by_the_workers(
+    data: Path, scope_file: Path, tmp_path: Path
+) -> None:
+    head = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with serving_process(tmp_path, "--workers=2", scope_file=scope_file, data_dir=data) as served:
+
+        def shares() -> list[int]:
+            with ExitStack() as stack:
+                clients = [
+                    stack.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+                    for _ in range(16)
+                ]
+                for client in clients:
+                    client.sendall(head)
+                assert all(client.recv(65_536).startswith(b"HTTP/1.1 200") for client in clients)
+                found = [connections_of(pid, served.port) for pid in workers_of(served)]
+            return sorted(count for count in found if count)
+
+        # The second worker may not have begun.
+        wait_until(lambda: shares()[-1] <= 12, 30)

@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 import yaml
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
 from ingestion.config import read_collections
 from ingestion.embed import Embedder
@@ -22,6 +22,7 @@ from service.app import create_app
 from service.database import migrate, open_database
 from service.feedback.record import write
 from service.settings import Settings
+from service.tables import Exposure
 from tests.conftest import PATIENT, serving
 from tests.service.answer.test_record import a_row
 from tests.service.feedback.samples import an_event
@@ -99,11 +100,20 @@ def test_answers_that_are_too_old_go_with_their_feedback(engine: Engine) -> None
         insert_rows(engine, [a_row(id=name, created_at=now - timedelta(days=days))])
         write(engine, [an_event(answer_id=name)])
         write(engine, [an_event(answer_id=f"no record {name}")], now=now - timedelta(days=days))
+        expose(engine, name, now - timedelta(days=days))
     assert delete_older(engine, now - timedelta(days=30)) == 1
     assert list(answers(engine)) == ["young"]
     with engine.connect() as connection:
         kept = connection.execute(text("select answer_id from feedback order by answer_id")).scalars().all()
         assert kept == ["no record young", "young"]
+        assert connection.execute(text("select unit from exposures")).scalars().all() == ["young"]
+
+
+def expose(engine: Engine, unit: str, at: datetime) -> None:
+    met = {"experiment": "e", "epoch": 1, "unit": unit, "created_at": at, "stage": "ab", "arm": "control"}
+    of = {"variant": "v", "variant_digest": "d", "propensity": 0.5, "answer_id": unit, "caller": "c"}
+    with engine.begin() as connection:
+        connection.execute(insert(Exposure).values(met | of))
 
 
 SCOPE = {

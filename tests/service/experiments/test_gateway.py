@@ -131,6 +131,18 @@ def test_shadows_are_asked_unseen_within_their_budget(gateway: Gateway, engine: 
     assert told(gateway) == before
 
 
+def test_what_a_person_wrote_needs_no_shadow(gateway: Gateway, engine: Engine) -> None:
+    reach(gateway, "shadow")
+    with gateway.client() as client:
+        client.put("/v1/curated/codes", json={"question": QUESTION, "answer": "Ten."}).raise_for_status()
+    assert ask(gateway, "anna")["reason"] == "curated"
+    with gateway.client() as client:
+        client.delete("/v1/curated/codes").raise_for_status()
+    assert ask(gateway, "ben")["reason"] != "curated"
+    wait_until(lambda: len(rows(engine, Answer)) == 3)
+    assert Counter(one.stage for one in rows(engine, Answer)) == {"shadow": 2, "unseen": 1}
+
+
 def test_a_pause_takes_everybody_out_and_the_history_says_why(gateway: Gateway) -> None:
     reach(gateway, "ab")
     assert ask(gateway, "anna")["experiment"] == NAME

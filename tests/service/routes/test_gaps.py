@@ -94,7 +94,7 @@ def test_a_dismissed_gap_stays_away_until_twice_as_many_ask(start_gateway: Start
     with start_gateway() as gateway, gateway.client() as client:
         ask_all(gateway, (ROBOT, "one"))
         (gap,) = gaps(client)["gaps"]
-        done = client.post(f"/v1/gaps/{gap['id']}/dismiss", json={"reason": "We sell none."})
+        done = client.post(f"/v1/gaps/{gap['id']}:dismiss", json={"reason": "We sell none."})
         assert (done.status_code, done.json()["askers"]) == (200, 1)
         assert gaps(client)["total"] == 0
         (shown,) = gaps(client, dismissed=True)["gaps"]
@@ -105,7 +105,7 @@ def test_a_dismissed_gap_stays_away_until_twice_as_many_ask(start_gateway: Start
 
 
 def accept(client: httpx.Client, gap: dict[str, Any], **body: Any) -> dict[str, Any]:
-    reply = client.post(f"/v1/gaps/{gap['id']}/accept", json={"answer": ANSWER, **body})
+    reply = client.post(f"/v1/gaps/{gap['id']}:accept", json={"answer": ANSWER, **body})
     assert reply.status_code == 201, reply.text
     accepted: dict[str, Any] = reply.json()
     return accepted
@@ -272,14 +272,14 @@ def test_an_idempotency_key_writes_once(start_gateway: StartGateway) -> None:
         (gap,) = gaps(client)["gaps"]
         replies = [
             client.post(
-                f"/v1/gaps/{gap['id']}/accept", json={"answer": ANSWER}, headers={"idempotency-key": "k"}
+                f"/v1/gaps/{gap['id']}:accept", json={"answer": ANSWER}, headers={"idempotency-key": "k"}
             )
             for _ in range(2)
         ]
         assert replies[0].json() == replies[1].json()
         assert len(client.get("/v1/curated").json()["curated"]) == 1
         other = client.post(
-            f"/v1/gaps/{gap['id']}/accept", json={"answer": "No."}, headers={"idempotency-key": "k"}
+            f"/v1/gaps/{gap['id']}:accept", json={"answer": "No."}, headers={"idempotency-key": "k"}
         )
         assert other.status_code == 409
 
@@ -303,8 +303,8 @@ def test_analysts_read_and_administrators_write(start_gateway: StartGateway) -> 
             writes = (
                 ("PUT", "/v1/curated/paris", {"question": PARIS, "answer": ANSWER}),
                 ("DELETE", "/v1/curated/paris", None),
-                ("POST", f"/v1/gaps/{'0' * 16}/dismiss", {"reason": "x"}),
-                ("POST", f"/v1/gaps/{'0' * 16}/accept", {"answer": "x"}),
+                ("POST", f"/v1/gaps/{'0' * 16}:dismiss", {"reason": "x"}),
+                ("POST", f"/v1/gaps/{'0' * 16}:accept", {"answer": "x"}),
             )
             for method, path, body in writes:
                 replies = [

@@ -172,10 +172,10 @@ TABLE: Mapping[tuple[str, str], Entry] = {
     ),
     ("GET", "/v1/gaps"): Entry("analyst", always(200)),
     ("GET", "/v1/gaps/cases"): Entry("analyst", always(200)),
-    ("POST", "/v1/gaps/{gap_id}/dismiss"): Entry(
+    ("POST", "/v1/gaps/{gap_id}:dismiss"): Entry(
         "admin", always(404), lambda _: {"json": {"reason": "Not ours."}}
     ),
-    ("POST", "/v1/gaps/{gap_id}/accept"): Entry("admin", always(404), lambda _: {"json": {"answer": "Yes."}}),
+    ("POST", "/v1/gaps/{gap_id}:accept"): Entry("admin", always(404), lambda _: {"json": {"answer": "Yes."}}),
     ("GET", "/v1/curated"): Entry("analyst", always(200)),
     ("GET", "/v1/curated/{curated_id}"): Entry("analyst", always(404)),
     ("PUT", "/v1/curated/{curated_id}"): Entry(
