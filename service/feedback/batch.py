@@ -1,7 +1,6 @@
 """Files of feedback, such as outcomes from a helpdesk: JSON lines or CSV, each row by itself. Writes nothing."""
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from service.feedback.event import Event, Receipt, Speaker
 from service.feedback.intake import Identities, Mask, event_of
 from service.feedback.record import Written, bound
 from service.feedback.requests import BatchReply, FeedbackRow, RefusedRow
-from service.feedback.rights import RatedAnswer, answers_by_id, answers_of_conversations
+from service.feedback.rights import RatedAnswer, Voice, answers_by_id, answers_of_conversations
 
 Form = Literal["jsonl", "csv"]
 MOST_ROWS = 10_000
@@ -25,6 +24,11 @@ _SUFFIXES: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "json
 # Rows that are looked up, masked and written together.
 PART_ROWS = 500
 _MOST_SHOWN = 1_000
+# The longest texts, each sign of them escaped, are shorter; and there are fewer fields than columns.
+_MOST_CHARS, _MOST_COLUMNS = 400_000, 100
+_TOO_LONG = f"it has more than {_MOST_CHARS} characters"
+# The limit of the `csv` module is the whole process's: always the same, so that no thread takes it from another.
+_CELL_CHARS = 1 << 30
 _RETRACT = "retract"
 
 
@@ -63,36 +67,28 @@ class Importer:
         ]
         ids = [line.row.answer_id for line, _ in spoken if line.row and line.row.answer_id]
         by_id = answers_by_id(self.engine, ids)
-        by_conversation = self._conversations(spoken)
+        voices = {
+            (line.row.conversation_id, speaker.actor)
+            for line, speaker in spoken
+            if line.row and line.row.conversation_id is not None
+        }
+        by_voice = answers_of_conversations(self.engine, voices, None if self.is_admin else self.caller)
         found = {
-            line.number: Entry(line, speaker, self._answer(line, speaker, by_id, by_conversation))
+            line.number: Entry(line, speaker, self._answer(line, speaker, by_id, by_voice))
             for line, speaker in spoken
         }
         return [found.get(line.number, Entry(line)) for line in lines]
-
-    def _conversations(self, spoken: Sequence[tuple[Line, Speaker]]) -> dict[tuple[str, str], RatedAnswer]:
-        """By actor and conversation the answer on which a statement is stored."""
-        wanted: dict[str, set[str]] = {}
-        for line, speaker in spoken:
-            if line.row and line.row.conversation_id is not None:
-                wanted.setdefault(speaker.actor, set()).add(line.row.conversation_id)
-        caller = None if self.is_admin else self.caller
-        return {
-            (actor, name): answer
-            for actor, names in wanted.items()
-            for name, answer in answers_of_conversations(self.engine, names, caller, actor).items()
-        }
 
     def _answer(
         self,
         line: Line,
         speaker: Speaker,
         by_id: Mapping[str, RatedAnswer],
-        by_conversation: Mapping[tuple[str, str], RatedAnswer],
+        by_voice: Mapping[Voice, RatedAnswer],
     ) -> RatedAnswer | None:
         row = line.row
         if row is None or row.answer_id is None:
-            return by_conversation.get((speaker.actor, row.conversation_id or "")) if row else None
+            return by_voice.get((row.conversation_id or "", speaker.actor)) if row else None
         answer = by_id.get(row.answer_id)
         return answer if answer is not None and (self.is_admin or answer.caller == self.caller) else None
 
@@ -104,13 +100,13 @@ class Importer:
         if answer is None:
             name = "conversation_id" if row.conversation_id else "answer_id"
             return f"this key has no answer with the {name} {row.conversation_id or row.answer_id!r}"
-        key = bound(f"{self.caller}\nbatch", row.idempotency_key or row.event_id or _digest(row))
+        key = bound(f"{self.caller}\nbatch", row.idempotency_key or row.event_id or self._content(row))
         return event_of(row, entry.speaker, answer.id, answer, self.mask, key=key)
 
-
-def _digest(row: FeedbackRow) -> str:
-    content = json.dumps(row.model_dump(mode="json"), sort_keys=True)
-    return "content " + hashlib.sha256(content.encode()).hexdigest()
+    def _content(self, row: FeedbackRow) -> str:
+        """What stands for a row without an id: keyed, since all but its user and its texts is stored as it is."""
+        written = json.dumps(row.model_dump(mode="json"), sort_keys=True)
+        return "content " + self.identities.pseudonyms.stand_in("row", written)
 
 
 def form_of(name: str) -> Form | None:
@@ -124,43 +120,57 @@ def lines_of(data: bytes, form: Form, *, most: int = MOST_ROWS) -> list[Line]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise InvalidRequestError(f"The file is not UTF-8: {exc.reason} at byte {exc.start}.") from exc
-    raw = _csv_rows(text) if form == "csv" else _json_rows(text)
     found: list[Line] = []
-    for number, row in raw:
+    for line in _csv_lines(text) if form == "csv" else _json_lines(text):
         if len(found) == most:
             raise InvalidRequestError(f"The file has more than {most} rows. Divide it.")
-        found.append(_line(number, row))
+        found.append(line)
     return found
 
 
-def _json_rows(text: str) -> Iterator[tuple[int, object]]:
-    for number, line in enumerate(text.split("\n"), start=1):
+def _json_lines(text: str) -> Iterator[Line]:
+    # One at a time: a list of the lines of a file that is all line ends takes eight times its size.
+    for number, line in enumerate(io.StringIO(text), start=1):
         if line.strip():
-            try:
-                yield number, json.loads(line)
-            except (ValueError, RecursionError):
-                yield number, None
+            yield _json_line(number, line)
 
 
-def _csv_rows(text: str) -> Iterator[tuple[int, object]]:
-    """Rows as JSON would have them: an empty cell says nothing, `retract` as value is null, reasons have blanks between."""
-    # The limit is the process's; a cell that is too long is refused with its row, as in JSON lines.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+def _json_line(number: int, text: str) -> Line:
+    if len(text) > _MOST_CHARS:
+        return Line(number, None, _TOO_LONG)
+    try:
+        return _line(number, json.loads(text))
+    except (ValueError, RecursionError):
+        return _line(number, None)
+
+
+def _csv_lines(text: str) -> Iterator[Line]:
+    csv.field_size_limit(_CELL_CHARS)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
+        # Each row is as wide as the first line, however short it is.
+        if len(reader.fieldnames or ()) > _MOST_COLUMNS:
+            raise InvalidRequestError(f"The CSV has more than {_MOST_COLUMNS} columns.")
         for cells in reader:
-            row: dict[str, Any] = {
-                "more cells than columns" if name is None else name.strip(): cell
-                for name, cell in cells.items()
-                if cell not in ("", None)
-            }
-            if row.get("value") == _RETRACT:
-                row["value"] = None
-            if isinstance(row.get("reasons"), str):
-                row["reasons"] = row["reasons"].split()
-            yield reader.line_num, row
+            yield _csv_line(reader.line_num, cells)
     except csv.Error as exc:
         raise InvalidRequestError(f"The CSV can't be read at line {reader.reader.line_num}: {exc}.") from exc
+
+
+def _csv_line(number: int, cells: Mapping[str | None, Any]) -> Line:
+    """A row as JSON would have it: an empty cell says nothing, `retract` as value is null, reasons have blanks between."""
+    if any(isinstance(cell, str) and len(cell) > _MOST_CHARS for cell in cells.values()):
+        return Line(number, None, _TOO_LONG)
+    row: dict[str, Any] = {
+        "more cells than columns" if name is None else name.strip(): cell
+        for name, cell in cells.items()
+        if cell not in ("", None)
+    }
+    if row.get("value") == _RETRACT:
+        row["value"] = None
+    if isinstance(row.get("reasons"), str):
+        row["reasons"] = row["reasons"].split()
+    return _line(number, row)
 
 
 def _line(number: int, raw: object) -> Line:

@@ -17,6 +17,7 @@ from service.feedback.tokens import FeedbackSigner, Pseudonyms
 
 _CALLER = "cli"
 _MOST_ROWS = 1_000_000
+_MOST_DAYS = 36_500
 
 
 def add_parser(commands: Any) -> None:
@@ -43,9 +44,9 @@ def run(
     importer = Importer(engine, identities, open_mask(), _CALLER, is_admin=True)
     tally = Tally()
     _import(args, importer, tally)
-    verb = "could be stored or are" if args.dry_run else "are stored,"
+    verb = "could be stored" if args.dry_run else "are stored"
     lines = [f"line {one.line}: {one.reason}" for one in tally.refusals]
-    lines.append(f"{tally.accepted} rows {verb} {tally.known} known, {tally.refused} refused")
+    lines.append(f"{tally.accepted} rows {verb}, {tally.known} known, {tally.refused} refused")
     return "\n".join(lines), tally.refused == 0
 
 
@@ -64,6 +65,8 @@ def _import(args: argparse.Namespace, importer: Importer, tally: Tally) -> None:
 def _screened(args: argparse.Namespace, engine: Engine) -> str:
     if args.clear:
         return f"{clear(engine)} marks are taken back"
+    if not 0 < args.days <= _MOST_DAYS:
+        raise InvalidRequestError(f"--days is {args.days:g} and must be above 0 and at most {_MOST_DAYS}.")
     found = screen(engine, days=args.days)
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(found.suspect.items())) or "none"
     return f"{found.events} events: suspect are {reasons}; {found.cleared} no longer are"

@@ -11,7 +11,6 @@ from service.feedback.tokens import FeedbackSigner, Pseudonyms
 
 # A text as it may be stored; the second argument is the answer's assistant, None where that is not known yet.
 Mask = Callable[[str, str | None], str]
-TOKEN = "token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +24,15 @@ class Identities:
         """Whoever the token was made for. Raises `ForbiddenError` for a wrong token, and for what only a key may say."""
         answer_id = str(request.answer_id)
         actor = self.signer.check(answer_id, request.token or "")
-        for name in ("observed_at", "actor_kind", "user"):
-            value = getattr(request, name)
-            is_own = name == "user" and actor is not None and actor == self.pseudonyms.of(value)
-            if value not in (None, "end_user") and not is_own:
+        is_refused = {
+            "observed_at": request.observed_at is not None,
+            "actor_kind": request.actor_kind not in (None, "end_user"),
+            "user": request.user is not None and actor != self.pseudonyms.of(request.user),
+        }
+        for name, is_so in is_refused.items():
+            if is_so:
                 raise ForbiddenError(f"Only a key may say {name!r}. Leave it out with a token.", param=name)
-        return Speaker(TOKEN, actor or self.pseudonyms.stand_in("answer", answer_id), "end_user", "widget")
+        return Speaker("token", actor or self.pseudonyms.stand_in("answer", answer_id), "end_user", "widget")
 
     def of_key(self, statement: Statement, caller: str, *, is_batch: bool = False) -> Speaker:
         """The user that a key names, else the key itself."""

@@ -14,7 +14,7 @@ _REMEMBERED = 100_000
 
 
 @dataclass(slots=True)
-class _Window:
+class Window:
     began: float
     count: int
 
@@ -24,44 +24,43 @@ class Quota:
 
     def __init__(self, limit: int, window_s: float, what: str) -> None:
         self._limit, self._window_s, self._what = limit, window_s, what
-        self._windows: OrderedDict[str, _Window] = OrderedDict()
+        self._windows: OrderedDict[str, Window] = OrderedDict()
 
-    def take(self, name: str, count: int = 1, *, now: float | None = None) -> None:
-        """Count events. Raises `RateLimitError`, and counts none of them then."""
+    def take(self, name: str, count: int = 1, *, now: float | None = None) -> Window:
+        """Count events, in a window. Raises `RateLimitError`, and counts none of them then."""
         now = time.monotonic() if now is None else now
         window = self._windows.get(name)
         if window is None or now - window.began >= self._window_s:
-            window = _Window(now, 0)
+            window = Window(now, 0)
             self._windows[name] = window
             self._windows.move_to_end(name)
             while len(self._windows) > _REMEMBERED:
                 self._windows.popitem(last=False)
         if window.count + count > self._limit:
-            left_s = ceil(window.began + self._window_s - now)
+            left_s = max(ceil(window.began + self._window_s - now), 1)
+            remedy = f"Send it again in {left_s} s" if count <= self._limit else "Divide it"
             raise RateLimitError(
                 f"{self._what} gives at most {self._limit} events of feedback in {self._window_s:g} s, and this would be more."
-                f" Send it again in {left_s} s.",
-                retry_after_s=max(left_s, 1),
+                f" {remedy}.",
+                retry_after_s=left_s,
             )
         window.count += count
-
-    def give_back(self, name: str) -> None:
-        """Count one event less."""
-        window = self._windows.get(name)
-        if window is not None and window.count > 0:
-            window.count -= 1
+        return window
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What an event has taken of quotas, by name."""
+    """What events have taken of quotas."""
 
-    quotas: tuple[tuple[Quota, str], ...]
+    windows: tuple[Window, ...]
 
-    def give_back(self) -> None:
-        """It was not stored, or was before: whoever must send again, or does so to be sure, is not to be shut out."""
-        for quota, name in self.quotas:
-            quota.give_back(name)
+    def give_back(self, count: int = 1) -> None:
+        """They were not stored, or were before: whoever must send again, or does so to be sure, is not to be shut out.
+
+        A window that is over gets it, not the one that came after.
+        """
+        for window in self.windows:
+            window.count -= count
 
 
 class Limits:
@@ -72,12 +71,13 @@ class Limits:
         self.actors = Quota(limits.events_an_actor_a_day, _DAY_S, "One user")
         self.callers = Quota(limits.events_a_caller_a_minute, _MINUTE_S, "A key")
 
-    def take(self, *quotas: tuple[Quota, str]) -> Taken:
-        """Count an event in each. Raises `RateLimitError`, and counts it in none of them then."""
-        for number, (quota, name) in enumerate(quotas):
+    def take(self, *quotas: tuple[Quota, str], count: int = 1) -> Taken:
+        """Count events in each. Raises `RateLimitError`, and counts them in none of them then."""
+        windows: list[Window] = []
+        for quota, name in quotas:
             try:
-                quota.take(name)
+                windows.append(quota.take(name, count))
             except RateLimitError:
-                Taken(quotas[:number]).give_back()
+                Taken(tuple(windows)).give_back(count)
                 raise
-        return Taken(quotas)
+        return Taken(tuple(windows))

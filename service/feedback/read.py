@@ -1,14 +1,16 @@
 """Feedback and answers as analysts read them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from service.feedback.current import current_feedback
-from service.feedback.event import Kind
+from service.feedback.event import EARLIEST, Kind
 from service.tables import Answer, FeedbackEvent
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ def find_feedback(engine: Engine, query: FeedbackQuery) -> list[FeedbackEvent]:
     if query.kind is not None:
         wanted = wanted.where(FeedbackEvent.kind == query.kind)
     if query.since is not None:
-        wanted = wanted.where(FeedbackEvent.received_at >= query.since)
+        # Within bounds: in another zone the first and the last day of all years are no time in UTC.
+        since = min(max(query.since, EARLIEST), _LATEST)
+        wanted = wanted.where(FeedbackEvent.received_at >= since)
     if query.after is not None:
         wanted = wanted.where(FeedbackEvent.event_id > query.after)
     with Session(engine, expire_on_commit=False) as session:

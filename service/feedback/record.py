@@ -20,8 +20,6 @@ Written = Receipt | ConflictError
 Row = dict[str, Any]
 _SLOT = (FeedbackEvent.answer_id, FeedbackEvent.actor, FeedbackEvent.kind, FeedbackEvent.target)
 _ORDER = (FeedbackEvent.observed_at, FeedbackEvent.event_id)
-# What two requests with one key must have in common.
-_SAME = ("answer_id", "kind", "value", "state", "reasons", "comment", "correction", "target", "consent")
 _TRIES = 3
 _TICK = timedelta(microseconds=1)
 
@@ -55,7 +53,7 @@ def write(
 
 def _write(connection: Connection, events: Sequence[Event], now: datetime) -> list[Written]:
     known = _known(connection, events)
-    latest = _latest(connection, {event.answer_id for event in events if event.idempotency_key not in known})
+    latest = _latest(connection, [event for event in events if event.idempotency_key not in known])
     rows: list[Row] = []
     written: list[Written] = []
     for event in events:
@@ -82,16 +80,19 @@ def _known(connection: Connection, events: Sequence[Event]) -> dict[str | None, 
     keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
     if not keys:
         return {}
-    columns = [getattr(FeedbackEvent, name) for name in ("event_id", "idempotency_key", *_SAME)]
-    found = connection.execute(select(*columns).where(FeedbackEvent.idempotency_key.in_(keys)))
+    query = select(*FeedbackEvent.__table__.columns).where(FeedbackEvent.idempotency_key.in_(keys))
+    found = connection.execute(query)
     return {row["idempotency_key"]: dict(row) for row in found.mappings()}
 
 
-def _latest(connection: Connection, answer_ids: set[str]) -> dict[Slot, tuple[datetime, str]]:
-    """The time and id of the last event of each slot of these answers."""
-    if not answer_ids:
+def _latest(connection: Connection, events: Sequence[Event]) -> dict[Slot, tuple[datetime, str]]:
+    """The time and id of the last event of each slot of these."""
+    if not events:
         return {}
-    query = select(*_SLOT, *_ORDER).where(FeedbackEvent.answer_id.in_(answer_ids))
+    query = select(*_SLOT, *_ORDER).where(
+        FeedbackEvent.answer_id.in_({event.answer_id for event in events}),
+        FeedbackEvent.actor.in_({event.speaker.actor for event in events}),
+    )
     found: dict[Slot, tuple[datetime, str]] = {}
     for answer_id, actor, kind, target, observed_at, event_id in connection.execute(query):
         slot, order = (answer_id, actor, kind, target), (observed_at, event_id)
@@ -103,11 +104,23 @@ def _row(event: Event, before: tuple[datetime, str] | None, now: datetime) -> Ro
     observed_at = _observed(event, before, now)
     is_last = before is not None and before[0] <= observed_at
     return {
+        **_content(event),
         "event_id": uuid7(),
         "idempotency_key": event.idempotency_key,
-        "answer_id": event.answer_id,
         "conversation_id": event.conversation_id,
         "caller": event.speaker.caller,
+        "supersedes": before[1] if before is not None and is_last else None,
+        "observed_at": observed_at,
+        "received_at": now,
+        "source": event.speaker.source,
+        "suspect": None,
+    }
+
+
+def _content(event: Event) -> Row:
+    """What two requests with one key must have in common."""
+    return {
+        "answer_id": event.answer_id,
         "actor": event.speaker.actor,
         "actor_kind": event.speaker.actor_kind,
         "kind": event.kind,
@@ -117,12 +130,7 @@ def _row(event: Event, before: tuple[datetime, str] | None, now: datetime) -> Ro
         "correction": event.correction,
         "target": event.target,
         "state": event.state,
-        "supersedes": before[1] if before is not None and is_last else None,
-        "observed_at": observed_at,
-        "received_at": now,
-        "source": event.speaker.source,
         "consent": event.consent,
-        "suspect": None,
     }
 
 
@@ -137,8 +145,7 @@ def _observed(event: Event, before: tuple[datetime, str] | None, now: datetime) 
 
 
 def _repeated(event: Event, first: Mapping[str, Any]) -> Written:
-    wanted = {name: getattr(event, name) for name in _SAME} | {"reasons": list(event.reasons)}
-    if any(first[name] != value for name, value in wanted.items()):
+    if any(first[name] != value for name, value in _content(event).items()):
         return ConflictError(
             "The Idempotency-Key was used for another event. Use a new one.", param="Idempotency-Key"
         )

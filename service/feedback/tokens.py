@@ -73,7 +73,7 @@ class Pseudonyms:
         return hmac.digest(self._key, subject.encode(), "sha256").hex()[:32]
 
     def stand_in(self, kind: str, name: str) -> str:
-        """The actor where nobody said who it is: a key, a webhook, whoever reads an answer. No subject has the same."""
+        """What stands for a key, a webhook, whoever reads an answer, a row without an id. No subject has the same."""
         return hmac.digest(self._stand_ins, f"{kind}\n{name}".encode(), "sha256").hex()[:32]
 
 

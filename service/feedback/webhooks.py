@@ -154,9 +154,10 @@ def _time_of(value: object) -> datetime | None:
         if number:
             return datetime.fromtimestamp(number / 1_000 if number > _MILLISECONDS else number, UTC)
         found = datetime.fromisoformat(text)
+        # Some helpdesks write the first day of the year 1, in their own zone, for no time at all.
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _is_past(value: datetime | None, now: datetime) -> bool:

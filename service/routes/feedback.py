@@ -12,9 +12,9 @@ from service.auth import Caller
 from service.database import WAIT_S
 from service.deps import AppState, State
 from service.errors import ConflictError, NotFoundError
-from service.feedback.event import Event, Receipt, Speaker
-from service.feedback.intake import TOKEN, event_of
-from service.feedback.limits import Taken
+from service.feedback.event import Receipt, Speaker
+from service.feedback.intake import event_of
+from service.feedback.limits import Quota
 from service.feedback.record import bound
 from service.feedback.requests import FeedbackReply, FeedbackRequest, WebhookReply
 from service.feedback.rights import RatedAnswer, answers_by_id, answers_of_conversations
@@ -31,13 +31,12 @@ _RECORDED_WITHIN_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class _Admitted:
-    """A statement that may be stored: who speaks, of which answer, whose record may not be there yet, and what it takes."""
+class _Voice:
+    """Who speaks, with which key (None with a token), and of which quotas that takes."""
 
+    caller: Caller | None
     speaker: Speaker
-    answer_id: str
-    answer: RatedAnswer | None
-    taken: Taken
+    quotas: tuple[tuple[Quota, str], ...]
 
 
 @router.post("/feedback", status_code=201)
@@ -48,32 +47,62 @@ async def feedback(
     idempotency_key: IdempotencyKey = None,
 ) -> FeedbackReply:
     """Store a statement, once it is durable; the reply's token, or a key with the scope `feedback`, lets one in."""
-    if statement.token is not None:
-        admitted = await _by_token(statement, state)
-    else:
-        admitted = await _by_key(statement, request, state)
-    receipt = await _stored(statement, admitted, state, idempotency_key)
-    FEEDBACK.labels(statement.kind).inc()
+    by_token = statement.token is not None
+    voice = _by_token(statement, state) if by_token else _by_key(statement, request, state)
+    taken, receipt = state.feedback.limits.take(*voice.quotas), None
+    try:
+        receipt = await _stored(statement, voice, state, idempotency_key)
+    finally:
+        if receipt is None or not receipt.is_new:
+            taken.give_back()
+    FEEDBACK.labels(statement.kind).inc(receipt.is_new)
     return FeedbackReply(event_id=receipt.event_id, answer_id=receipt.answer_id, state=receipt.state)
 
 
-async def _by_token(statement: FeedbackRequest, state: State) -> _Admitted:
-    desk, answer_id = state.feedback, str(statement.answer_id)
+def _by_token(statement: FeedbackRequest, state: State) -> _Voice:
+    desk = state.feedback
     speaker = desk.identities.of_token(statement)
-    taken = desk.limits.take((desk.limits.answers, answer_id), (desk.limits.actors, speaker.actor))
-    # The token says enough, unless there is a text: its mask is the assistant's.
-    work = partial(answers_by_id, state.engine, [answer_id])
-    found = await _aside(state, work) if statement.has_text else {}
-    return _Admitted(speaker, answer_id, found.get(answer_id), taken)
+    quotas = (desk.limits.answers, str(statement.answer_id)), (desk.limits.actors, speaker.actor)
+    return _Voice(None, speaker, quotas)
 
 
-async def _by_key(statement: FeedbackRequest, request: Request, state: State) -> _Admitted:
+def _by_key(statement: FeedbackRequest, request: Request, state: State) -> _Voice:
     caller = state.keys.identify(request.headers.get("authorization"))
     caller.need("feedback")
     desk = state.feedback
     speaker = desk.identities.of_key(statement, caller.id)
     by_user = ((desk.limits.actors, speaker.actor),) if statement.user is not None else ()
-    taken = desk.limits.take((desk.limits.callers, caller.id), *by_user)
+    return _Voice(caller, speaker, ((desk.limits.callers, caller.id), *by_user))
+
+
+async def _stored(statement: FeedbackRequest, voice: _Voice, state: State, key: str | None) -> Receipt:
+    """The receipt of an event that is durable. Raises `ConflictError`, `NotFoundError`, `NotReadyError`."""
+    if voice.caller is None:
+        answer_id, answer = await _of_token(statement, state)
+    else:
+        answer = await _of_key(statement, voice.caller, voice.speaker, state)
+        answer_id = answer.id
+    owner = answer_id if voice.caller is None else voice.caller.id
+    mask, bound_key = state.feedback.mask, bound(owner, key)
+    work = partial(event_of, statement, voice.speaker, answer_id, answer, mask, key=bound_key)
+    event = await asyncio.to_thread(work) if statement.has_text else work()
+    try:
+        return await state.feedback.writer.add(event)
+    except ConflictError as exc:
+        raise ConflictError(
+            f"The Idempotency-Key {key!r} was used for another event. Use a new one.", param="Idempotency-Key"
+        ) from exc
+
+
+async def _of_token(statement: FeedbackRequest, state: State) -> tuple[str, RatedAnswer | None]:
+    """The answer's id, and its record where that matters: the token says enough, but a text's mask is the assistant's."""
+    answer_id = str(statement.answer_id)
+    work = partial(answers_by_id, state.engine, [answer_id])
+    found = await _aside(state, work) if statement.has_text else {}
+    return answer_id, found.get(answer_id)
+
+
+async def _of_key(statement: FeedbackRequest, caller: Caller, speaker: Speaker, state: State) -> RatedAnswer:
     work = partial(_answer_for, state, statement, caller, speaker)
     answer = await _aside(state, work)
     if answer is None:
@@ -81,7 +110,7 @@ async def _by_key(statement: FeedbackRequest, request: Request, state: State) ->
         answer = await _aside(state, work)
     if answer is None:
         raise _unknown(statement)
-    return _Admitted(speaker, answer.id, answer, taken)
+    return answer
 
 
 def _answer_for(
@@ -90,9 +119,8 @@ def _answer_for(
     """The answer that the caller may speak of; what is another's looks like what isn't there."""
     is_admin = "admin" in caller.scopes
     if statement.conversation_id is not None:
-        whose = None if is_admin else caller.id
-        wanted = [statement.conversation_id]
-        return answers_of_conversations(state.engine, wanted, whose, speaker.actor).get(wanted[0])
+        spoken = statement.conversation_id, speaker.actor
+        return answers_of_conversations(state.engine, [spoken], None if is_admin else caller.id).get(spoken)
     answer = answers_by_id(state.engine, [str(statement.answer_id)]).get(str(statement.answer_id))
     return answer if answer is not None and (is_admin or answer.caller == caller.id) else None
 
@@ -108,36 +136,6 @@ def _unknown(statement: FeedbackRequest) -> NotFoundError:
         f"This key has no answer {statement.answer_id!r}. Use the key that asked, or the token of the reply.",
         param="answer_id",
     )
-
-
-async def _stored(statement: FeedbackRequest, admitted: _Admitted, state: State, key: str | None) -> Receipt:
-    """The receipt of an event that is durable. Raises `ConflictError`, `NotReadyError`."""
-    event = await _event(statement, admitted, state, key)
-    receipt = None
-    try:
-        receipt = await state.feedback.writer.add(event)
-        return receipt
-    except ConflictError as exc:
-        raise ConflictError(
-            f"The Idempotency-Key {key!r} was used for another event. Use a new one.", param="Idempotency-Key"
-        ) from exc
-    finally:
-        if receipt is None or not receipt.is_new:
-            admitted.taken.give_back()
-
-
-async def _event(statement: FeedbackRequest, admitted: _Admitted, state: State, key: str | None) -> Event:
-    owner = admitted.answer_id if admitted.speaker.caller == TOKEN else admitted.speaker.caller
-    work = partial(
-        event_of,
-        statement,
-        admitted.speaker,
-        admitted.answer_id,
-        admitted.answer,
-        state.feedback.mask,
-        key=bound(owner, key),
-    )
-    return await asyncio.to_thread(work) if statement.has_text else work()
 
 
 @router.post("/feedback/webhook/{name}")
@@ -158,16 +156,16 @@ async def _reported(hook: OpenWebhook, body: bytes, state: State) -> WebhookRepl
     if isinstance(report, str):
         return WebhookReply(status="ignored", reason=report)
     pseudonyms = state.feedback.identities.pseudonyms
-    actor, wanted = hook.actor(pseudonyms), [report.conversation_id]
-    work = partial(answers_of_conversations, state.engine, wanted, hook.config.caller, actor)
-    answer = (await _aside(state, work)).get(report.conversation_id)
+    spoken = report.conversation_id, hook.actor(pseudonyms)
+    work = partial(answers_of_conversations, state.engine, [spoken], hook.config.caller)
+    answer = (await _aside(state, work)).get(spoken)
     if answer is None:
         return WebhookReply(status="ignored", reason="unknown_conversation")
     try:
         receipt = await state.feedback.writer.add(hook.event(report, answer, pseudonyms))
     except ConflictError:
         return WebhookReply(status="ignored", reason="id_of_another_event")
-    FEEDBACK.labels("outcome").inc()
+    FEEDBACK.labels("outcome").inc(receipt.is_new)
     return WebhookReply(status="stored" if receipt.is_new else "known", event_id=receipt.event_id)
 
 

@@ -11,7 +11,7 @@ from service.database import WAIT_S
 from service.deps import FeedbackCall, State
 from service.errors import InvalidRequestError
 from service.feedback.batch import PART_ROWS, Form, Importer, Line, Tally, form_of, lines_of
-from service.feedback.event import Event
+from service.feedback.event import Event, Receipt
 from service.feedback.requests import BatchReply, FeedbackRow
 from service.metrics import FEEDBACK
 from service.openapi import errors
@@ -46,12 +46,15 @@ async def feedback_batch(request: Request, call: FeedbackCall) -> BatchReply:
     data, form = await _file(request)
     lines = await asyncio.to_thread(lines_of, data, form)
     desk, caller = call.state.feedback, call.caller
-    desk.limits.callers.take(caller.id, len(lines))
     is_admin = "admin" in caller.scopes
     importer = Importer(call.state.engine, desk.identities, desk.mask, caller.id, is_admin)
     tally = Tally()
-    for start in range(0, len(lines), PART_ROWS):
-        await _store(call.state, importer, lines[start : start + PART_ROWS], tally)
+    taken = desk.limits.take((desk.limits.callers, caller.id), count=len(lines))
+    try:
+        for start in range(0, len(lines), PART_ROWS):
+            await _store(call.state, importer, lines[start : start + PART_ROWS], tally)
+    finally:
+        taken.give_back(len(lines) - tally.accepted)
     return tally.reply()
 
 
@@ -60,21 +63,27 @@ async def _store(state: State, importer: Importer, lines: Sequence[Line], tally:
     entries = await within(WAIT_S, state.database_threads, work, "The database")
     found = await asyncio.to_thread(lambda: [importer.event_of(entry) for entry in entries])
     events = [event for event in found if isinstance(event, Event)]
-    tally.count(lines, found, await state.feedback.writer.add_all(events))
-    for event in events:
-        FEEDBACK.labels(event.kind).inc()
+    written = await state.feedback.writer.add_all(events)
+    tally.count(lines, found, written)
+    for event, one in zip(events, written, strict=True):
+        FEEDBACK.labels(event.kind).inc(isinstance(one, Receipt) and one.is_new)
 
 
 async def _file(request: Request) -> tuple[bytes, Form]:
     """The bytes of the body, or of the form's `file`, and how they are to be read. Raises `InvalidRequestError`."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    kind = _type_of(request.headers.get("content-type", ""))
     if kind != "multipart/form-data":
         return await request.body(), _form_of(kind, "")
     async with request.form() as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidRequestError("The form has no `file`.", param="file")
-        return await file.read(), _form_of((file.content_type or "").lower(), file.filename or "")
+        return await file.read(), _form_of(_type_of(file.content_type or ""), file.filename or "")
+
+
+def _type_of(header: str) -> str:
+    """Without its parameters, such as the character set."""
+    return header.split(";")[0].strip().lower()
 
 
 def _form_of(kind: str, name: str) -> Form:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,8 +37,8 @@ class Screened:
 class Material:
     """What is stored, as the screen reads it; `marked` are the reasons that are written now.
 
-    An actor has one opinion of an answer, however many events say it: a thumb, a rating and a correction. `events` are
-    those that say the same, by the one whose id the opinion has.
+    An actor has one opinion of an answer, however many events say it: a thumb, a rating and a correction. It is that of
+    the event that came last; `events` are all of them, by the id of that one.
     """
 
     opinions: dict[tuple[str, str], Opinion] = field(default_factory=dict)
@@ -125,10 +126,9 @@ def _actor(event: FeedbackEvent) -> str:
 def _add(found: Material, event: FeedbackEvent, answer: Answer) -> None:
     found.marked[event.event_id] = event.suspect
     found.received[event.event_id] = event.received_at
-    found.hosts |= set(_hosts(answer.citations))
-    text = event.correction or event.comment
-    if text:
-        found.remarks.append(Remark(event.event_id, _actor(event), text))
+    found.hosts |= set(filter(None, _hosts(answer.citations)))
+    texts = (text for text in (event.correction, event.comment) if text)
+    found.remarks += [Remark(event.event_id, _actor(event), text) for text in texts]
     opinion = opinion_of(event, answer)
     if opinion is not None:
         before = found.opinions.get((opinion.actor, answer.id))
@@ -154,9 +154,9 @@ def _rests_on(answer: Answer) -> tuple[str, str]:
 def _hosts(citations: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     """Where cited documents are on the web."""
     for citation in citations:
-        host = urlsplit(str(citation.get("source", ""))).hostname
-        if host:
-            yield host.casefold()
+        # A source is whatever its document says, and not all that looks like an address is one.
+        with suppress(ValueError):
+            yield (urlsplit(str(citation.get("source", ""))).hostname or "").casefold()
 
 
 def _write(engine: Engine, changed: Mapping[str, str | None]) -> None:

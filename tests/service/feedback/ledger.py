@@ -59,6 +59,6 @@ class Ledger:
 def content(event: Event) -> tuple[object, ...]:
     """What two requests with one key must have in common."""
     return (
-        event.answer_id, event.kind, event.value, event.state, event.reasons, event.comment, event.correction,
+        event.answer_id, event.speaker.actor, event.speaker.actor_kind, event.kind, event.value, event.state, event.reasons, event.comment, event.correction,
         event.target, event.consent,
     )  # fmt: skip

@@ -1,12 +1,18 @@
 """Rows of a file: read each by itself, whatever the others are."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 from service.errors import InvalidRequestError
-from service.feedback.batch import MOST_ROWS, Line, lines_of
+from service.feedback.batch import MOST_ROWS, Entry, Importer, Line, lines_of
+from service.feedback.event import Event, Speaker
+from service.feedback.intake import Identities
+from service.feedback.rights import RatedAnswer
+from service.feedback.tokens import FeedbackSigner, Pseudonyms
 
 ROW = {"answer_id": "0" * 36, "kind": "thumb", "value": "up"}
 
@@ -71,6 +77,54 @@ def test_a_cell_that_is_too_long_refuses_its_row_alone() -> None:
     long, short = lines_of(f"{of_answer}{'x' * 200_000}\n{'0' * 36},thumb,up,\n".encode(), "csv")
     assert long.row is None
     assert short.row is not None
+
+
+def test_what_is_longer_than_any_row_is_refused_unread() -> None:
+    """A line of a million names would be a million errors; a cell of as many reasons as many texts."""
+    many = ",".join(f'"{number:x}": 1' for number in range(60_000))
+    found = lines_of(json_lines("{" + many + "}", ROW), "jsonl")
+    of_answer = f"answer_id,kind,value,reasons\n{'0' * 36},thumb,up,"
+    found += lines_of(f"{of_answer}{'a ' * 300_000}\n{'0' * 36},thumb,up,\n".encode(), "csv")
+    assert [line.reason for line in found] == ["it has more than 400000 characters", ""] * 2
+
+
+def test_the_longest_texts_are_read_however_they_are_escaped() -> None:
+    row = {**ROW, "kind": "correction", "value": "\U0001f600" * 20_000, "comment": "\U0001f600" * 4_000}
+    (found,) = lines_of(json_lines(row), "jsonl")
+    assert found.row is not None
+
+
+def test_a_first_line_that_would_make_every_row_wide_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="more than 100 columns"):
+        lines_of(b"a," * 100_000 + b"\n" + b"x\n" * 100, "csv")
+
+
+def test_lines_without_anything_take_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        assert lines_of(b"\n" * 1_000_000, "jsonl") == []
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 7_000_000
+
+
+def test_what_stands_for_a_row_without_an_id_tells_nobody_what_it_held() -> None:
+    """All of a row but its user and its texts is stored as it is, so that a plain digest would let them be guessed."""
+    (line,) = lines_of(json_lines({**ROW, "user": "mara"}), "jsonl")
+    keys = [key_of(line, secret) for secret in (b"s" * 32, b"s" * 32, b"t" * 32)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def key_of(line: Line, secret: bytes) -> str | None:
+    identities = Identities(FeedbackSigner(secret), Pseudonyms(secret))
+    engine = create_engine("sqlite://")
+    importer = Importer(engine, identities, lambda text, _: text, "k", is_admin=True)
+    speaker = Speaker("k", "a" * 32, "end_user", "batch")
+    found = importer.event_of(Entry(line, speaker, RatedAnswer("0" * 36, "k", "c", "support")))
+    engine.dispose()
+    assert isinstance(found, Event)
+    return found.idempotency_key
 
 
 def test_an_empty_file_has_no_rows() -> None:

@@ -52,7 +52,7 @@ def test_a_file_is_imported_once_and_its_wrong_rows_are_named(
     assert stored(engine) == []
     told = capsys.readouterr().out
     assert "line 3: this key has no answer with the conversation_id 'case-9'" in told
-    assert "2 rows could be stored" in told
+    assert "2 rows could be stored, 0 known, 1 refused" in told
     assert main(["feedback", "import", str(file)]) == 1
     (outcome, comment) = stored(engine)
     assert (outcome, comment[:2]) == (("outcome", "batch", None), ("comment", "batch"))
@@ -78,5 +78,7 @@ def test_the_screen_tells_what_it_found(
     assert main(["feedback", "import", str(file)]) == 0
     assert main(["feedback", "screen"]) == 0
     assert "1 events: suspect are 1 injection; 0 no longer are" in capsys.readouterr().out
+    for days in ("nan", "0", "1e9"):
+        assert main(["feedback", "screen", f"--days={days}"]) == 1
     assert main(["feedback", "screen", "--clear"]) == 0
     assert "1 marks are taken back" in capsys.readouterr().out

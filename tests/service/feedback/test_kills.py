@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,17 +19,20 @@ from sqlalchemy.orm import Session
 
 from ingestion.embed import Embedder
 from service.database import migrate, open_database
-from service.feedback.record import bound
+from service.feedback.record import bound, write
 from service.feedback.tokens import FeedbackSigner
 from service.ids import uuid7
 from service.tables import FeedbackEvent
 from tests.conftest import wait_until
 from tests.service.faults import how_often, small_collection
+from tests.service.feedback.samples import an_event
 from tests.service.feedback.test_record import check_together
 from tests.service.processes import serving_process
 from tests.service.test_postgres import Postgres, server  # noqa: F401 - a fixture
 
 SECRET, CLIENTS = "0123456789abcdef0123456789abcdef", 4
+# Longer than any of the faults: a server that stays away must not keep the test for ever.
+GIVES_UP_S = 300.0
 
 
 @dataclass
@@ -50,7 +54,9 @@ def rate(url: str, told: Told, is_over: threading.Event, chance: random.Random) 
         answer_id = uuid7()
         event = {"answer_id": answer_id, "token": signer.sign(answer_id), "kind": "thumb", "value": "up"}
         is_accepted, left = False, chance.choice([1, 1, 2])
+        gives_up_at = time.monotonic() + GIVES_UP_S
         while left:
+            assert time.monotonic() < gives_up_at, f"{answer_id} was not accepted within {GIVES_UP_S} s"
             # A connection each: another worker may take the next try.
             try:
                 reply = httpx.post(
@@ -164,9 +170,6 @@ def test_random_sequences_equal_the_model_on_postgres(server: Postgres) -> None:
 @pytest.mark.postgres
 def test_two_processes_write_side_by_side(server: Postgres) -> None:  # noqa: F811
     """The same events with the same keys at the same moment: each is stored once, whoever comes first."""
-    from service.feedback.record import write
-    from tests.service.feedback.samples import an_event
-
     engines = [open_database(server.url) for _ in range(2)]
     migrate(engines[0])
     events = [an_event(idempotency_key=bound("c", uuid7())) for _ in range(300)]

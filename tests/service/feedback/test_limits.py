@@ -4,7 +4,7 @@ import pytest
 
 from service.errors import RateLimitError
 from service.feedback import limits
-from service.feedback.limits import Limits, Quota
+from service.feedback.limits import Limits, Quota, Taken
 from service.scope.feedback import FeedbackLimits
 
 
@@ -25,6 +25,24 @@ def test_what_is_refused_does_not_count() -> None:
     with pytest.raises(RateLimitError):
         quota.take("a", 2, now=1.0)
     quota.take("a", 1, now=1.0)
+
+
+def test_what_no_stretch_of_time_has_room_for_is_to_be_divided() -> None:
+    quota = Quota(3, 60.0, "A key")
+    with pytest.raises(RateLimitError, match="Divide it"):
+        quota.take("a", 4, now=0.0)
+    quota.take("b", 2, now=0.0)
+    with pytest.raises(RateLimitError, match="Send it again in 30 s"):
+        quota.take("b", 2, now=30.0)
+
+
+def test_what_is_given_back_late_makes_no_room_in_the_next_stretch() -> None:
+    quota = Quota(3, 60.0, "A key")
+    first = quota.take("a", 3, now=0.0)
+    quota.take("a", 3, now=60.0)
+    Taken((first,)).give_back(3)
+    with pytest.raises(RateLimitError):
+        quota.take("a", now=61.0)
 
 
 def test_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,6 +128,15 @@ def test_a_conflict_fails_its_own_event_alone(engine: Engine) -> None:
     assert [isinstance(one, Receipt) for one in write(engine, [other, an_event()])] == [False, True]
 
 
+@pytest.mark.parametrize(
+    "speaker", [Speaker("c", "b" * 32, "end_user", "api"), Speaker("c", "a" * 32, "agent", "api")]
+)
+def test_one_key_is_not_of_two_who_speak(engine: Engine, speaker: Speaker) -> None:
+    first = an_event(idempotency_key=bound("c", "k"))
+    written = write(engine, [first, replace(first, speaker=speaker), first])
+    assert [isinstance(one, Receipt) for one in written] == [True, False, True]
+
+
 def test_what_happened_last_counts_whatever_arrives_last(engine: Engine) -> None:
     closed = an_event(kind="outcome", value="ticket_closed", target="conversation", observed_at=NOON)
     reopened = replace(closed, value="reopened", observed_at=NOON + timedelta(hours=1))

@@ -113,7 +113,8 @@ def test_statuses_are_mapped_and_others_ignored() -> None:
     assert hook.read(b'{"ticket": []}', now=NOW) == "unmapped_outcome"
     assert hook.read(a_body(external_id=None), now=NOW) == "no_conversation"
     assert hook.read(a_body(external_id="c" * 65), now=NOW) == "no_conversation"
-    for wrong in (None, "soon", "2026-03-02T00:00:00Z", "1999-01-01"):
+    no_time = "0001-01-01T00:00:00+01:00"
+    for wrong in (None, "soon", "2026-03-02T00:00:00Z", "1999-01-01", no_time, "9999-12-31T23:59:59-01:00"):
         assert hook.read(a_body(at=wrong), now=NOW) == "unreadable_time"
 
 

@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from service.feedback.tokens import Pseudonyms
-from tests.conftest import Demo
+from service.tables import Answer
+from tests.conftest import Demo, wait_until
 from tests.service.routes.feedback_desk import FEEDBACK, Desk, desk_over
 
 
@@ -185,6 +189,8 @@ def test_too_much_of_one_token_one_user_and_one_key_is_a_429(
         statuses = [desk.rate_by_token(one).status_code for _ in range(4)]
         assert statuses == [201, 201, 201, 429]
         assert [desk.rate_by_token(two).status_code for _ in range(3)] == [201, 201, 429]
+        absent = [desk.rate("asker", answer_id="0" * 36).status_code for _ in range(5)]
+        assert absent == [404] * 5, "what is not stored takes nothing"
         own = desk.ask()["answer_id"]
         replies = [desk.rate("asker", answer_id=own) for _ in range(5)]
         assert [reply.status_code for reply in replies] == [201] * 4 + [429]
@@ -192,24 +198,24 @@ def test_too_much_of_one_token_one_user_and_one_key_is_a_429(
         assert (error["code"], error["type"]) == ("rate_limit_exceeded", "rate_limit_error")
         assert 0 < int(replies[-1].headers["retry-after"]) <= 60
         rows = "\n".join(f'{{"answer_id": "{own}", "kind": "rating", "value": {n}}}' for n in (1, 2, 3, 4, 5))
-        sent = desk.send(
-            "other",
-            "POST",
-            f"{FEEDBACK}/batch",
-            content=rows,
-            headers={"content-type": "application/x-ndjson"},
-        )
+        sent = send_rows(desk, rows)
         assert sent.status_code == 429, "each row counts"
+        assert "Divide it" in sent.json()["error"]["message"]
+        assert [send_rows(desk, "{}\n{}\n{}").status_code for _ in range(3)] == [200] * 3
+        theirs = desk.ask("other")["answer_id"]
+        one = f'{{"answer_id": "{theirs}", "kind": "rating", "value": 1}}'
+        wait_until(lambda: send_rows(desk, one).json()["refused"] == 0)
+        replies = [send_rows(desk, f"{one}\n{one}\n{one}") for _ in range(3)]
+        assert [reply.json()["known"] for reply in replies] == [3] * 3, "sent again it takes nothing"
+
+
+def send_rows(desk: Desk, rows: str) -> httpx.Response:
+    headers = {"content-type": "application/x-ndjson"}
+    return desk.send("other", "POST", f"{FEEDBACK}/batch", content=rows, headers=headers)
 
 
 def test_the_pseudonym_is_the_one_that_answers_have(desk: Desk) -> None:
     """So that a subject's feedback can be found with its answers."""
-    from sqlalchemy import select
-    from sqlalchemy.orm import Session
-
-    from service.tables import Answer
-    from tests.conftest import wait_until
-
     asked = desk.ask(user="zoe")
     event = desk.event(desk.rate_by_token(asked))
 
