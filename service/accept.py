@@ -76,7 +76,7 @@ class Listener:
 
     def _told(self) -> None:
         """Somebody waits."""
-        count = len(self._connections)
+        count = len(self._connections) + len(self._begun)
         if count:
             self._rest(_LONGEST_WAIT_S * count / (count + _HALF_AT), self._take_and_listen)
         else:
