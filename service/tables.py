@@ -185,14 +185,26 @@ class FeedbackEvent(Base):
     """
 
     __tablename__ = "feedback"
-    __table_args__ = (Index("feedback_received", "received_at"),)
+    __table_args__ = (
+        Index("feedback_received", "received_at"),
+        Index(
+            "feedback_slot",
+            "answer_id",
+            "actor",
+            "kind",
+            "target",
+            "observed_at",
+            "event_id",
+        ),
+    )
 
     event_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(200), unique=True)
     answer_id: Mapped[str] = mapped_column(String(36), index=True)
     conversation_id: Mapped[str | None] = mapped_column(String(64), index=True)
     caller: Mapped[str] = mapped_column(String(16))
-    actor: Mapped[str | None] = mapped_column(String(64))
+    # Empty where nobody knew, as of events from before actors were kept.
+    actor: Mapped[str] = mapped_column(String(64))
     actor_kind: Mapped[str] = mapped_column(String(16))
     kind: Mapped[str] = mapped_column(String(16))
     value: Mapped[str | None] = mapped_column(String(16))

@@ -4,7 +4,7 @@ Latest is by `observed_at`: what happened last counts, in whatever order it arri
 does not undo this morning's word. Of two with the same time the one that arrived last counts (`event_id` rises).
 """
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import Select, exists, select, tuple_
 from sqlalchemy.orm import aliased
 
 from service.tables import FeedbackEvent
@@ -13,15 +13,12 @@ from service.tables import FeedbackEvent
 def current_feedback() -> Select[FeedbackEvent]:
     """A query for the events that count; add conditions to it as to any other. Suspect ones are among them."""
     later = aliased(FeedbackEvent)
-    is_later = or_(
-        later.observed_at > FeedbackEvent.observed_at,
-        (later.observed_at == FeedbackEvent.observed_at) & (later.event_id > FeedbackEvent.event_id),
-    )
+    # As the index `feedback_slot` has them, so that thousands of events on one answer cost no more than others.
     is_replaced = exists().where(
         later.answer_id == FeedbackEvent.answer_id,
-        later.actor.is_not_distinct_from(FeedbackEvent.actor),
+        later.actor == FeedbackEvent.actor,
         later.kind == FeedbackEvent.kind,
         later.target == FeedbackEvent.target,
-        is_later,
+        tuple_(later.observed_at, later.event_id) > tuple_(FeedbackEvent.observed_at, FeedbackEvent.event_id),
     )
     return select(FeedbackEvent).where(FeedbackEvent.state == "set", ~is_replaced)

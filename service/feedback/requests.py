@@ -227,7 +227,7 @@ class StoredFeedback(BaseModel):
     answer_id: str
     conversation_id: str | None
     caller: str
-    actor: str | None
+    actor: str
     actor_kind: str
     kind: str
     value: str | None

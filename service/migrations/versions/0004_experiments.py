@@ -34,7 +34,7 @@ def _of_events() -> list[sa.Column[Any]]:
     # Events that are there already are thumbs of people who read an answer.
     return [
         sa.Column("conversation_id", sa.String(64)),
-        sa.Column("actor", sa.String(64)),
+        sa.Column("actor", sa.String(64), nullable=False, server_default=""),
         sa.Column("actor_kind", sa.String(16), nullable=False, server_default="end_user"),
         sa.Column("reasons", sa.JSON, nullable=False, server_default="[]"),
         sa.Column("comment", sa.Text),
@@ -61,6 +61,8 @@ def upgrade() -> None:
     with op.batch_alter_table("feedback") as table:
         table.alter_column("observed_at", nullable=False)
     op.create_index("feedback_received", "feedback", ["received_at"])
+    slot = ["answer_id", "actor", "kind", "target", "observed_at", "event_id"]
+    op.create_index("feedback_slot", "feedback", slot)
     op.create_index("ix_feedback_conversation_id", "feedback", ["conversation_id"])
 
 
@@ -122,6 +124,7 @@ def _create_experiments() -> None:
 def downgrade() -> None:
     """Drop them, and remove the columns."""
     op.drop_index("ix_feedback_conversation_id", "feedback")
+    op.drop_index("feedback_slot", "feedback")
     op.drop_index("feedback_received", "feedback")
     with op.batch_alter_table("feedback") as table:
         for column in _of_events():
