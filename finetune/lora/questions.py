@@ -156,12 +156,9 @@ def _about_orders(sentence: str, heading: str) -> Iterator[Asked]:
     if heading.rstrip().endswith("?"):
         yield Asked(f"{title}?")
     elif _ORDER.match(sentence) and _TASK.match(title):
-        how = (
-            f"How does {_lower(title)} work?"
-            if title.split()[0].endswith("ing")
-            else f"How do I {_lower(title)}?"
-        )
-        yield Asked(how)
+        task = title[:1].lower() + title[1:]
+        is_named = task.split()[0].endswith("ing")
+        yield Asked(f"How does {task} work?" if is_named else f"How do I {task}?")
 
 
 def _about_row(sentence: str) -> Iterator[Asked]:
