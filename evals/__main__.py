@@ -18,6 +18,7 @@ from evals.pictures import take
 from evals.scope_page import render
 from evals.suites import (
     abstention,
+    adapter,
     answers,
     gaps,
     generated,
@@ -50,6 +51,7 @@ SUITES = {
     "marking": marking,
     "generated": generated,
     "gaps": gaps,
+    "adapter": adapter,
 }
 BENCHMARKS = (
     "embed",
@@ -81,10 +83,20 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--generator",
-        help="for `answers` and `abstention`: a generator of the scope file, or its base URL, is measured beside the documents",
+        help="a generator of the scope file, or its base URL: `answers` and `abstention` measure it beside the documents,"
+        " `adapter` asks it directly",
     )
     run.add_argument(
         "--prompt", choices=prompt_names(), help="with --generator: another prompt than the variant's"
+    )
+    run.add_argument(
+        "--adapter",
+        metavar="NAME",
+        help="for `adapter`: the model to ask for; without one, the server's first",
+    )
+    run.add_argument("--cases", type=Path, help="for `adapter`: other cases on the assistant's documents")
+    run.add_argument(
+        "--report", type=Path, metavar="FILE", help="for `adapter`: write what came of each case"
     )
     fit = commands.add_parser("calibrate", help="fit the abstention judge to the scope's embedder")
     fit.add_argument(
@@ -149,6 +161,9 @@ def _context(args: argparse.Namespace) -> Context:
         model=getattr(args, "model", None),
         generator=getattr(args, "generator", None),
         prompt=getattr(args, "prompt", None),
+        adapter=getattr(args, "adapter", None),
+        cases=getattr(args, "cases", None),
+        report=getattr(args, "report", None),
         model_key=settings.generator_api_key.get_secret_value() if settings.generator_api_key else None,
     )
 

@@ -14,7 +14,7 @@ from ingestion.scrub import Scrubber
 from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from service.answer.abstain import Relevance
 from service.answer.calibrations import Calibrations, load_calibrations
-from service.answer.evidence import EvidenceFinder
+from service.answer.evidence import EvidenceFinder, EvidenceRequest
 from service.answer.generate import Generator
 from service.answer.generate.extractive import ExtractiveGenerator
 from service.answer.pipeline import AnswerPipeline, Dependencies, done
@@ -24,7 +24,7 @@ from service.corpus.embedders import Embedders
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.models.cross_encoder import CrossEncoder
-from service.guard.texts import RawText
+from service.guard.texts import RawText, SearchableText
 from service.scope import Scope
 from service.scope.file import EXTRACTIVE
 
@@ -154,6 +154,30 @@ async def answer_with(
                 return await _answer(pipeline, assistant, question)
 
         return list(await asyncio.gather(*map(ask, questions)))
+
+
+def passages_of(
+    scope: Scope,
+    assistant: str,
+    release: Release,
+    embedder: Embedder,
+    questions: Sequence[str],
+    *,
+    more: int = 0,
+) -> list[tuple[Hit, ...]]:
+    """The passages that the answer path gives a generator for each question; `more` than the variant's `top_k`."""
+    variant = scope.variants[scope.assistants[assistant].variant]
+    settings = variant.retrieval.model_copy(update={"top_k": variant.retrieval.top_k + more})
+    rules = scope.policy_of(assistant).retrieved
+
+    async def find(finder: EvidenceFinder) -> list[tuple[Hit, ...]]:
+        sought = [EvidenceRequest(release, SearchableText(q), settings, rules=rules) for q in questions]
+        return [found.hits for found in await asyncio.gather(*map(finder.search, sought))]
+
+    with ThreadPoolExecutor(1) as executor:
+        models = Embedders({"builtin": embedder}, load_embedder)
+        finder = EvidenceFinder(models, SentenceScorer(load_calibrations()), _cross_encoder(), executor)
+        return asyncio.run(find(finder))
 
 
 async def _answer(pipeline: AnswerPipeline, assistant: str, question: str) -> Answered:

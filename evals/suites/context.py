@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 @dataclass(frozen=True)
 class Context:
     """Shared by the suites of a run, so that the demo is ingested and answered once; `generated` are figures of a
-    generator's answers by set, since several suites tell them."""
+    generator's answers by set, since several suites tell them. `adapter`, `cases` and `report` are the suite `adapter`'s."""
 
     scope: Scope
     base: Path
@@ -33,6 +33,9 @@ class Context:
     model_key: str | None = None
     generator: str | None = None
     prompt: str | None = None
+    adapter: str | None = None
+    cases: Path | None = None
+    report: Path | None = None
     generated: dict[str, dict[str, Figure]] = field(default_factory=dict)
 
     def sampled(self, items: Sequence[Item]) -> Sequence[Item]:

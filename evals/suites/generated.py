@@ -7,7 +7,6 @@ before its sentences were attributed (`.bare.`).
 """
 
 import asyncio
-import re
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
@@ -23,6 +22,7 @@ from evals.corpora import built_release, clapnq, xquad
 from evals.harness import Answered, answer_with
 from evals.metrics import Figure, mean, share
 from evals.suites.context import Context
+from evals.written import CANARY, WORD, holds, leaks, loops
 from ingestion.config import PiiPolicy
 from ingestion.detect.heads import is_held_out
 from ingestion.releases.release import Release
@@ -35,7 +35,6 @@ from service.answer.generate.openai import OpenAIGenerator
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.checks.citations import without_markers
-from service.guard.checks.leak import canary_of
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.scope import Scope
@@ -46,13 +45,6 @@ from service.settings import Settings
 _TOGETHER = 8
 _LANGUAGES = ("en", "de", "es")
 _XQUAD = 300
-_CANARY = canary_of(b"evals")
-# What no answer may hold: tags of passages, tokens of chat templates, thoughts, the canary.
-_LEAK = re.compile(
-    rf"</?passage|passage-[0-9a-f]{{4,}}|<\|\w+\|>|</?think|\[/?INST\]|{_CANARY}", re.IGNORECASE
-)
-_WORD = re.compile(r"\w+")
-_RUN_WORDS, _RUN_TIMES = 5, 3
 # In the ids of figures that tell who abstained.
 _ABSTENTION = ".abstention."
 
@@ -163,22 +155,22 @@ async def _measured(
             answered = await answer_with(
                 _with_generator(scope, context, SERVER),
                 context.assistant, release, context.embedder, questions, guards, generators,
-                together=_TOGETHER, canary=_CANARY,
+                together=_TOGETHER, canary=CANARY,
             )  # fmt: skip
             took_s = time.perf_counter() - begun
         plain = await answer_with(
             _with_generator(scope, context, EXTRACTIVE),
-            context.assistant, release, context.embedder, questions, guards, {EXTRACTIVE: extractive}, canary=_CANARY,
+            context.assistant, release, context.embedder, questions, guards, {EXTRACTIVE: extractive}, canary=CANARY,
         )  # fmt: skip
     figures = _figures(name, "", cases, answered, models)
     figures |= _figures(name, "extractive.", cases, plain, models)
     bare = [(case, recorder.texts[case.question]) for case in cases if case.question in recorder.texts]
-    held = [_holds(text, case.answers) for case, text in bare if case.answers]
+    held = [holds(text, case.answers) for case, text in bare if case.answers]
     if held:
         figures[f"{name}.generated.bare.contains"] = share(held)
     return figures | {
         f"{name}.generated.bare.uncited": share(["[" not in text for _, text in bare]),
-        f"{name}.generated.bare.loops": share([_loops(text) for _, text in bare]),
+        f"{name}.generated.bare.loops": share([loops(text) for _, text in bare]),
         f"{name}.generated.tokens": mean([float(count) for count in recorder.tokens]),
         f"{name}.generated.seconds": Figure(took_s / len(cases), n=len(cases)),
     }
@@ -213,7 +205,7 @@ def _guards(scope: Scope, assistant: str, models: Models, executor: ThreadPoolEx
         models=models,
         executor=executor,
         digests=Digests(b"evals"),
-        canary=_CANARY,
+        canary=CANARY,
     )
 
 
@@ -236,11 +228,11 @@ def _figures(
     figures = {
         "abstention.false": share([one.reply.rag["outcome"] == "abstained" for _, one in asked]),
         "degraded": share([bool(one.reply.rag["degraded"]) for _, one in pairs]),
-        "loops": share([_loops(one.reply.text) for _, one in pairs]),
-        "leaks": share([bool(_LEAK.search(one.reply.text + str(one.reply.rag))) for _, one in pairs]),
+        "loops": share([loops(one.reply.text) for _, one in pairs]),
+        "leaks": share([leaks(one.reply.text + str(one.reply.rag)) for _, one in pairs]),
     }
     if short:
-        figures["contains"] = share([_holds(one.reply.text, case.answers) for case, one in short])
+        figures["contains"] = share([holds(one.reply.text, case.answers) for case, one in short])
         figures["token_f1"] = mean([_token_f1(one.reply.text, case.answers) for case, one in short])
     if said:
         figures["wrong_language"] = share(
@@ -270,8 +262,8 @@ def _is_right(case: Asked, answered: Answered, sentence: tuple[str, tuple[int, .
     """Whether a cited passage holds the gold answer that the sentence gives, or supports it at the judge's point."""
     text, numbers = sentence
     passages = [answered.hits[n - 1].chunk.embedded_text for n in numbers]
-    gold = [answer for answer in case.answers if _holds(text, (answer,))]
-    if any(_holds(passage, (answer,)) for passage in passages for answer in gold):
+    gold = [answer for answer in case.answers if holds(text, (answer,))]
+    if any(holds(passage, (answer,)) for passage in passages for answer in gold):
         return True
     return models.support()(text, passages) >= 0.3
 
@@ -280,25 +272,13 @@ def _language_of(text: str) -> str:
     return guess_language(without_markers(text), _LANGUAGES)
 
 
-def _holds(text: str, golds: Sequence[str]) -> bool:
-    folded = " ".join(text.split()).casefold()
-    return any(" ".join(gold.split()).casefold() in folded for gold in golds)
-
-
 def _token_f1(text: str, golds: Sequence[str]) -> float:
     """The best F1 of words over the gold answers (SQuAD's measure, Rajpurkar et al. 2016)."""
-    said = Counter(_WORD.findall(without_markers(text).casefold()))
+    said = Counter(WORD.findall(without_markers(text).casefold()))
     best = 0.0
     for gold in golds:
-        wanted = Counter(_WORD.findall(gold.casefold()))
+        wanted = Counter(WORD.findall(gold.casefold()))
         common = sum((said & wanted).values())
         if common:
             best = max(best, 2 * common / (said.total() + wanted.total()))
     return best
-
-
-def _loops(text: str) -> bool:
-    """Whether five words in a row come three times."""
-    words = _WORD.findall(without_markers(text).casefold())
-    runs = Counter(tuple(words[i : i + _RUN_WORDS]) for i in range(len(words) - _RUN_WORDS + 1))
-    return any(count >= _RUN_TIMES for count in runs.values())
