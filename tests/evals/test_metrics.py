@@ -100,6 +100,7 @@ def test_the_demo_abstains_where_it_must_and_seldom_elsewhere(context: Context) 
     assert figures["demo.abstention.false"].value <= 0.08
 
 
+@pytest.mark.slow
 def test_a_calibration_is_written_for_the_embedder_that_was_measured(
     context: Context, embedder: Embedder, tmp_path: Path
 ) -> None:

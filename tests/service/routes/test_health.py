@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _COUNT = """
 import asyncio
 from service.metrics import ANSWERS, IN_FLIGHT, RELEASE
@@ -28,6 +30,7 @@ def run_worker(folder: Path, release: int) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_gauges_of_workers_that_died_are_not_counted_and_counters_are(tmp_path: Path) -> None:
     run_worker(tmp_path, 7)
     shown = run_worker(tmp_path, 3)
