@@ -108,6 +108,9 @@ class Training(Strict):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     beta: Positive = Field(0.1, description="Of DPO and KTO: how far the model may go from the base.")
     evaluate_every: Count = Field(20, description="Steps between looks at the development rows.")
+    evaluate_rows: Count = Field(
+        48, description="Development rows at a look; all of them would cost as much as the steps between."
+    )
     checkpoint_every: Count = Field(20, description="Steps between checkpoints.")
     patience: Count = Field(4, description="Looks without a better loss after which training stops.")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="Threads of the processor; 0 for all cores.")
