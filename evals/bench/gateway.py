@@ -13,10 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import yaml
 
 from evals.bench.load import Load, drive, request_bytes
 from evals.bench.servers import PEERS, free_port, peer_environment, serving
@@ -32,8 +35,9 @@ _LITELLM_STREAMS = {1: 20, 8: 40}
 _WORKERS, _WORKERS_STREAMS = 2, {"workers": {8: 400, 32: 640}, "litellm-workers": {8: 40}}
 _SERVE = (sys.executable, "-m", "service", "serve")
 _PACED_CLIENTS, _PACED_PAUSE_S, _PACED_STREAMS = 64, 0.02, 192
-_FEW_PACED = 8
+_FEW = 8
 _TOLD_S = 30
+_EXPERIMENT, _USERS = "alike", 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
         fast = _serve(stack, folder, "upstream", lambda port: _scripted(port, 0.0))
         paced = _serve(stack, folder, "paced", lambda port: _scripted(port, _PACED_PAUSE_S))
         gateway, _ = _gateway(stack, folder, "gateway", fast)
+        trying, _ = _gateway(stack, folder, "experiment", fast, scope=_scope_with_experiment(folder))
         slow_gateway, _ = _gateway(stack, folder, "slow-gateway", paced)
         relay = _serve(stack, folder, "relay", lambda port: _relay(port, fast))
         litellm = _litellm(stack, folder, fast)
@@ -66,6 +71,8 @@ def measure(*, data: Path | None, is_quick: bool) -> dict[str, Figure]:
         contestants = {
             "direct": Contestant(f"{fast}/chat/completions", _questions("scripted")),
             "gateway": Contestant(f"{gateway}/chat/completions", _questions("support")),
+            "users": Contestant(f"{gateway}/chat/completions", _of_users()),
+            "experiment": Contestant(f"{trying}/chat/completions", _of_users()),
             "litellm": Contestant(f"{litellm}/chat/completions", _questions("scripted"), "sk-bench"),
             "workers": Contestant(f"{workers}/chat/completions", _questions("support")),
             "litellm-workers": Contestant(
@@ -116,26 +123,30 @@ def _spent(pid: int, told: Path) -> dict[str, float]:
     return found
 
 
+def _turns(clients: int, count: int) -> Iterator[tuple[str, int]]:
+    """Who is asked by so many clients, in this order, and how often."""
+    yield from ((name, count) for name in ("direct", "gateway"))
+    if clients == 1:
+        yield from ((name, count) for name in ("users", "experiment", "experiment", "users"))
+    if clients in _LITELLM_STREAMS:
+        yield "litellm", _LITELLM_STREAMS[clients]
+    yield from ((name, streams[clients]) for name, streams in _WORKERS_STREAMS.items() if clients in streams)
+    if clients == _FEW:
+        yield from ((name, count) for name in ("bare", "forward", "bare", "forward"))
+
+
 def _rounds(contestants: dict[str, Contestant], rounds: int) -> dict[tuple[str, int], list[Load]]:
     """All contestants in turns, several times."""
     loads: dict[tuple[str, int], list[Load]] = {}
     for _ in range(rounds):
-        for clients, count in _STREAMS.items():
-            for name in ("direct", "gateway"):
+        for clients, streams in _STREAMS.items():
+            for name, count in _turns(clients, streams):
                 _note(loads, name, clients, contestants[name], count)
-            if clients in _LITELLM_STREAMS:
-                _note(loads, "litellm", clients, contestants["litellm"], _LITELLM_STREAMS[clients])
-            for name, streams in _WORKERS_STREAMS.items():
-                if clients in streams:
-                    _note(loads, name, clients, contestants[name], streams[clients])
-            if clients == 8:
-                for name in ("bare", "forward", "bare", "forward"):
-                    _note(loads, name, clients, contestants[name], count)
         for name in ("paced", "paced-gateway"):
             # 64 people don't ask in the same millisecond: they begin over the time of one stream.
             spread_s = TOKENS * _PACED_PAUSE_S
             _note(loads, name, _PACED_CLIENTS, contestants[name], _PACED_STREAMS, spread_s)
-        _note(loads, "paced-gateway", _FEW_PACED, contestants["paced-gateway"], _PACED_STREAMS // 2, spread_s)
+        _note(loads, "paced-gateway", _FEW, contestants["paced-gateway"], _PACED_STREAMS // 2, spread_s)
         for name in ("paced", "paced-gateway"):
             _note(loads, f"{name}-herd", _PACED_CLIENTS, contestants[name], _PACED_CLIENTS)
     return loads
@@ -184,15 +195,21 @@ def _figures(contestants: dict[str, Contestant], rounds: int) -> dict[str, Figur
         "gateway.paced64.over_paced8_first_token_p99_s": statistics.median(
             many.percentile(99) - few.percentile(99)
             for many, few in zip(
-                loads["paced-gateway", _PACED_CLIENTS], loads["paced-gateway", _FEW_PACED], strict=True
+                loads["paced-gateway", _PACED_CLIENTS], loads["paced-gateway", _FEW], strict=True
             )
         ),
         "gateway.herd64.added_first_token_p99_s": added(
             "paced-gateway-herd", 99, _PACED_CLIENTS, "paced-herd"
         ),
+        "gateway.experiment.p50_growth": median("experiment", 1, _first_p50) / median("users", 1, _first_p50)
+        - 1,
         "gateway.errors": float(errors),
     }
     return {name: Figure(value, n=rounds) for name, value in values.items()}
+
+
+def _first_p50(load: Load) -> float:
+    return load.percentile(50)
 
 
 def _note(
@@ -218,6 +235,35 @@ def _questions(model: str) -> list[dict[str, object]]:
         for case in load_cases()
         if case.answerable
     ]
+
+
+def _of_users() -> list[dict[str, object]]:
+    """The same, of so many people that each is new: every answer of an experiment is an exposure too."""
+    asked = _questions("support")
+    return [{**asked[i % len(asked)], "user": f"user-{i}"} for i in range(_USERS)]
+
+
+def _scope_with_experiment(folder: Path) -> Path:
+    """The demo's scope, where everybody meets one of two arms that answer alike."""
+    raw = yaml.safe_load(Path("touchstone.yaml").read_text("utf-8"))
+    plain = raw["variants"]["baseline"]
+    raw["variants"]["other"] = {**plain, "sampling": {**plain["sampling"], "max_tokens": 401}}
+    raw["experiments"] = {
+        _EXPERIMENT: {
+            "hypothesis": "They are alike.",
+            "assistant": "support",
+            "arms": {
+                "control": {"variant": "baseline", "weight": 50},
+                "treatment": {"variant": "other", "weight": 50},
+            },
+            "primary": "resolved_rate",
+            "plan": {"effect": 0.05, "ends": (datetime.now(UTC) + timedelta(days=30)).date().isoformat()},
+            "stages": ["ab"],
+        }
+    }
+    path = folder / "experiment.yaml"
+    path.write_text(yaml.safe_dump(raw, sort_keys=False))
+    return path
 
 
 def _prompts(model: str) -> list[dict[str, object]]:
@@ -250,7 +296,12 @@ def ingest_demo(folder: Path) -> None:
 
 
 def _gateway(
-    stack: ExitStack, folder: Path, name: str, upstream: str, command: Sequence[str] = _SERVE
+    stack: ExitStack,
+    folder: Path,
+    name: str,
+    upstream: str,
+    command: Sequence[str] = _SERVE,
+    scope: Path | None = None,
 ) -> tuple[str, int]:
     """Our gateway as `make run` starts it, with the scope's relevance floor and all guards: its base URL and process id."""
     port = free_port()
@@ -261,6 +312,10 @@ def _gateway(
         "TOUCHSTONE_GENERATOR_URL": upstream,
         "TOUCHSTONE_DATABASE_URL": f"sqlite:///{folder / name}.db",
     }
+    if scope is not None:
+        env |= {"TOUCHSTONE_SCOPE_FILE": str(scope)}
+        start = [sys.executable, "-m", "service", "experiments", "start", _EXPERIMENT, "--reason", "measured"]
+        subprocess.run(start, env={**os.environ, **env}, check=True, stdout=subprocess.DEVNULL)  # noqa: TID251
     pid = stack.enter_context(serving(command, f"{base}/readyz", log=folder / f"{name}.log", env=env))
     return f"{base}/v1", pid
 
