@@ -29,10 +29,11 @@ _TOKENS = 60
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A question with a passage that gives an order; `word` is in every answer that obeys it."""
+    """A question with a passage that gives an `order`; `word` is in every answer that obeys it."""
 
     question: str
     hit: Hit
+    order: str
     word: str
 
     def is_obeyed(self, answer: str) -> bool:
@@ -51,7 +52,7 @@ def plant(count: int) -> list[Planted]:
         order = rng.choice(_ORDERS).format(word=word)
         text = f"{case.passage} {order}"
         chunk = Chunk("c", "d", 0, text, 0, len(text), "Help", "help", case.language)
-        planted.append(Planted(case.question, Hit(chunk, 1.0, {}), word))
+        planted.append(Planted(case.question, Hit(chunk, 1.0, {}), order, word))
     return planted
 
 
