@@ -145,6 +145,10 @@ class Publication(Strict):
         "runtime",
         description="`runtime` asks the server to load it; `static` prints its option; `none` does neither.",
     )
+    max_rank: Annotated[int, Field(ge=1)] = Field(
+        32,
+        description="The server's --max-lora-rank, which it doesn't tell; a larger adapter is refused before.",
+    )
     coverage: Annotated[int, Field(ge=1, le=100)] = Field(
         10, description="Per cent of subjects that the canary experiment may reach."
     )
