@@ -1,0 +1,201 @@
+"""The whole way: rows, training, proof, publication as a canary. Each step is done once; a cycle that was killed goes on."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune.lora.base import check_base
+from finetune.lora.dataset import prepare, told
+from finetune.lora.lineage import Facts, Record, open_record
+from finetune.lora.merge import merge
+from finetune.lora.parity import Parity, measure_parity
+from finetune.lora.prove import Measured, prove
+from finetune.lora.publish import publish
+from finetune.lora.recipe import Recipe
+from finetune.lora.registry import Adapter, Lineage, digest_of_adapter, open_adapter, register
+from finetune.lora.reports import Report, measure, read_report
+from finetune.lora.rows import Dataset, open_dataset
+from finetune.lora.served import served
+from finetune.lora.server import AdapterServer
+from finetune.lora.template import Template
+from finetune.lora.train import Trained, train
+from finetune.yaml_file import TrainingDataError
+from ingestion.artifact import digest_of
+from service.settings import Settings
+
+# A rehearsal: every step on so little that minutes are enough, and nothing is proved by it.
+QUICK_ROWS = {"contexts": 16, "questions": 4}
+QUICK_TRAINING = {"rank": 8, "evaluate_rows": 8, "evaluate_every": 10}
+_QUICK_CASES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Cycled:
+    """What came of a cycle: the adapter's name and folder, the verdict, and the record of all steps."""
+
+    adapter: str
+    folder: Path
+    verdict: str
+    record: Path
+
+
+class Cycle:
+    """One recipe on its way. Every step finds what earlier ones left, also in another process."""
+
+    def __init__(self, recipe: Recipe, settings: Settings, *, is_quick: bool = False) -> None:
+        self._recipe, self._settings, self._is_quick = recipe, settings, is_quick
+        self._state = settings.data_dir / "finetune" / recipe.name
+        self._base = Path(recipe.base.path)
+        self._record: Record = open_record(self._state / "cycles" / f"{recipe.digest}.json", recipe)
+
+    def run(self) -> Cycled:
+        """All steps. Raises `TrainingDataError`, which names the step's reason and the remedy."""
+        dataset = self._prepare()
+        adapter = self._train(dataset)
+        verdict = self._prove(adapter, dataset)
+        if verdict["verdict"] == "fail":
+            _say(f"Not published: {verdict['sentence']}")
+        else:
+            self._publish(adapter)
+        return Cycled(adapter.name, adapter.folder, verdict["verdict"], self._record.path)
+
+    def _prepare(self) -> Dataset:
+        folder = self._state / "datasets"
+
+        def make() -> Facts:
+            base = check_base(self._base, self._recipe.base.digest)
+            dataset = prepare(self._recipe, self._settings)
+            return {"dataset": dataset.digest, "base": base, "shares": dataset.artifact.facts["shares"]}
+
+        def holds(facts: Mapping[str, Any]) -> bool:
+            return (folder / facts["dataset"][:12]).is_dir() and facts["base"] == check_base(self._base, None)
+
+        facts = self._record.step("prepare", holds, make)
+        dataset = open_dataset(folder / facts["dataset"][:12])
+        _say(told(dataset))
+        return dataset
+
+    def _train(self, dataset: Dataset) -> Adapter:
+        def make() -> Facts:
+            run = self._state / "runs" / f"{self._recipe.digest}-{dataset.digest[:12]}"
+            trained = train(self._recipe, dataset, self._base, run, progress=_progress)
+            facts = _facts_of(trained)
+            base = self._record.steps["prepare"]["base"]
+            adapter = register(
+                self._state / "adapters", trained.adapter_folder, Lineage(self._recipe, dataset, base, facts)
+            )
+            return {"adapter": adapter.name, **facts}
+
+        facts = self._record.step("train", lambda facts: self._adapter_folder(facts).is_dir(), make)
+        return open_adapter(self._adapter_folder(facts))
+
+    def _adapter_folder(self, facts: Mapping[str, Any]) -> Path:
+        return self._state / "adapters" / str(facts["adapter"])
+
+    def _prove(self, adapter: Adapter, dataset: Dataset) -> Facts:
+        """The adapter is measured merged, by a server of our own: a processor's kernels for adapters take ten times as long,
+        and parity says that the merged model is the adapter."""
+        merged = self._state / "merged" / adapter.name
+
+        def make() -> Facts:
+            merge(self._base, adapter.folder, merged, licence=self._recipe.base.licence or "unknown")
+            parity = self._parity(adapter, merged, dataset)
+            base = self._report(self._base, "base", self._record.steps["prepare"]["base"])
+            found = self._report(merged, adapter.name, digest_of_adapter(adapter.folder))
+            measured = Measured(
+                base=self._record.steps["prepare"]["base"],
+                parity=parity,
+                forgetting=self._record.steps["train"]["forgetting"],
+            )
+            verdict = prove(adapter, base, found, measured, self._recipe.gate)
+            return verdict.facts() | {"merged": str(merged), "parity": parity.facts()}
+
+        facts = self._record.step("prove", lambda facts: Path(facts["merged"]).is_dir(), make)
+        _say(f"{facts['verdict']}: {facts['sentence']}")
+        return facts
+
+    def _parity(self, adapter: Adapter, merged: Path, dataset: Dataset) -> Parity:
+        template = Template(self._base)
+        rows = dataset.of("development") or dataset.of("train")
+        sequences = [template.encode(row) for row in rows]
+        log = self._state / "logs" / "parity.log"
+        options = ("--lora-modules", f"{adapter.name}={adapter.folder}")
+        with served(self._base, log, options) as url:
+            return measure_parity(
+                self._base,
+                adapter.folder,
+                sequences,
+                merged=merged,
+                server=AdapterServer(url),
+                served_as=adapter.name,
+            )
+
+    def _report(self, model: Path, name: str, digest: str) -> Report:
+        """What a model says to the cases; asked once for a model, a prompt and a number of cases."""
+        sample = _QUICK_CASES if self._is_quick else None
+        data = _public_data()
+        key = f"{name}-{digest[:12]}-{self._recipe.prompt}-{sample or 'all'}{'-public' if data else ''}"
+        path = self._state / "reports" / f"{key}.json"
+        if path.is_file():
+            return read_report(path)
+        with served(model, self._state / "logs" / f"{name}.log") as url:
+            return measure(url, path, prompt=self._recipe.prompt, data=data, sample=sample)
+
+    def _publish(self, adapter: Adapter) -> None:
+        def make() -> Facts:
+            return publish(adapter, self._recipe, self._settings).facts()
+
+        facts = self._record.step("publish", lambda facts: True, make)
+        _say(str(facts))
+
+
+def cycle(recipe: Recipe, settings: Settings, *, quick: bool = False) -> Cycled:
+    """Go the whole way with a recipe; `quick` is a rehearsal on a few rows and cases.
+
+    Raises `TrainingDataError` for everything a person can mend.
+    """
+    if quick:
+        raw = recipe.model_dump()
+        raw["name"] = f"{recipe.name}-quick"
+        raw["data"]["documents"] |= QUICK_ROWS
+        raw["training"] |= QUICK_TRAINING
+        recipe = Recipe.model_validate(raw)
+    return Cycle(recipe, settings, is_quick=quick).run()
+
+
+def _facts_of(trained: Trained) -> Facts:
+    return {
+        "steps": trained.steps,
+        "best_step": trained.best_step,
+        "base_loss": trained.base_loss,
+        "best_loss": trained.best_loss,
+        "forgetting": trained.forgetting,
+        "precision": trained.precision,
+        "weights": digest_of(trained.adapter_folder / "adapter_model.safetensors"),
+    }
+
+
+def _public_data() -> Path | None:
+    """The folder of public sets, where one was named."""
+    named = os.environ.get("TOUCHSTONE_DATA")  # noqa: TID251
+    if not named:
+        return None
+    if not Path(named).is_dir():
+        raise TrainingDataError(f"TOUCHSTONE_DATA is {named!r}, which is no folder.")
+    return Path(named)
+
+
+def _progress(moment: Any) -> None:
+    if moment.development is not None or moment.step % 5 == 0:
+        loss = "" if moment.loss is None else f" loss {moment.loss:.3f}"
+        look = "" if moment.development is None else f" development {moment.development:.3f}"
+        _say(f"step {moment.step}/{moment.steps}{loss}{look}")
+
+
+def _say(text: str) -> None:
+    """What happens, for who waits."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
