@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Engine
 
@@ -25,6 +25,7 @@ from service.errors import ConflictError, NotFoundError
 from service.experiments.lifecycle import Actor, stop
 from service.experiments.store import declare, read_experiment
 from service.scope import Scope
+from service.settings import Settings
 
 _CONFLICT = 400
 Today = Callable[[], date]
@@ -47,6 +48,11 @@ class Place:
     generator_url: str | None = None
     engine: Engine | None = None
 
+    @classmethod
+    def of(cls, settings: Settings, engine: Engine | None = None) -> Self:
+        """Where the service with these settings is."""
+        return cls(settings.scope_file, settings.generator_url, engine)
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -59,6 +65,18 @@ class Published:
     snippet: Path | None
     is_loaded: bool
     steps: tuple[str, ...]
+
+    def facts(self) -> dict[str, Any]:
+        """For a record."""
+        return {
+            "adapter": self.adapter.name,
+            "variant": self.variant,
+            "experiment": self.variant,
+            "option": self.option,
+            "snippet": str(self.snippet) if self.snippet else None,
+            "loaded": self.is_loaded,
+            "steps": list(self.steps),
+        }
 
 
 def publish(
