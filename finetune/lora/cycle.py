@@ -13,7 +13,7 @@ from finetune.lora.lineage import Facts, Record, open_record
 from finetune.lora.merge import merge
 from finetune.lora.parity import Parity, measure_parity
 from finetune.lora.prove import Measured, prove
-from finetune.lora.publish import publish
+from finetune.lora.publish import Person, Place, publish
 from finetune.lora.recipe import Recipe
 from finetune.lora.registry import Adapter, Lineage, digest_of_adapter, open_adapter, register
 from finetune.lora.reports import Report, measure, read_report
@@ -24,6 +24,7 @@ from finetune.lora.template import Template
 from finetune.lora.train import Trained, train
 from finetune.yaml_file import TrainingDataError
 from ingestion.artifact import digest_of
+from service.database import open_database
 from service.settings import Settings
 
 # A rehearsal: every step on so little that minutes are enough, and nothing is proved by it.
@@ -45,22 +46,38 @@ class Cycled:
 class Cycle:
     """One recipe on its way. Every step finds what earlier ones left, also in another process."""
 
-    def __init__(self, recipe: Recipe, settings: Settings, *, is_quick: bool = False) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        settings: Settings,
+        *,
+        is_quick: bool = False,
+        applies: bool = False,
+        by: Person | None = None,
+    ) -> None:
         self._recipe, self._settings, self._is_quick = recipe, settings, is_quick
+        self._applies, self._by = applies, by
         self._state = settings.data_dir / "finetune" / recipe.name
         self._base = Path(recipe.base.path)
         self._record: Record = open_record(self._state / "cycles" / f"{recipe.digest}.json", recipe)
 
     def run(self) -> Cycled:
         """All steps. Raises `TrainingDataError`, which names the step's reason and the remedy."""
+        self._check_server()
         dataset = self._prepare()
         adapter = self._train(dataset)
         verdict = self._prove(adapter, dataset)
-        if verdict["verdict"] == "fail":
-            _say(f"Not published: {verdict['sentence']}")
-        else:
+        if verdict["verdict"] == "pass" or self._by is not None:
             self._publish(adapter)
+        else:
+            _say("Not published. A person may answer for it: --by NAME --reason WHY.")
         return Cycled(adapter.name, adapter.folder, verdict["verdict"], self._record.path)
+
+    def _check_server(self) -> None:
+        """Better now than after the training."""
+        publication = self._recipe.publication
+        if publication.loading == "runtime" and "publish" not in self._record.steps:
+            AdapterServer(publication.server).models()
 
     def _prepare(self) -> Dataset:
         folder = self._state / "datasets"
@@ -146,14 +163,23 @@ class Cycle:
 
     def _publish(self, adapter: Adapter) -> None:
         def make() -> Facts:
-            return publish(adapter, self._recipe, self._settings).facts()
+            engine = open_database(self._settings.database())
+            place = Place.of(self._settings, engine)
+            try:
+                return publish(adapter, self._recipe, place, apply=self._applies, by=self._by).facts()
+            finally:
+                engine.dispose()
 
-        facts = self._record.step("publish", lambda facts: True, make)
-        _say(str(facts))
+        facts = self._record.step("publish", lambda facts: facts["adapter"] == adapter.name, make)
+        for line in facts["steps"]:
+            _say(line)
 
 
-def cycle(recipe: Recipe, settings: Settings, *, quick: bool = False) -> Cycled:
-    """Go the whole way with a recipe; `quick` is a rehearsal on a few rows and cases.
+def cycle(
+    recipe: Recipe, settings: Settings, *, quick: bool = False, apply: bool = False, by: Person | None = None
+) -> Cycled:
+    """Go the whole way with a recipe. `quick` is a rehearsal on a few rows and cases; with `apply` variant and experiment
+    go into the scope file and the database; `by` is who publishes what its proof didn't let pass.
 
     Raises `TrainingDataError` for everything a person can mend.
     """
@@ -163,7 +189,7 @@ def cycle(recipe: Recipe, settings: Settings, *, quick: bool = False) -> Cycled:
         raw["data"]["documents"] |= QUICK_ROWS
         raw["training"] |= QUICK_TRAINING
         recipe = Recipe.model_validate(raw)
-    return Cycle(recipe, settings, is_quick=quick).run()
+    return Cycle(recipe, settings, is_quick=quick, applies=apply, by=by).run()
 
 
 def _facts_of(trained: Trained) -> Facts:
