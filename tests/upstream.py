@@ -38,6 +38,7 @@ class ScriptedUpstream:
         self.forwarded = "forwarded"
         self.requests = 0
         self.model = "scripted-model"
+        self.adapters: tuple[str, ...] = ()  # served beside it
 
     async def __call__(
         self,
@@ -52,13 +53,14 @@ class ScriptedUpstream:
             if not message.get("more_body"):
                 break
         if scope["path"].endswith("/models"):
-            await _json(send, 200, orjson.dumps({"data": [{"id": self.model}]}))
+            listed = [{"id": self.model}, *({"id": name, "parent": self.model} for name in self.adapters)]
+            await _json(send, 200, orjson.dumps({"data": listed}))
             return
         self.requests += 1
         self.headers.append(dict(scope["headers"]))
         self.bodies.append(orjson.loads(data))
         status = self.statuses.pop(0) if self.statuses else 200
-        if self.bodies[-1].get("model") != self.model:
+        if self.bodies[-1].get("model") not in (self.model, *self.adapters):
             status = 404  # as vLLM answers for a model that it doesn't serve
         if status != 200:
             await _json(send, status, self.error_text.encode())

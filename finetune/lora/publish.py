@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from finetune.lora.base import base_digest
 from finetune.lora.canary import Canary, apply_canary, canary_of
 from finetune.lora.recipe import Recipe
-from finetune.lora.registry import Adapter, note
+from finetune.lora.registry import Adapter, note, open_adapter
 from finetune.lora.servable import check_servable
 from finetune.lora.server import AdapterServer, ServedModel
 from finetune.yaml_file import TrainingDataError
@@ -94,6 +94,7 @@ def publish(
 
     Raises `TrainingDataError` for what can't or mustn't be served, and for a server that doesn't do it.
     """
+    adapter = open_adapter(adapter.folder)  # as it is now: it may have been proved since
     check_verdict(adapter, by)
     check_servable(adapter, max_rank=recipe.publication.max_rank)
     is_loaded = False
@@ -224,6 +225,7 @@ def roll_back(adapter: Adapter, place: Place, by: Person, *, server: AdapterServ
 
     Raises `TrainingDataError` for an adapter that isn't published.
     """
+    adapter = open_adapter(adapter.folder)
     publication = adapter.facts.get("publication")
     if not publication:
         raise TrainingDataError(
