@@ -88,7 +88,9 @@ class Cycle:
             return {"dataset": dataset.digest, "base": base, "shares": dataset.artifact.facts["shares"]}
 
         def holds(facts: Mapping[str, Any]) -> bool:
-            return (folder / facts["dataset"][:12]).is_dir() and facts["base"] == check_base(self._base, None)
+            return bool(
+                (folder / facts["dataset"][:12]).is_dir() and facts["base"] == check_base(self._base, None)
+            )
 
         facts = self._record.step("prepare", holds, make)
         dataset = open_dataset(folder / facts["dataset"][:12])
