@@ -40,7 +40,10 @@ def test_answers_in_flight_end_with_the_adapter_and_new_ones_begin_without_it(
         start(place.engine, load_scope(scope_file), name, Actor("Ada", "A pilot", 0.0))
         wait_until(lambda: asked(gateway, "first")["experiment"] == name)
         arms = {user: asked(gateway, user)["arm"] for user in (f"user-{number}" for number in range(12))}
-        user = next(user for user, arm in arms.items() if arm == "treatment")
+        # Whoever is in the control waits for no adapter.
+        user, other = (
+            next(user for user, own in arms.items() if own == arm) for arm in ("treatment", "control")
+        )
 
         upstream.gate.clear()
         before, replies = upstream.requests, []
@@ -48,7 +51,7 @@ def test_answers_in_flight_end_with_the_adapter_and_new_ones_begin_without_it(
         asking.start()
         wait_until(lambda: upstream.requests > before)
         roll_back(adapter, place, ADA)
-        wait_until(lambda: asked(gateway, user)["experiment"] is None)
+        wait_until(lambda: asked(gateway, other)["experiment"] is None)
         later = asked(gateway, user)
         assert replies == [], "the adapter still writes"
         upstream.gate.set()
