@@ -64,14 +64,29 @@ class Cycle:
     def run(self) -> Cycled:
         """All steps. Raises `TrainingDataError`, which names the step's reason and the remedy."""
         self._check_server()
-        dataset = self._prepare()
-        adapter = self._train(dataset)
-        verdict = self._prove(adapter, dataset)
+        adapter, verdict = self.prove()
         if verdict["verdict"] == "pass" or self._by is not None:
             self._publish(adapter)
         else:
             _say("Not published. A person may answer for it: --by NAME --reason WHY.")
         return Cycled(adapter.name, adapter.folder, verdict["verdict"], self._record.path)
+
+    def train(self) -> Adapter:
+        """The steps up to the adapter. Raises `TrainingDataError`."""
+        return self._train(self._prepare())
+
+    def prove(self) -> tuple[Adapter, Facts]:
+        """The steps up to the verdict. Raises `TrainingDataError`."""
+        dataset = self._prepare()
+        adapter = self._train(dataset)
+        return adapter, self._prove(adapter, dataset)
+
+    def publish(self) -> Adapter:
+        """All steps, whatever the verdict: what didn't pass is refused unless a person answers for it."""
+        self._check_server()
+        adapter, _ = self.prove()
+        self._publish(adapter)
+        return adapter
 
     def _check_server(self) -> None:
         """Better now than after the training."""
