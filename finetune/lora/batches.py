@@ -49,15 +49,17 @@ def groups_of(
 ) -> list[Group]:
     """Every row in one group, in the order of their prompts.
 
-    A row joins the one before it where that makes fewer tokens to read, within `max_tokens` and `max_rows`. Unless
-    `is_shared`, each is alone.
+    A row joins the one before it where most of its prompt is the same and that makes fewer tokens to read, within
+    `max_tokens` and `max_rows`. Rules alone, which all prompts begin with, would part a row from those of its passages.
+    Unless `is_shared`, each is alone.
     """
     order = sorted(range(len(rows)), key=lambda number: (rows[number].prompt, number))
     groups: list[Group] = []
     for number in order:
         alone = Group((number,), 0, _read(rows[number]))
         joined = _joined(groups[-1], number, rows) if groups and is_shared else None
-        if joined and _is_better(joined, groups[-1], alone, max_tokens, max_rows):
+        is_near = joined is not None and 2 * joined.prefix > len(rows[number].prompt)
+        if joined and is_near and _is_better(joined, groups[-1], alone, max_tokens, max_rows):
             groups[-1] = joined
         else:
             groups.append(alone)

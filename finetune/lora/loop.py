@@ -147,7 +147,7 @@ class Loop:
         # Dropout depends on the step alone, so that what was interrupted goes on as it would have.
         torch.manual_seed(self._recipe.seed * 1_000_003 + standing.step)
         loss = self._learn(groups)
-        _check(loss, standing.step)
+        check_loss(loss, standing.step)
         standing.losses.append(loss)
         told = sum(len(self._lessons.rows[number]) for group in groups for number in group.rows)
         read = sum(group.tokens for group in groups)
@@ -200,7 +200,7 @@ class Loop:
             general = -_mean_loss(self._network, self._general)
             loss = _mean_loss(self._network, self._development) if self._development.groups else None
         forgetting = (standing.base_general - general) / abs(standing.base_general)
-        _check(1.0 if loss is None else loss, standing.step)
+        check_loss(1.0 if loss is None else loss, standing.step)
         standing.looks.append((standing.step, math.inf if loss is None else loss, forgetting))
         if loss is None or loss < standing.best_loss:
             standing.best_step, standing.looks_since_best = standing.step, 0
@@ -252,7 +252,8 @@ def _mean_loss(network: Network, lessons: Lessons) -> float:
     return math.fsum(losses) / len(losses)
 
 
-def _check(loss: float, step: int) -> None:
+def check_loss(loss: float, step: int) -> None:
+    """Raise `TrainingDataError` for a loss that says that nothing is learned."""
     if not math.isfinite(loss):
         raise TrainingDataError(
             f"The loss of step {step} is {loss!r}: weights or rows are broken, or `learning_rate` is too high."

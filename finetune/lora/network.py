@@ -1,5 +1,6 @@
 """The base model with its adapter, and the loss of a group of rows. Heavy: only training imports it."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -102,10 +103,11 @@ def load_network(recipe: Recipe, folder: Path, precision: Precision, *, is_fruga
     if training.quantise == "none":
         base.to(device)
     torch.manual_seed(recipe.seed)
-    model = get_peft_model(base, lora_config(recipe))
-    if is_frugal:
-        model.enable_input_require_grads()
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+    with _without_deprecations():
+        model = get_peft_model(base, lora_config(recipe))
+        if is_frugal:
+            model.enable_input_require_grads()
+            model.gradient_checkpointing_enable({"use_reentrant": False})
     model.train()
     return Network(model, precision)
 
@@ -123,6 +125,14 @@ def lora_config(recipe: Recipe) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
+
+
+@contextmanager
+def _without_deprecations() -> Iterator[None]:
+    """PEFT asks transformers for properties by their old names, which says nothing to who trains."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def _quantised(how: str) -> dict[str, Any]:
