@@ -18,10 +18,10 @@ def main() -> None:
     )
 
     def progress(moment: Moment) -> None:
-        print(moment.step, flush=True)
+        print(moment.step, flush=True)  # noqa: T201
         time.sleep(0.02)
 
-    print(train(recipe, open_dataset(rows), base, run, progress=progress).digest)
+    print(train(recipe, open_dataset(rows), base, run, progress=progress).digest)  # noqa: T201
 
 
 if __name__ == "__main__":
