@@ -37,8 +37,6 @@ from service.database import open_database
 from service.scope import load_scope
 from service.settings import Settings
 
-_CHANGES = ("rank", "learning_rate", "epochs", "contexts")
-
 
 class CommandStoppedError(Exception):
     """A command was told to stop; the message says how it goes on."""
@@ -63,11 +61,6 @@ def _training_stopped() -> tuple[type[BaseException], ...]:
     return (loop.TrainingStopped,) if loop else ()
 
 
-def _recipe(args: Namespace) -> Recipe:
-    given = {name: getattr(args, name, None) for name in _CHANGES}
-    return load_recipe(args.recipe, **{name: value for name, value in given.items() if value is not None})
-
-
 def _state(recipe: Recipe, settings: Settings) -> Path:
     return settings.data_dir / "finetune" / recipe.name
 
@@ -80,7 +73,7 @@ def _person(args: Namespace) -> Person | None:
 
 
 def _base(args: Namespace, _: Settings) -> str:
-    recipe = _recipe(args)
+    recipe = load_recipe(args.recipe)
     licence = decide(recipe, {}).base
     return "\n".join(
         (
@@ -91,36 +84,37 @@ def _base(args: Namespace, _: Settings) -> str:
 
 
 def _prepare(args: Namespace, settings: Settings) -> str:
-    return told(prepare(_recipe(args), settings))
+    return told(prepare(load_recipe(args.recipe), settings))
 
 
 def _train(args: Namespace, settings: Settings) -> str:
-    adapter = Cycle(_recipe(args), settings).train()
+    adapter = Cycle(load_recipe(args.recipe), settings).train()
     return f"{adapter.name}\n{adapter.folder}"
 
 
 def _merge(args: Namespace, settings: Settings) -> str:
-    recipe = _recipe(args)
+    recipe = load_recipe(args.recipe)
     adapter = Cycle(recipe, settings).train()
     out = args.out or _state(recipe, settings) / "merged" / adapter.name
-    licence = str(adapter.facts.get("licence") or recipe.base.licence or "unknown")
+    # What was learned decides its licence too.
+    licence = adapter.artifact.licence
     return str(merge(Path(recipe.base.path), adapter.folder, out, licence=licence).folder)
 
 
 def _prove(args: Namespace, settings: Settings) -> str:
-    adapter, facts = Cycle(_recipe(args), settings).prove()
+    adapter, facts = Cycle(load_recipe(args.recipe), settings).prove()
     if args.json:
         return json.dumps({"adapter": adapter.name, **facts}, ensure_ascii=False)
     return f"{adapter.name}: {facts['verdict']}. {facts['sentence']}"
 
 
 def _publish(args: Namespace, settings: Settings) -> str:
-    one = Cycle(_recipe(args), settings, applies=args.apply, by=_person(args))
+    one = Cycle(load_recipe(args.recipe), settings, applies=args.apply, by=_person(args))
     return f"{one.publish().name} is published"
 
 
 def _rollback(args: Namespace, settings: Settings) -> str:
-    recipe, person = _recipe(args), _person(args)
+    recipe, person = load_recipe(args.recipe), _person(args)
     if person is None:
         raise TrainingDataError("Say who rolls back, and why: --by NAME --reason WHY.")
     state = _state(recipe, settings)
@@ -138,12 +132,12 @@ def _rollback(args: Namespace, settings: Settings) -> str:
 
 
 def _cycle(args: Namespace, settings: Settings) -> str:
-    done = cycle(_recipe(args), settings, quick=args.quick, apply=args.apply, by=_person(args))
+    done = cycle(load_recipe(args.recipe), settings, quick=args.quick, apply=args.apply, by=_person(args))
     return f"{done.adapter}: {done.verdict}\n{done.folder}\n{done.record}"
 
 
 def _adapters(args: Namespace, settings: Settings) -> str:
-    state = _state(_recipe(args), settings)
+    state = _state(load_recipe(args.recipe), settings)
     if args.source is not None:
         return "\n".join(adapters_with(state, args.source)) or f"No adapter learned from {args.source!r}."
     found = adapters_in(state)
@@ -151,7 +145,7 @@ def _adapters(args: Namespace, settings: Settings) -> str:
 
 
 def _search(args: Namespace, settings: Settings) -> str:
-    recipe, goal = _recipe(args), GOALS[args.metric]
+    recipe, goal = load_recipe(args.recipe), GOALS[args.metric]
     each = args.a_trial or math.inf
     budget = (
         Budget(args.trials, args.tokens, "tokens", each)
@@ -199,7 +193,7 @@ def _choose(args: Namespace, settings: Settings) -> str:
 
 
 def _tokens(args: Namespace, settings: Settings) -> str:
-    recipe = _recipe(args)
+    recipe = load_recipe(args.recipe)
     texts = _texts(recipe, settings)
     base = Path(recipe.base.path)
     tokenizer = Template(base).tokenizer
