@@ -118,7 +118,7 @@ class Loop:
         Raises `TrainingDataError` for a loss that is no number or zero, and `TrainingStopped`.
         """
         self._resume()
-        with _signals() as asked:
+        with asked_to_stop() as asked:
             if not self.standing.looks:
                 self._begin(progress)
             while not self._is_done():
@@ -137,7 +137,7 @@ class Loop:
 
     def _begin(self, progress: Progress) -> None:
         with self._network.evaluating(is_base=True):
-            self.standing.base_general = -_mean_loss(self._network, self._general)
+            self.standing.base_general = -mean_loss(self._network, self._general)
         self._tell(progress, None, 0, 0, time.perf_counter(), is_look=True)
 
     def _advance(self, progress: Progress) -> None:
@@ -197,8 +197,8 @@ class Loop:
         """The loss of the development rows, where there are some, and what was forgotten; keeps the best adapter."""
         standing = self.standing
         with self._network.evaluating():
-            general = -_mean_loss(self._network, self._general)
-            loss = _mean_loss(self._network, self._development) if self._development.groups else None
+            general = -mean_loss(self._network, self._general)
+            loss = mean_loss(self._network, self._development) if self._development.groups else None
         forgetting = (standing.base_general - general) / abs(standing.base_general)
         check_loss(1.0 if loss is None else loss, standing.step)
         standing.looks.append((standing.step, math.inf if loss is None else loss, forgetting))
@@ -246,7 +246,7 @@ def rate(training: Training, step: int, steps: int) -> float:
     return training.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - up - 1) / max(steps - up, 1)))
 
 
-def _mean_loss(network: Network, lessons: Lessons) -> float:
+def mean_loss(network: Network, lessons: Lessons) -> float:
     """The mean over the rows of the mean over their tokens."""
     losses = [float(one) for group in lessons.groups for one in network.losses(lessons.layout(group))]
     return math.fsum(losses) / len(losses)
@@ -266,8 +266,8 @@ def check_loss(loss: float, step: int) -> None:
 
 
 @contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """Set when this process is asked to stop, so that a step ends first; only a process's main thread can be asked."""
+def asked_to_stop() -> Iterator[threading.Event]:
+    """Is set when this process is asked to stop, so that a step ends first; only a process's main thread can be asked."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked

@@ -103,7 +103,7 @@ def load_network(recipe: Recipe, folder: Path, precision: Precision, *, is_fruga
     if training.quantise == "none":
         base.to(device)
     torch.manual_seed(recipe.seed)
-    with _without_deprecations():
+    with quietly():
         model = get_peft_model(base, lora_config(recipe))
         if is_frugal:
             model.enable_input_require_grads()
@@ -128,8 +128,8 @@ def lora_config(recipe: Recipe) -> Any:
 
 
 @contextmanager
-def _without_deprecations() -> Iterator[None]:
-    """PEFT asks transformers for properties by their old names, which says nothing to who trains."""
+def quietly() -> Iterator[None]:
+    """Without warnings of deprecation: PEFT asks transformers for properties by their old names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield

@@ -57,7 +57,11 @@ class Template:
 
     def prompt(self, row: Row) -> tuple[int, ...]:
         """What a server reads before it writes."""
-        told = self.tokenizer.apply_chat_template(
+        return tuple(self.tokenizer(self.told(row), add_special_tokens=False)["input_ids"])
+
+    def told(self, row: Row) -> str:
+        """What a server reads before it writes, as text."""
+        text: str = self.tokenizer.apply_chat_template(
             [dict(message) for message in row.messages], add_generation_prompt=True, tokenize=False
         )
-        return tuple(self.tokenizer(told, add_special_tokens=False)["input_ids"])
+        return text

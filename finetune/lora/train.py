@@ -3,12 +3,23 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune.lora.batches import groups_of, sample
-from finetune.lora.machine import precision_of, set_environment, steady
+from finetune.lora.base import base_digest
+from finetune.lora.batches import Group, groups_of, sample
+from finetune.lora.machine import Precision, free_bytes, precision_of, set_environment, steady
+from finetune.lora.memory import need_of, shape_of
+from finetune.lora.preflight import (
+    Pair,
+    check_memory,
+    check_quantisation,
+    check_rows,
+    check_shape,
+    check_splits,
+    check_template,
+)
 from finetune.lora.recipe import Recipe, Training
 from finetune.lora.rows import Dataset, Row
 from finetune.lora.template import Encoded, Template
@@ -17,12 +28,14 @@ from ingestion.artifact import digest_of
 from ingestion.atomic import sync, write_atomically
 
 if TYPE_CHECKING:
-    from finetune.lora.loop import Lessons, Loop, Progress
+    from finetune.lora.loop import Lessons, Progress, Standing
     from finetune.lora.network import Network
 
 GENERAL = Path(__file__).parent / "general.txt"
 ADAPTER, WEIGHTS, CONFIG = "adapter", "adapter_model.safetensors", "adapter_config.json"
 _DONE = "trained.json"
+# Methods that learn from judgements of answers.
+PREFERENCES = ("dpo", "kto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +59,18 @@ class Trained:
 
 
 def train(
-    recipe: Recipe, dataset: Dataset, base_folder: Path, run_folder: Path, *, progress: "Progress"
+    recipe: Recipe,
+    dataset: Dataset,
+    base_folder: Path,
+    run_folder: Path,
+    *,
+    progress: "Progress",
+    served_template: str | None = None,
 ) -> Trained:
-    """Train an adapter on the `sft` or `text` rows of a dataset; the folder of a training that was interrupted goes on.
+    """Train an adapter on the rows of the recipe's method; the folder of a training that was interrupted goes on.
 
-    Raises `TrainingDataError` for rows or a machine that don't fit and for a folder in which another process trains,
+    `served_template` is the digest of the chat template of the server, where it is known. Raises `TrainingDataError` for
+    what the preflight refuses, for a loss that is no number and for a folder in which another process trains,
     `TrainingStopped` after SIGTERM.
     """
     set_environment()
@@ -64,49 +84,97 @@ def train(
         done = _done(run_folder)
         if done is None:
             with steady(recipe.training.threads, recipe.seed):
-                done = _trained(recipe, dataset, base_folder, run_folder, progress)
+                task = _prepared(recipe, dataset, base_folder, run_folder, served_template)
+                done = (
+                    task.preferred(progress) if recipe.training.method in PREFERENCES else task.told(progress)
+                )
         return done
 
 
-def _trained(
-    recipe: Recipe, dataset: Dataset, base_folder: Path, run_folder: Path, progress: "Progress"
-) -> Trained:
-    from finetune.lora.loop import Loop
-    from finetune.lora.network import load_network
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A training that has passed the preflight."""
 
+    recipe: Recipe
+    pairs: Sequence[Pair]
+    template: Template
+    base: Path
+    folder: Path
+    made_of: str
+    precision: Precision
+    is_frugal: bool
+
+    def told(self, progress: "Progress") -> Trained:
+        """By our loop: what is to be said is in the rows."""
+        from finetune.lora.loop import Loop
+        from finetune.lora.network import load_network
+
+        recipe = self.recipe
+        lessons, development = (
+            _grouped([pair for pair in self.pairs if pair[0].split == split], recipe.training)
+            for split in ("train", "development")
+        )
+        network = load_network(recipe, self.base, self.precision, is_frugal=self.is_frugal)
+        some = replace(
+            development, groups=sample(development.groups, recipe.training.evaluate_rows, seed=recipe.seed)
+        )
+        loop = Loop(recipe, network, lessons, some, general_lessons(self.template), self.folder, self.made_of)
+        loop.run(progress)
+        return _finish(self, loop.standing, loop.best, network)
+
+    def preferred(self, progress: "Progress") -> Trained:
+        """By TRL: rows say which answer is better."""
+        from finetune.lora.preference import train_preference
+
+        network, standing = train_preference(
+            self.recipe,
+            list({row.id: row for row, _ in self.pairs}.values()),
+            self.template,
+            self.base,
+            self.folder,
+            general_lessons(self.template),
+            precision=self.precision,
+            is_frugal=self.is_frugal,
+            progress=progress,
+        )
+        return _finish(self, standing, network.adapter(), network)
+
+
+def _prepared(
+    recipe: Recipe, dataset: Dataset, base_folder: Path, run_folder: Path, served_template: str | None
+) -> _Task:
+    """Everything that can be refused before weights are read."""
+    import torch
+
+    training = recipe.training
+    check_quantisation(training, has_gpu=torch.cuda.is_available())
     template = Template(base_folder)
-    lessons = lessons_of(dataset.of("train"), template, recipe.training)
-    development = lessons_of(dataset.of("development"), template, recipe.training)
-    precision = precision_of(recipe.training.precision)
-    network = load_network(recipe, base_folder, precision)
-    made_of = f"recipe {recipe.digest}, dataset {dataset.digest[:12]}, {precision}"
-    loop = Loop(
-        recipe, network, lessons, _some(development, recipe), general_lessons(template), run_folder, made_of
-    )
-    loop.run(progress)
-    return _finish(run_folder, loop, network, recipe.base.served_as)
+    check_template(template.digest, served_template)
+    shape = shape_of(base_folder)
+    pairs = encoded(dataset.rows, template, training)
+    check_rows(pairs, training, end=template.end)
+    check_shape(shape, training)
+    check_splits(row for row, _ in pairs)
+    precision = precision_of(training.precision)
+    is_frugal = check_memory(need_of(shape, training, precision, **_longest(pairs, training)), free_bytes())
+    made_of = f"recipe {recipe.digest}, dataset {dataset.digest[:12]}, base {base_digest(base_folder)[:12]}, {precision}"
+    return _Task(recipe, pairs, template, base_folder, run_folder, made_of, precision, is_frugal)
 
 
-def lessons_of(rows: Sequence[Row], template: Template, training: Training) -> "Lessons":
-    """Rows as tokens in groups; a `text` row is cut into pieces that fit, of which all is learned."""
-    from finetune.lora.loop import Lessons
-
-    encoded: list[Encoded] = []
-    weights: list[float] = []
+def encoded(rows: Sequence[Row], template: Template, training: Training) -> list[Pair]:
+    """The rows of the method with their tokens, in order; a `text` row is cut into pieces that fit, and all is learned."""
+    pairs: list[Pair] = []
     for row in rows:
-        if row.kind not in ("sft", "text"):
+        if row.kind != training.method:
             continue
         told = template.encode(row)
-        pieces = [told] if row.kind == "sft" else _pieces(told, training.max_tokens)
-        encoded += pieces
-        weights += [row.weight] * len(pieces)
-    groups = groups_of(
-        encoded,
-        max_tokens=training.max_tokens,
-        max_rows=training.rows_a_step,
-        is_shared=training.share_prefixes,
-    )
-    return Lessons(encoded, weights, groups)
+        if row.kind == "text":
+            pairs += [(row, piece) for piece in _pieces(told, training.max_tokens)]
+        else:
+            pairs.append((row, told))
+        if row.rejected is not None:
+            pairs.append((row, template.encode(row, row.rejected)))
+    return pairs
 
 
 def _pieces(told: Encoded, max_tokens: int) -> list[Encoded]:
@@ -116,11 +184,37 @@ def _pieces(told: Encoded, max_tokens: int) -> list[Encoded]:
     return [Encoded((), piece) for piece in cut if len(piece) > 1]
 
 
-def _some(development: "Lessons", recipe: Recipe) -> "Lessons":
+def lessons_of(rows: Sequence[Row], template: Template, training: Training) -> "Lessons":
+    """Rows of the method as tokens, in groups."""
+    return _grouped(encoded(rows, template, training), training)
+
+
+def _grouped(pairs: Sequence[Pair], training: Training) -> "Lessons":
     from finetune.lora.loop import Lessons
 
-    groups = sample(development.groups, recipe.training.evaluate_rows, seed=recipe.seed)
-    return Lessons(development.rows, development.weights, groups)
+    rows = [told for _, told in pairs]
+    return Lessons(rows, [row.weight for row, _ in pairs], _groups(rows, training))
+
+
+def _groups(rows: Sequence[Encoded], training: Training) -> list[Group]:
+    return groups_of(
+        rows,
+        max_tokens=training.max_tokens,
+        max_rows=training.rows_a_step,
+        is_shared=training.share_prefixes,
+    )
+
+
+def _longest(pairs: Sequence[Pair], training: Training) -> dict[str, int]:
+    """Tokens of the longest group, and how many of them are asked for the next one."""
+    rows = [told for _, told in pairs]
+    if training.method in PREFERENCES:
+        # Two sequences in one batch, with the logits of all their tokens.
+        tokens = 2 * max(len(told) for told in rows)
+        return {"tokens": tokens, "learned": tokens}
+    groups = _groups(rows, training)
+    learned = (sum(len(rows[number].completion) for number in group.rows) for group in groups)
+    return {"tokens": max(group.tokens for group in groups), "learned": max(learned)}
 
 
 def general_lessons(template: Template) -> "Lessons":
@@ -134,12 +228,12 @@ def general_lessons(template: Template) -> "Lessons":
     return Lessons(rows, [1.0] * len(rows), groups_of(rows, max_tokens=0, max_rows=1, is_shared=False))
 
 
-def _finish(folder: Path, loop: "Loop", network: "Network", served_as: str) -> Trained:
+def _finish(task: _Task, standing: "Standing", best: dict[str, Any], network: "Network") -> Trained:
     from finetune.lora import curves
     from finetune.lora.loop import CURVES
 
-    standing = loop.standing
-    digest = write_adapter(folder / ADAPTER, loop.best, network, served_as)
+    folder = task.folder
+    digest = write_adapter(folder / ADAPTER, best, network, task.recipe.base.served_as)
     curves.draw(folder / "curves.png", curves.read(folder / CURVES))
     looks = tuple((step, _finite(loss), forgetting) for step, loss, forgetting in standing.looks)
     trained = Trained(
@@ -150,8 +244,8 @@ def _finish(folder: Path, loop: "Loop", network: "Network", served_as: str) -> T
         looks=looks,
         best_step=standing.best_step,
         best_loss=_finite(standing.best_loss),
-        base_loss=looks[0][1],
-        forgetting=next(fall for step, _, fall in looks if step == standing.best_step),
+        base_loss=looks[0][1] if looks[0][0] == 0 else None,
+        forgetting=next((fall for step, _, fall in looks if step == standing.best_step), looks[-1][2]),
         precision=network.precision,
     )
     write_atomically(folder / _DONE, json.dumps({**asdict(trained), "adapter_folder": ADAPTER}))
