@@ -102,8 +102,8 @@ def _limits(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield "- It was proved on the sets above, greedily, with five passages; about other uses nothing is known."
     yield f"- It knows the languages of its rows: {', '.join(manifest['recipe']['data']['documents']['languages'])}."
-    yield "- Who is to be forgotten can't be taken out of it: `python -m finetune adapters SOURCE` names the adapters that"
-    yield "  learned from a source, which are trained anew without it."
+    yield "- Who is to be forgotten can't be taken out of it: `python -m finetune adapters RECIPE --source ID` names the adapters"
+    yield "  that learned from a source, which are trained anew without it."
     if publication.get("approved_by"):
         yield f"- Published by {publication['approved_by']} against the verdict: {publication['reason']}"
 
@@ -119,5 +119,6 @@ def _use(manifest: Manifest) -> Iterator[str]:
     yield f'  -d \'{{"lora_name": "{name}", "lora_path": "FOLDER"}}\''
     yield "```"
     yield ""
-    yield "A variant of the scope file asks for it by name. To roll back, pause its experiment or point the assistant at the"
-    yield "variant before; answers that are being written end with the adapter that they began with."
+    yield f"A variant of the scope file asks for it by name. `python -m finetune rollback RECIPE --adapter {name}` stops its"
+    yield "experiment: the variant before answers every question that comes from then on, within five seconds in every process, and"
+    yield "answers that are being written end with the adapter."
