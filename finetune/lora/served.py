@@ -29,7 +29,9 @@ def served(model: Path, log: Path, options: Sequence[str] = (), *, command: Path
             f"{str(command)!r} isn't there, which starts a vLLM. Run this in the folder of the repository."
         )
     port = _free_port()
-    env = {**os.environ, "VLLM_PORT": str(port), "MODEL": str(model)}  # noqa: TID251
+    # All processors: by itself vLLM keeps one free for a gateway, which has nothing to do now.
+    processors = {"VLLM_CPU_OMP_THREADS_BIND": _processors()} if _processors() else {}
+    env = {**processors, **os.environ, "VLLM_PORT": str(port), "MODEL": str(model)}  # noqa: TID251
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -41,6 +43,13 @@ def served(model: Path, log: Path, options: Sequence[str] = (), *, command: Path
         yield url
     finally:
         _end(process)
+
+
+def _processors() -> str:
+    """The processors that this process may use, as vLLM wants them named; empty where they are no range."""
+    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    is_range = bool(mine) and mine == list(range(mine[0], mine[-1] + 1))
+    return f"{mine[0]}-{mine[-1]}" if is_range and len(mine) > 1 else ""
 
 
 def _free_port() -> int:
