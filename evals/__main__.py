@@ -57,6 +57,7 @@ BENCHMARKS = (
     "embed",
     "experiments_scale",
     "feedback",
+    "finetune",
     "gateway",
     "guards",
     "ingest",

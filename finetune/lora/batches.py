@@ -30,7 +30,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A group as a network reads it: one sequence of token `ids` at `positions`.
+    """A group as a network reads it: one sequence of token `ids` at `positions`, of which the first `prefix` are shared.
 
     `mask[i, j]` says whether token i sees token j; None for a row alone, which is causal. Token `learned[k]` is asked
     for `targets[k]`, which belongs to the group's row number `owner[k]`.
@@ -38,6 +38,7 @@ class Layout:
 
     ids: Ints
     positions: Ints
+    prefix: int
     mask: Bools | None
     learned: Ints
     targets: Ints
@@ -112,7 +113,9 @@ def layout_of(group: Group, rows: Sequence[Encoded]) -> Layout:
         ids += told[group.prefix : -1]
         positions += range(group.prefix, len(told) - 1)
     mask = _mask(group.prefix, starts, len(ids)) if len(group.rows) > 1 else None
-    return Layout(_array(ids), _array(positions), mask, _array(learned), _array(targets), _array(owner))
+    return Layout(
+        _array(ids), _array(positions), group.prefix, mask, _array(learned), _array(targets), _array(owner)
+    )
 
 
 def _array(numbers: list[int]) -> Ints:

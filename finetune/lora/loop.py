@@ -66,6 +66,7 @@ class Moment:
     row_tokens: int
     read_tokens: int
     took_s: float
+    cpu_s: float = 0.0
 
 
 Progress = Callable[[Moment], None]
@@ -138,10 +139,10 @@ class Loop:
     def _begin(self, progress: Progress) -> None:
         with self._network.evaluating(is_base=True):
             self.standing.base_general = -mean_loss(self._network, self._general)
-        self._tell(progress, None, 0, 0, time.perf_counter(), is_look=True)
+        self._tell(progress, None, 0, 0, _now(), is_look=True)
 
     def _advance(self, progress: Progress) -> None:
-        begun = time.perf_counter()
+        begun = _now()
         standing, groups = self.standing, self._plan[self.standing.step]
         standing.step += 1
         # Dropout depends on the step alone, so that what was interrupted goes on as it would have.
@@ -175,9 +176,16 @@ class Loop:
         return rate(self._training, self.standing.step, len(self._plan))
 
     def _tell(
-        self, progress: Progress, loss: float | None, told: int, read: int, begun: float, *, is_look: bool
+        self,
+        progress: Progress,
+        loss: float | None,
+        told: int,
+        read: int,
+        begun: tuple[float, float],
+        *,
+        is_look: bool,
     ) -> None:
-        took_s = time.perf_counter() - begun
+        took_s, cpu_s = (now - then for now, then in zip(_now(), begun, strict=True))
         development, forgetting = self._look() if is_look else (None, None)
         moment = Moment(
             step=self.standing.step,
@@ -189,6 +197,7 @@ class Loop:
             row_tokens=told,
             read_tokens=read,
             took_s=took_s,
+            cpu_s=cpu_s,
         )
         curves.append(self._folder / CURVES, asdict(moment))
         progress(moment)
@@ -236,6 +245,11 @@ class Loop:
         self._network.take(state["adapter"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.best = state["best"]
+
+
+def _now() -> tuple[float, float]:
+    """Seconds by the clock, and of this process's processors."""
+    return time.perf_counter(), time.process_time()
 
 
 def rate(training: Training, step: int, steps: int) -> float:

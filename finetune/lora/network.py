@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
+from finetune.lora import attention
 from finetune.lora.batches import Layout
 from finetune.lora.machine import Precision
 from finetune.lora.recipe import Recipe
@@ -38,6 +39,7 @@ class Network:
                 input_ids=self._put(layout.ids)[None],
                 position_ids=self._put(layout.positions)[None],
                 attention_mask=mask,
+                shared_prefix=layout.prefix,
                 use_cache=False,
                 # The head over the whole vocabulary costs as much as five layers: only where it is asked for.
                 logits_to_keep=self._put(layout.learned),
@@ -97,7 +99,7 @@ def load_network(recipe: Recipe, folder: Path, precision: Precision, *, is_fruga
         str(folder),
         dtype=getattr(torch, precision),
         local_files_only=True,
-        attn_implementation="sdpa",
+        attn_implementation=attention.register(),
         **_quantised(training.quantise),
     )
     if training.quantise == "none":

@@ -1,5 +1,6 @@
 """What is shared changes nothing: losses and gradients are those of the rows one by one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +85,7 @@ def test_a_continuation_never_sees_another(network, base: Path) -> None:
         ids = layout.ids.copy()
         start = group.prefix
         ids[start : start + len(victim) - 1 - group.prefix] = 11
-        changed = type(layout)(
-            ids, layout.positions, layout.mask, layout.learned, layout.targets, layout.owner
-        )
+        changed = replace(layout, ids=ids)
         after = network.logits(changed)
     assert torch.equal(before[others], after[others])
     own = np.array([at for at, place in enumerate(layout.owner) if place == 0])

@@ -42,7 +42,10 @@ def training(**changes: Any) -> Training:
     return Training.model_validate({"modules": ["q_proj"], **changes})
 
 
-def pair(number: int = 0, told: Encoded = Encoded((5, 6), (7, END)), **changes: Any) -> tuple[Row, Encoded]:
+TOLD = Encoded((5, 6), (7, END))
+
+
+def pair(number: int = 0, told: Encoded = TOLD, **changes: Any) -> tuple[Row, Encoded]:
     return row(number, **changes), told
 
 
