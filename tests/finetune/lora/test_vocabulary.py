@@ -27,6 +27,13 @@ def opened(folder: Path) -> tuple[Any, Any]:
     return transformers.AutoTokenizer.from_pretrained(folder), model
 
 
+def others(tokens: Any, table: Any) -> Any:
+    """Which rows of a table aren't those of the new terms."""
+    mask = torch.ones(len(table), dtype=torch.bool)
+    mask[tokens.convert_tokens_to_ids([f" {term}" for term in TERMS])] = False
+    return mask
+
+
 def test_a_term_becomes_one_token_and_its_row_the_mean_of_its_pieces(base: Path, tmp_path: Path) -> None:
     added = add_terms(base, tmp_path / "new", TERMS)
     old_tokens, old = opened(base)
@@ -37,7 +44,9 @@ def test_a_term_becomes_one_token_and_its_row_the_mean_of_its_pieces(base: Path,
     table, before = model.get_input_embeddings().weight, old.get_input_embeddings().weight
     wanted = before[pieces].float().mean(dim=0).to(table.dtype)
     assert torch.equal(table[term], wanted)
-    assert torch.equal(table[: len(before)], before)
+    # The model has spare rows, of which the terms take two.
+    assert table.shape == before.shape
+    assert torch.equal(table[others(tokens, table)], before[others(tokens, table)])
     assert model.get_output_embeddings().weight is table
     assert table.dtype == before.dtype
 
@@ -60,11 +69,12 @@ def test_training_changes_the_new_rows_alone_and_lowers_their_loss(base: Path, t
     plain = add_terms(base, tmp_path / "plain", TERMS)
     trained = add_terms(base, tmp_path / "trained", TERMS, Lesson(TEXTS, 40, 0.05))
     before, after = opened(plain.folder)[1].state_dict(), opened(trained.folder)[1].state_dict()
+    table = before["model.embed_tokens.weight"]
+    old = others(opened(plain.folder)[0], table)
     for name, weight in before.items():
-        old = slice(0, 300) if weight.shape[0] == 302 else slice(None)
-        assert torch.equal(weight[old], after[name][old]), name
-    changed = after["model.embed_tokens.weight"][300:] != before["model.embed_tokens.weight"][300:]
-    assert changed.any(dim=1).all()
+        kept = old if weight.shape == table.shape else slice(None)
+        assert torch.equal(weight[kept], after[name][kept]), name
+    assert (after["model.embed_tokens.weight"] != table).any(dim=1).tolist() == (~old).tolist()
     assert sum(trained.losses[-10:]) < sum(trained.losses[:10])
     assert trained.digest != plain.digest != base_digest(base)
 
@@ -74,25 +84,26 @@ def test_the_same_seed_makes_the_same_base(base: Path, tmp_path: Path) -> None:
     assert made[0] == made[1]
 
 
-def test_an_output_that_is_not_tied_gets_rows_of_its_own(base: Path, tmp_path: Path) -> None:
-    _, model = opened(base)
-    model.config.tie_word_embeddings = False
-    loose = transformers.LlamaForCausalLM(model.config)
-    state = model.state_dict()
-    state["lm_head.weight"] = torch.randn_like(state["lm_head.weight"])
-    loose.load_state_dict(state)
+def test_a_model_without_spare_rows_gets_some_in_both_tables(base: Path, tmp_path: Path) -> None:
+    tokens, model = opened(base)
+    config = transformers.LlamaConfig.from_dict(
+        model.config.to_dict() | {"tie_word_embeddings": False, "vocab_size": len(tokens)}
+    )
+    torch.manual_seed(3)
+    loose = transformers.LlamaForCausalLM(config)
     folder = tmp_path / "loose"
     loose.save_pretrained(folder)
-    tokens = opened(base)[0]
     tokens.save_pretrained(folder)
     pieces = tokens(" Larkmoor", add_special_tokens=False)["input_ids"]
-    added = add_terms(folder, tmp_path / "new", TERMS, Lesson(TEXTS, 2))
-    _, new = opened(added.folder)
-    head = new.get_output_embeddings().weight
-    assert head is not new.get_input_embeddings().weight
-    assert torch.equal(head[:300], state["lm_head.weight"])
-    start = state["lm_head.weight"][pieces].float().mean(dim=0)
-    assert (head[300].float() - start).abs().max() < 0.05
+    _, new = opened(add_terms(folder, tmp_path / "new", TERMS, Lesson(TEXTS, 2, 1e-3)).folder)
+    told, said = new.get_input_embeddings().weight, new.get_output_embeddings().weight
+    assert told is not said
+    for table, before in ((told, loose.model.embed_tokens.weight), (said, loose.lm_head.weight)):
+        assert len(table) == len(before) + 2
+        assert torch.equal(table[: len(before)], before)
+        start = before[pieces].mean(dim=0)
+        assert 0 < (table[len(before)] - start).abs().max() < 0.05
+    assert new.config.vocab_size == len(tokens) + 2
 
 
 @pytest.mark.parametrize(
