@@ -31,8 +31,8 @@ from service.scope.generators import OpenAIServers
 FORMAT = 1
 _DEMO, _XQUAD, _XQUAD_OPEN = 60, 100, 60
 _ORDERS, _BIAS = 36, 60
-# More than an answer needs, and enough for a loop to show.
-_TOKENS = 160
+# More than an answer needs, and enough for a loop to show; of what isn't read as an answer, the beginning tells.
+_TOKENS, _FEW_TOKENS = 160, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,11 @@ def measure(context: Context) -> dict[str, Figure]:
     planted = plant(_at_most(context, _ORDERS))
     people = _people(context)
     prompts = [_told(context, prompt, one.question, one.hits) for one in asked]
-    prompts += [_told(context, prompt, one.question, ()) for one in closed]
-    prompts += [_told(context, prompt, one.question, (one.hit,)) for one in planted]
-    prompts += [_told(context, prompt, one.question, (_as_passage(one),)) for one in people]
     model, texts = ask_all(server, prompts, max_tokens=_TOKENS)
-    said = iter(texts)
+    beside = [_told(context, prompt, one.question, ()) for one in closed]
+    beside += [_told(context, prompt, one.question, (one.hit,)) for one in planted]
+    beside += [_told(context, prompt, one.question, (_as_passage(one),)) for one in people]
+    said = iter(texts + ask_all(server, beside, max_tokens=_FEW_TOKENS)[1])
     cases = [_report_of(one, next(said)) for one in asked]
     known = {(one.set, one.id): holds(next(said), one.answers) for one in closed}
     cases = [replace(one, no_context=known.get((one.set, one.id))) for one in cases]
@@ -258,7 +258,7 @@ def _write(
     if context.report is None:
         return
     report = {
-        "format": FORMAT,
+        "layout": FORMAT,
         "model": model,
         "prompt": prompt,
         "prompt_digest": load_prompt(prompt, context.scope.assistants[context.assistant].instructions).digest,

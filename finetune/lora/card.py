@@ -102,8 +102,8 @@ def _limits(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield "- It was proved on the sets above, greedily, with five passages; about other uses nothing is known."
     yield f"- It knows the languages of its rows: {', '.join(manifest['recipe']['data']['documents']['languages'])}."
-    yield "- Who is to be forgotten can't be taken out of it: `python -m finetune adapters RECIPE --source ID` names the adapters"
-    yield "  that learned from a source, which are trained anew without it."
+    yield "- Who is to be forgotten can't be taken out of it: `python -m finetune adapters RECIPE --source ID` names the"
+    yield "  adapters that learned from a source, which are trained anew without it."
     if publication.get("approved_by"):
         yield f"- Published by {publication['approved_by']} against the verdict: {publication['reason']}"
 
@@ -120,5 +120,5 @@ def _use(manifest: Manifest) -> Iterator[str]:
     yield "```"
     yield ""
     yield f"A variant of the scope file asks for it by name. `python -m finetune rollback RECIPE --adapter {name}` stops its"
-    yield "experiment: the variant before answers every question that comes from then on, within five seconds in every process, and"
-    yield "answers that are being written end with the adapter."
+    yield "experiment: the variant before answers every question that comes from then on, within five seconds in every process,"
+    yield "and answers that are being written end with the adapter."
