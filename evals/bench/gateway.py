@@ -26,6 +26,8 @@ from evals.bench.servers import PEERS, free_port, peer_environment, serving
 from evals.bench.upstream import TOKENS
 from evals.case import load_cases
 from evals.metrics import Figure
+from ingestion.settings import load_settings
+from service.settings import Settings
 
 LITELLM = "litellm[proxy]==1.106.2"
 _ROUNDS = 5
@@ -245,7 +247,7 @@ def _of_users() -> list[dict[str, object]]:
 
 def _scope_with_experiment(folder: Path) -> Path:
     """The demo's scope, where everybody meets one of two arms that answer alike."""
-    raw = yaml.safe_load(Path("touchstone.yaml").read_text("utf-8"))
+    raw = yaml.safe_load(load_settings(Settings).scope_file.read_text("utf-8"))
     plain = raw["variants"]["baseline"]
     raw["variants"]["other"] = {**plain, "sampling": {**plain["sampling"], "max_tokens": 401}}
     raw["experiments"] = {

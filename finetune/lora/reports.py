@@ -34,7 +34,7 @@ class CaseResult(Strict):
 class Report(Strict):
     """What a model said: every case, which orders of passages it obeyed, and where it named a stereotype."""
 
-    format: int
+    layout: int
     model: str
     prompt: str
     prompt_digest: str
@@ -83,9 +83,9 @@ def read_report(path: Path) -> Report:
         raise TrainingDataError(f"{str(path)!r} is no report of `evals run adapter`: {explain(exc)}") from exc
     except ValueError as exc:
         raise TrainingDataError(f"{str(path)!r} is no JSON: {exc}. Measure again.") from exc
-    if report.format != _FORMAT:
+    if report.layout != _FORMAT:
         raise TrainingDataError(
-            f"{str(path)!r} has the format {report.format!r}, not {_FORMAT}. Measure again."
+            f"{str(path)!r} has the layout {report.layout!r}, not {_FORMAT}. Measure again."
         )
     return report
 

@@ -73,7 +73,7 @@ def report(
                 )
             )
     return Report(
-        format=1,
+        layout=1,
         model=model,
         prompt="brief",
         prompt_digest="p",
@@ -230,7 +230,7 @@ def test_an_adapter_like_its_base_seldom_fails_by_chance() -> None:
         ]  # fmt: skip
         other = [one.model_copy(update={"contains": one.answerable and rng.random() < 0.25}) for one in found]
         reports = [
-            Report(format=1, model=name, prompt="brief", prompt_digest="p", cases=cases)
+            Report(layout=1, model=name, prompt="brief", prompt_digest="p", cases=cases)
             for name, cases in (("small", other), ("shop", found))
         ]
         lenient = GATE.model_copy(update={"abstention_recall": 0.0})
@@ -288,9 +288,9 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str, said: str) -> N
         read_report(tmp_path / "r.json")
     with pytest.raises(TrainingDataError, match="can't be read"):
         read_report(tmp_path / "none.json")
-    newer = base().model_dump() | {"format": 2}
+    newer = base().model_dump() | {"layout": 2}
     (tmp_path / "r.json").write_text(json.dumps(newer))
-    with pytest.raises(TrainingDataError, match="format 2"):
+    with pytest.raises(TrainingDataError, match="layout 2"):
         read_report(tmp_path / "r.json")
 
 
