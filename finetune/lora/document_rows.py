@@ -1,8 +1,9 @@
 """Rows from documents: sets of passages as serving finds them, and questions about each, some of which none answers.
 
-A set is what a question finds, less a few passages, in a random order, since retrieval puts the right passage first and
-a model would learn its place. What is asked about are sentences of the set, and of the passages that were left out of it:
-those questions look like the others, and nothing answers them.
+A set is what a question finds, less a few passages. Half of the sets are in a random order, since retrieval puts the right
+passage first and a model would learn its place alone; half are as serving has them, since its place does say something.
+What is asked about are sentences of the set, and of the passages that were left out of it: those questions look like the
+others, and nothing answers them.
 """
 
 import random
@@ -28,6 +29,8 @@ _MOST_USES = 3
 _SAME = 0.6
 # A short passage is named alone, and a sentence that stands in two of a set answers from both.
 _BATCH = 64
+# Of the questions about a set in the order of retrieval, the share about its first passage.
+_FIRST = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,13 @@ class DocumentRowMaker:
             return
         left_out = rng.sample(range(min(len(hits), self.settings.passages + 1)), k=min(2, len(hits) - 2))
         kept = [hit for place, hit in enumerate(hits) if place not in left_out][: self.settings.passages]
-        rng.shuffle(kept)
+        is_ranked = rng.random() < self.settings.ranked
+        if not is_ranked:
+            rng.shuffle(kept)
         marking = Marking(f"{rng.getrandbits(32):08x}", f"ref-{rng.getrandbits(40):010x}")
         said = [hit.chunk.embedded_text for hit in kept]
         asked = [
-            *self._answerable(kept, mine, rng),
+            *self._answerable(kept, mine, rng, is_ranked=is_ranked),
             *self._unanswerable([hits[i] for i in left_out], said, mine, rng),
         ]
         used = tuple(dict.fromkeys(shown[hit.chunk.document_id] for hit in kept))
@@ -116,14 +121,17 @@ class DocumentRowMaker:
             )  # fmt: skip
 
     def _answerable(
-        self, kept: Sequence[Hit], mine: Mapping[str, Source], rng: random.Random
+        self, kept: Sequence[Hit], mine: Mapping[str, Source], rng: random.Random, *, is_ranked: bool
     ) -> list[tuple[Asked, Told, int | None]]:
-        """Questions about passages of the set, as many of each as can be."""
+        """Questions about passages of the set: in the order of retrieval most about the first, else of each as many."""
         count = self.settings.questions - round(self.settings.questions * self.settings.unanswerable)
         told = [[one for one in self._told(hit.chunk, rng) if self._is_free(one, mine)] for hit in kept]
         texts = [hit.chunk.text for hit in kept]
         found: list[tuple[Asked, Told, int | None]] = []
-        for number, one in _in_turns(told, rng):
+        first = rng.sample(told[0], min(len(told[0]), round(_FIRST * count))) if is_ranked else []
+        taken = {one.text for one in first}
+        rest = [[one for one in of if one.text not in taken] for of in told]
+        for number, one in [*((1, one) for one in first), *_in_turns(rest, rng)]:
             if len(found) == count:
                 break
             if sum(one.text in text for text in texts) == 1:

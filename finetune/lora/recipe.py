@@ -58,7 +58,12 @@ class DocumentRows(Strict):
     )
     questions: Count = Field(6, description="Questions about each set of passages.")
     passages: Count = Field(5, description="Passages of a set, as many as serving shows.")
-    unanswerable: Share = Field(0.3, description="Share of questions whose passage is taken out of the set.")
+    unanswerable: Share = Field(0.2, description="Share of questions whose passage is taken out of the set.")
+    ranked: Share = Field(
+        0.5,
+        description="Share of sets in the order of retrieval, most of whose questions are about the first passage, as when"
+        " serving; in the others the order says nothing.",
+    )
     languages: Annotated[list[str], Field(min_length=1)] = Field(
         ["en"], description="Languages that the base model knows; documents in others give no rows."
     )
