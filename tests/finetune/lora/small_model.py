@@ -77,12 +77,12 @@ def write_adapter(folder: Path, base: Path, *, size: float = 0.3, seed: int = 1,
     return folder
 
 
-def sequences(count: int = 12, *, seed: int = 3) -> list[Encoded]:
+def sequences(count: int = 14, *, seed: int = 3) -> list[Encoded]:
     """Prompts that all begin alike, with completions."""
     rng = np.random.default_rng(seed)
     rules = tuple(int(one) for one in rng.integers(1, VOCABULARY, 20))
     made = []
     for number in range(count):
         prompt = (*rules, number + 1, *(int(one) for one in rng.integers(1, VOCABULARY, 60)))
-        made.append(Encoded(prompt, tuple(int(one) for one in rng.integers(1, VOCABULARY, 12))))
+        made.append(Encoded(prompt, tuple(int(one) for one in rng.integers(1, VOCABULARY, 40))))
     return made

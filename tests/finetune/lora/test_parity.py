@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from finetune.lora.merge import merge
-from finetune.lora.parity import Gap, Parity, choose, gap_of, measure_parity, score_model, starts_of
+from finetune.lora.parity import Gap, Line, Parity, choose, gap_of, lines_of, measure_parity, score_model
 from finetune.lora.template import Encoded
 from finetune.yaml_file import TrainingDataError
 from tests.finetune.lora.small_model import sequences, write_adapter, write_base
@@ -33,12 +33,11 @@ def test_in_float32_the_merged_model_is_the_adapter(folders: tuple[Path, Path], 
 
     base, adapter = folders
     merge(base, adapter, tmp_path / "merged")
-    chosen = sequences()
-    starts = starts_of(chosen)
+    lines = lines_of(sequences())
     peft = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
-    one, other = score_model(peft, chosen, starts), score_model(merged, chosen, starts)
-    assert len(one.log_probs) == sum(len(row) - 20 for row in chosen)
+    one, other = score_model(peft, lines), score_model(merged, lines)
+    assert len(one.log_probs) == 14 * len(sequences()[0].completion)
     assert np.allclose(one.log_probs, other.log_probs, atol=1e-4)
     assert gap_of(one, other).top1 == 1
 
@@ -109,14 +108,40 @@ def test_limits_are_those_of_the_base_s_own_noise(gap: Gap, said: str) -> None:
 
 def test_too_few_tokens_are_a_fault_and_too_few_rows_are_refused() -> None:
     assert Parity(499, NOISE, Gap(0.3, 0.8)).faults() == ["only 499 tokens were scored"]
-    with pytest.raises(TrainingDataError, match="500 tokens, and 2 rows hold fewer"):
+    with pytest.raises(TrainingDataError, match="500 tokens of answers, and 2 rows hold fewer"):
         choose([Encoded((1, 2), (3, 4)), Encoded((1, 2), (5, 4))])
 
 
-def test_rows_are_spread_and_what_all_begin_with_is_not_scored() -> None:
+def test_lines_are_spread_and_answers_alone_are_scored() -> None:
     rows = sequences(100)
-    chosen = choose(rows)
-    assert chosen == [rows[i * 100 // 8] for i in range(8)]
-    assert starts_of(chosen) == [20] * 8
-    assert starts_of([Encoded((1, 2, 3), (4, 9)), Encoded((1, 2, 3), (4, 8))]) == [3, 3], "answers are scored"
-    assert starts_of([Encoded((), (4, 9))]) == [1]
+    lines = choose(rows)
+    assert len(lines) == 13, "500 tokens of answers with 40 each"
+    assert lines == [lines_of([rows[i * 100 // 13]])[0] for i in range(13)]
+    assert [len(line.places) for line in lines] == [40] * 13
+
+
+def test_what_rows_have_in_common_is_read_once() -> None:
+    one, other, alone = (
+        Encoded((1, 2, 3, 4), (5, 6)),
+        Encoded((1, 2, 3, 7), (8, 6)),
+        Encoded((1, 9, 9, 9), (6,)),
+    )
+    assert lines_of([one, other, alone]) == [
+        Line((1, 2, 3, 4, 5, 6, 7, 8, 6), (4, 5, 7, 8)),
+        Line((1, 9, 9, 9, 6), (4,)),
+    ]
+    assert lines_of([Encoded((), (4, 9))]) == [Line((4, 9), (1,))], "the first token follows nothing"
+
+
+@pytest.mark.models
+def test_a_line_scores_what_each_place_follows(folders: tuple[Path, Path]) -> None:
+    """A line of several rows is scored as the network reads it: the same as its tokens without any line."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folders[0])
+    line = lines_of([Encoded((1, 2, 3, 4), (5, 6)), Encoded((1, 2, 3, 7), (8, 6))])[0]
+    with torch.inference_mode():
+        every = model(torch.tensor([line.tokens])).logits[0].log_softmax(-1)
+    wanted = [float(every[place - 1, line.tokens[place]]) for place in line.places]
+    assert np.allclose(score_model(model, [line]).log_probs, wanted, atol=1e-5)
