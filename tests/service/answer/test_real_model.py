@@ -160,6 +160,8 @@ QUOTE = {
     "type": "function",
     "function": {
         "name": "price_quote",
+        # Without it vLLM lets the model write any JSON, and no call fits.
+        "strict": True,
         "description": "Tells the price of a delivery.",
         "parameters": {
             "type": "object",
