@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 MODEL ?= smollm2
-# Processes that test; each opens its own models (1.5 GB).
-TESTERS ?= 2
+# TESTERS=2 tests in two processes; each opens its own models (1.5 GB).
+TESTERS ?=
 # What a plain machine proves in minutes; .ci/run proves the rest.
 ELSEWHERE := slow or vllm or postgres or browser or milvus or models or ray
 
@@ -32,7 +32,7 @@ run: $(VENV)/installed ## ingest the demo corpus and serve it on port 8000
 	@$(BIN)/python -m service serve --port $(PORT)
 
 test: $(VENV)/installed-dev ## run the tests that need minutes and no servers
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m "not ($(ELSEWHERE))"
+	$(BIN)/python -m pytest $(if $(TESTERS),-n $(TESTERS) --dist loadfile) -m "not ($(ELSEWHERE))"
 	@echo 'Not run here, but by .ci/run: tests marked $(ELSEWHERE).'
 
 check: $(VENV)/installed-dev ## lint, types, import contracts

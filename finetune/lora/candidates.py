@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from finetune.lora.choose import SHARES, Candidate, Choice, Criterion, Measured
+from finetune.lora.choose import Candidate, Choice, Criterion, Measured
 from finetune.lora.licences import decide_one
 from finetune.yaml_file import TrainingDataError
 from service.scope import Scope
@@ -23,8 +23,6 @@ Quality = Callable[[str], Figures]
 REQUESTS = 10
 _PATIENCE_S = 120.0
 _ANSWER_TOKENS = 64
-# More answers than this that the documents gave in a candidate's stead, and it wasn't measured.
-_DEGRADED = 0.05
 # About as much as an answer's prompt holds: five passages, and a question.
 _PASSAGE = (
     "The parcel leaves the warehouse within two working days, and the carrier sends a message with a link. Whoever isn't at"
@@ -238,17 +236,32 @@ def _cost(candidate: Candidate, probe: Probe) -> float | None:
 def quality_of(figures: Figures) -> float:
     """One number of what `evals` printed: the mean of four shares, each averaged over the sets that have it.
 
-    Without a citation `cited_right` is 0. Raises `TrainingDataError` where the documents answered in the candidate's stead.
+    The documents answer in a candidate's stead where it fails or nothing of what it wrote is supported. That is none of its
+    merits: its own text must hold the gold answer, and its citations count by the share of answers that are its own. Raises
+    `TrainingDataError` where it wrote nothing.
     """
-    degraded = _mean(figures, "degraded") or 0.0
-    if degraded > _DEGRADED:
+    contains = _mean(figures, "bare.contains")
+    if contains is None:
         raise TrainingDataError(
-            f"Of its answers {degraded:.0%} were the documents' own, since it was away or too slow: that measures nothing."
+            "It wrote nothing to any question with a gold answer, so its quality isn't known."
         )
-    found = {name: _mean(figures, name) for name in SHARES}
-    false = found.pop("abstention.false")
-    return ((found["contains"] or 0.0) + (found["cited_right"] or 0.0) + (found["abstention.recall"] or 0.0)
-            + 1.0 - (1.0 if false is None else false)) / len(SHARES)  # fmt: skip
+    cited = [
+        figure["value"] * (1.0 - _value(figures, key.removesuffix("cited_right") + "degraded"))
+        for key, figure in figures.items()
+        if key.endswith(".generated.cited_right")
+    ]
+    false = _mean(figures, "abstention.false")
+    shares = (
+        contains,
+        statistics.fmean(cited) if cited else 0.0,
+        _mean(figures, "abstention.recall") or 0.0,
+        0.0 if false is None else 1.0 - false,
+    )
+    return statistics.fmean(shares)
+
+
+def _value(figures: Figures, name: str) -> float:
+    return figures[name]["value"] if name in figures else 0.0
 
 
 def _mean(figures: Figures, name: str) -> float | None:

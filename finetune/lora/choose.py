@@ -18,8 +18,8 @@ from finetune.yaml_file import Strict, TrainingDataError, read
 Criterion = Literal["quality", "first_token_s", "total_s", "cost", "context_tokens", "licence", "memory_gib"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 ABOUT: Mapping[Criterion, str] = {
-    "quality": "mean of four shares: answers that hold the gold answer, citations of the right passage, unanswerable"
-    " questions that abstained, answerable ones that didn't",
+    "quality": "mean of four shares: own texts that hold the gold answer, citations of the right passage (times the share of"
+    " answers that the documents didn't give in its stead), unanswerable questions that abstained, answerable ones that didn't",
     "first_token_s": "seconds to the first token, median of the probe's requests",
     "total_s": "seconds to the last token, median of the probe's requests",
     "cost": "of 1,000 answers like the probe's, from the file's prices",
@@ -29,7 +29,9 @@ ABOUT: Mapping[Criterion, str] = {
 }
 _LICENCE_VALUE = {"allowed": 1.0, "approved": 0.5, "refused": 0.0}
 # What `python -m evals` says of a generator, by the end of its name.
-SHARES = ("contains", "cited_right", "abstention.recall", "abstention.false")
+SHARES = tuple(
+    f".generated.{name}" for name in ("bare.contains", "cited_right", "abstention.recall", "abstention.false")
+)
 # Two whose scores differ by less are told as equals.
 _EQUAL = 0.01
 

@@ -23,11 +23,12 @@ from tests.conftest import SCOPE, serving
 from tests.upstream import ScriptedUpstream
 
 GOOD = {
-    "contains": 0.8,
+    "bare.contains": 0.8,
     "cited_right": 0.7,
     "abstention.recall": 0.9,
     "abstention.false": 0.1,
     "degraded": 0.0,
+    "contains": 0.9,
 }
 
 
@@ -98,7 +99,7 @@ def test_two_servers_are_measured_weighed_and_told_beside_what_is_out(
 
     def quality(endpoint: str) -> dict[str, dict[str, float]]:
         asked.append(endpoint)
-        return figures(contains=1.0) if endpoint == slow.url else figures()
+        return figures(bare__contains=1.0) if endpoint == slow.url else figures()
 
     first, second, *out = weigh(choice, measure_all(choice, scope, quality))
     assert (first.measured.candidate.name, second.measured.candidate.name) == ("fast", "slow")
@@ -188,7 +189,7 @@ def test_what_is_no_url_is_refused_by_name(url: str) -> None:
 
 def test_quality_is_the_mean_of_four_shares_over_the_sets() -> None:
     assert quality_of(figures()) == pytest.approx(0.825)
-    both = figures() | {"xquad.en.generated.contains": {"value": 0.6}}
+    both = figures() | {"xquad.en.generated.bare.contains": {"value": 0.6}}
     assert quality_of(both) == pytest.approx(0.825 - 0.1 / 4)
     beside = figures() | {"demo.generated.extractive.contains": {"value": 0.0}}
     assert quality_of(beside) == pytest.approx(0.825)
@@ -197,9 +198,12 @@ def test_quality_is_the_mean_of_four_shares_over_the_sets() -> None:
     assert quality_of(silent) == pytest.approx(0.825 - 0.7 / 4)
 
 
-def test_answers_of_the_documents_measure_no_model() -> None:
-    with pytest.raises(TrainingDataError, match="30% were the documents' own"):
-        quality_of(figures(degraded=0.3))
+def test_what_the_documents_answered_in_its_stead_is_no_merit() -> None:
+    assert quality_of(figures(contains=1.0)) == quality_of(figures(contains=0.0))
+    assert quality_of(figures(degraded=0.5)) == pytest.approx(0.825 - 0.35 / 4)
+    mute = {key: value for key, value in figures().items() if "bare" not in key}
+    with pytest.raises(TrainingDataError, match="wrote nothing"):
+        quality_of(mute)
 
 
 def test_a_measurement_that_fails_says_its_last_word() -> None:
@@ -214,5 +218,6 @@ def test_quality_is_measured_by_evals_on_the_teams_own_cases(
     fast, _ = servers
     found = quality_by_evals(["--sample", "4"])(fast.url)
     assert fast.requests >= 1
-    assert 0 <= quality_of(found) <= 1
-    assert "demo.generated.contains" in found
+    # Its one text answers none of the questions, so the documents do in its stead.
+    assert found["demo.generated.contains"]["value"] > found["demo.generated.bare.contains"]["value"] == 0
+    assert 0 <= quality_of(found) <= 0.5

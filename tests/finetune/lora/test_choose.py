@@ -93,8 +93,8 @@ def test_what_couldnt_be_measured_and_what_is_refused_comes_last_with_its_reason
 
 def test_a_lead_that_is_none_is_told_so() -> None:
     made = choice()
-    interval = {"demo.generated.contains": {"value": 0.5, "low": 0.4, "high": 0.6}}
-    other = {"demo.generated.contains": {"value": 0.9, "low": 0.8, "high": 1.0}}
+    interval = {"demo.generated.bare.contains": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    other = {"demo.generated.bare.contains": {"value": 0.9, "low": 0.8, "high": 1.0}}
     tokens = {"demo.generated.tokens": {"value": 9.0, "low": 8.0, "high": 10.0}}
     more = {"demo.generated.tokens": {"value": 90.0, "low": 80.0, "high": 100.0}}
 

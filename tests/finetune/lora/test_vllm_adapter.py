@@ -57,7 +57,7 @@ def read() -> list[Encoded]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
-    texts = [path.read_text() for path in sorted(HELP.rglob("*.md")) if "/de" not in str(path)][:10]
+    texts = [path.read_text() for path in sorted((HELP / "orders").glob("*.md"))]
     tokens = [tuple(tokenizer(text)["input_ids"][:70]) for text in texts]
     return [Encoded(one + one[:10], one[10:]) for one in tokens]
 

@@ -94,9 +94,15 @@ def test_a_key_says_who_speaks_and_when(desk: Desk, rag: dict[str, Any]) -> None
         assert (refused.status_code, refused.json()["error"]["param"]) == (403, name)
 
 
+def is_recorded(desk: Desk, answer_id: str) -> bool:
+    with Session(desk.engine) as session:
+        return session.get(Answer, answer_id) is not None
+
+
 def test_an_outcome_finds_the_conversation_s_last_answer(desk: Desk) -> None:
     first, last = (desk.ask(conversation_id="ticket-1") for _ in range(2))
     desk.ask("other", conversation_id="ticket-1")
+    wait_until(lambda: is_recorded(desk, last["answer_id"]))
     said = {"conversation_id": "ticket-1", "kind": "outcome"}
     event = desk.event(desk.rate("asker", **said, value="resolved"))
     assert (event.answer_id, event.conversation_id, event.target) == (
