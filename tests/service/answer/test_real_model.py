@@ -5,7 +5,6 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from langchain_openai import ChatOpenAI
@@ -20,8 +19,6 @@ from service.settings import Settings
 from tests.conftest import ROOT, Demo, Gateway, StartGateway, serving
 from tests.service.answer.test_vllm import VENV, Vllm
 from tests.service.conftest import stream_of, text_of
-from tests.service.tools import asked as tool_asked
-from tests.service.tools import tool_scope
 
 pytestmark = pytest.mark.vllm
 LEAK = re.compile(r"</?passage|passage-[0-9a-f]{4}|<\|\w+\|>|</?think|ref-[a-p]{20}")
@@ -154,46 +151,3 @@ def test_llama_indexs_client(served: str) -> None:
     said = json.loads(run.stdout.splitlines()[-1])
     assert COSTS.search(said["whole"])
     assert COSTS.search(said["streamed"])
-
-
-QUOTE = {
-    "type": "function",
-    "function": {
-        "name": "price_quote",
-        # Without it vLLM lets the model write any JSON, and no call fits.
-        "strict": True,
-        "description": "Tells the price of a delivery.",
-        "parameters": {
-            "type": "object",
-            "properties": {"service": {"type": "string", "enum": ["express", "standard"]}},
-            "required": ["service"],
-            "additionalProperties": False,
-        },
-    },
-}
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "price_quote"}}])
-def test_a_call_that_vllm_writes_leaves_whole_and_its_result_is_cited(
-    start_gateway: StartGateway, vllm: Vllm, tmp_path: Path, choice: object, stream: bool
-) -> None:
-    scope = tool_scope(tmp_path, ["price_*"])
-    with start_gateway(
-        scope_file=scope, generator_url=vllm.url, generator_first_token_timeout_s=120
-    ) as gateway:
-        options: dict[str, Any] = {"tools": [QUOTE], "temperature": 0, "max_tokens": 100}
-        message, rag, finish = tool_asked(gateway, tool_choice=choice, stream=stream, **options)
-        assert (finish, rag["reason"]) == ("tool_calls", "tool_calls")
-        (call,) = message["tool_calls"]
-        assert call["function"]["name"] == "price_quote"
-        assert json.loads(call["function"]["arguments"])["service"] in ("express", "standard")
-        told = {
-            "role": "tool",
-            "tool_call_id": call["id"],
-            "content": "Express delivery costs 12.50 euros today.",
-        }
-        messages = [{"role": "user", "content": EXPRESS}, message, told]
-        reply = gateway.ask(EXPRESS, messages=messages, **options)
-        assert reply.status_code == 200, reply.text
-        check(str(reply.json()["choices"][0]["message"]["content"]), reply.json()["rag"])
