@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from finetune.lora.memory import Need, Shape
+from finetune.lora.memory import Need, Shape, Way
 from finetune.lora.recipe import Training
 from finetune.lora.rows import Row
 from finetune.lora.template import Encoded
@@ -133,17 +133,14 @@ def check_quantisation(training: Training, *, has_gpu: bool) -> None:
         raise TrainingDataError("`quantise: 4bit` needs a GPU, and there is none. Set `quantise: none`.")
 
 
-def check_memory(need: Need, free: int) -> bool:
-    """Whether activations are to be computed again in the backward pass, since they don't fit otherwise.
-
-    Raises `TrainingDataError`, which shows the arithmetic, where even that doesn't fit.
-    """
-    if need.total(is_frugal=False) <= free:
-        return False
-    if need.total(is_frugal=True) <= free:
-        return True
+def check_memory(need: Need, free: int) -> Way:
+    """The quickest way that fits. Raises `TrainingDataError`, which shows the arithmetic, where none does."""
+    ways: tuple[Way, ...] = ("quick", "tight", "frugal")
+    for way in ways:
+        if need.total(way) <= free:
+            return way
     raise TrainingDataError(
-        f"Training takes about {need.total(is_frugal=True) / _GIB:.1f} GiB and {free / _GIB:.1f} GiB are free:"
-        f" {need.arithmetic(is_frugal=True)}. Take fewer passages a row (`data.documents.passages`), a lower `training.rank`,"
+        f"Training takes about {need.total('frugal') / _GIB:.1f} GiB and {free / _GIB:.1f} GiB are free:"
+        f" {need.arithmetic('frugal')}. Take fewer passages a row (`data.documents.passages`), a lower `training.rank`,"
         " or a smaller base model."
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from finetune.lora.base import base_digest
 from finetune.lora.batches import Group, groups_of, sample
-from finetune.lora.machine import Precision, free_bytes, precision_of, set_environment, steady
+from finetune.lora.machine import Precision, free_bytes, precision_of, save_memory, set_environment, steady
 from finetune.lora.memory import need_of, shape_of
 from finetune.lora.preflight import (
     Pair,
@@ -156,9 +156,15 @@ def _prepared(
     check_shape(shape, training)
     check_splits(row for row, _ in pairs)
     precision = precision_of(training.precision)
-    is_frugal = check_memory(need_of(shape, training, precision, **_longest(pairs, training)), free_bytes())
+    tokens, learned = _longest(pairs, training)
+    has_gpu = torch.cuda.is_available()
+    way = check_memory(
+        need_of(shape, training, precision, tokens=tokens, learned=learned, has_gpu=has_gpu), free_bytes()
+    )
+    if way != "quick":
+        save_memory()
     made_of = f"recipe {recipe.digest}, dataset {dataset.digest[:12]}, base {base_digest(base_folder)[:12]}, {precision}"
-    return _Task(recipe, pairs, template, base_folder, run_folder, made_of, precision, is_frugal)
+    return _Task(recipe, pairs, template, base_folder, run_folder, made_of, precision, way == "frugal")
 
 
 def encoded(rows: Sequence[Row], template: Template, training: Training) -> list[Pair]:
@@ -205,16 +211,16 @@ def _groups(rows: Sequence[Encoded], training: Training) -> list[Group]:
     )
 
 
-def _longest(pairs: Sequence[Pair], training: Training) -> dict[str, int]:
+def _longest(pairs: Sequence[Pair], training: Training) -> tuple[int, int]:
     """Tokens of the longest group, and how many of them are asked for the next one."""
     rows = [told for _, told in pairs]
     if training.method in PREFERENCES:
         # Two sequences in one batch, with the logits of all their tokens.
         tokens = 2 * max(len(told) for told in rows)
-        return {"tokens": tokens, "learned": tokens}
+        return tokens, tokens
     groups = _groups(rows, training)
     learned = (sum(len(rows[number].completion) for number in group.rows) for group in groups)
-    return {"tokens": max(group.tokens for group in groups), "learned": max(learned)}
+    return max(group.tokens for group in groups), max(learned)
 
 
 def general_lessons(template: Template) -> "Lessons":

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from finetune.lora.memory import Shape, need_of, shape_of
+from finetune.lora.memory import Shape, Way, need_of, shape_of
 from finetune.lora.preflight import (
     check_memory,
     check_quantisation,
@@ -154,24 +154,23 @@ def test_too_little_memory_is_refused_with_the_arithmetic() -> None:
     assert "1,105,920 weights of the adapter" in message
     assert "1,300 tokens, 30 layers" in message
     parts = [float(part.split(" GiB for ")[0].split()[-1]) for part in message.split(" + ")]
-    assert sum(parts) == pytest.approx(need.total(is_frugal=True) / GIB, abs=0.03)
+    assert sum(parts) == pytest.approx(need.total("frugal") / GIB, abs=0.03)
 
 
-def test_what_fits_only_when_it_is_computed_again_is_computed_again() -> None:
+def test_the_quickest_way_that_fits_is_taken() -> None:
     need = need_of(SHAPE, training(), "float32", tokens=1_300, learned=200)
-    assert not check_memory(need, need.total(is_frugal=False))
-    assert check_memory(need, need.total(is_frugal=False) - 1)
-    assert check_memory(need, need.total(is_frugal=True))
+    assert check_memory(need, need.total("quick")) == "quick"
+    assert check_memory(need, need.total("quick") - 1) == "tight"
+    assert check_memory(need, need.total("tight") - 1) == "frugal"
+    assert check_memory(need, need.total("frugal")) == "frugal"
 
 
-def test_longer_groups_and_wider_types_take_more() -> None:
-    total = need_of(SHAPE, training(), "bfloat16", tokens=1_000, learned=100).total(is_frugal=False)
-    assert need_of(SHAPE, training(), "float32", tokens=1_000, learned=100).total(is_frugal=False) > total
-    assert need_of(SHAPE, training(), "bfloat16", tokens=2_000, learned=100).total(is_frugal=False) > total
-    assert (
-        need_of(SHAPE, training(rank=256), "bfloat16", tokens=1_000, learned=100).total(is_frugal=False)
-        > total
-    )
+@pytest.mark.parametrize("way", ["quick", "tight", "frugal"])
+def test_longer_groups_and_wider_types_take_more(way: Way) -> None:
+    total = need_of(SHAPE, training(), "bfloat16", tokens=1_000, learned=100).total(way)
+    assert need_of(SHAPE, training(), "float32", tokens=1_000, learned=100).total(way) > total
+    assert need_of(SHAPE, training(), "bfloat16", tokens=2_000, learned=100).total(way) > total
+    assert need_of(SHAPE, training(rank=256), "bfloat16", tokens=1_000, learned=100).total(way) > total
 
 
 @pytest.mark.models
