@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets.arrow_dataset import Dataset as Table
 from datasets.utils.logging import disable_progress_bar
 from transformers import AutoModelForCausalLM, EarlyStoppingCallback, PrinterCallback, TrainerCallback
@@ -59,8 +60,6 @@ def train_preference(
 
     Raises `TrainingDataError` for rows that TRL would read otherwise than a server, `TrainingStopped` after SIGTERM.
     """
-    import torch
-
     disable_progress_bar()
     base = AutoModelForCausalLM.from_pretrained(
         str(base_folder), dtype=getattr(torch, precision), local_files_only=True, attn_implementation="sdpa"
@@ -138,6 +137,7 @@ def _arguments(
         # TRL cuts by default; what is too long has been refused before.
         "max_length": None,
         "bf16": precision == "bfloat16",
+        "use_cpu": not torch.cuda.is_available(),
         "gradient_checkpointing": is_frugal,
         "logging_steps": 1,
         "report_to": "none",

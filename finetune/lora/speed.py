@@ -141,6 +141,7 @@ def trl(recipe: Recipe, rows: Sequence[Row]) -> Speed:
                 learning_rate=training.learning_rate,
                 num_train_epochs=1,
                 bf16=precision == "bfloat16",
+                use_cpu=not torch.cuda.is_available(),
                 seed=recipe.seed,
                 report_to="none",
                 save_strategy="no",
@@ -172,7 +173,9 @@ def rows_for(groups: int, *, seed: int = 7) -> list[Row]:
     rows: list[Row] = []
     for number in range(groups):
         passages = dice.sample(chunks, _PASSAGES)
-        split: Literal["train", "development"] = "development" if number % 10 == 9 else "train"
+        split: Literal["train", "development"] = (
+            "development" if number % 10 == min(groups, 10) - 1 else "train"
+        )
         rows += [_row(passages, f"set-{number}", split, dice) for _ in range(_QUESTIONS)]
     return rows
 

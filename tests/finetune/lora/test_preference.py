@@ -97,6 +97,12 @@ def test_the_better_answer_becomes_likelier(base: Path, tmp_path: Path, method: 
     assert (tmp_path / "run" / "curves.png").exists()
 
 
+def test_it_learns_in_bfloat16_too(base: Path, tmp_path: Path) -> None:
+    trained = run(judged("dpo"), recipe(base, "dpo", epochs=6, precision="bfloat16"), base, tmp_path / "run")
+    assert margin(base, trained) > 0.05
+    assert trained.precision == "bfloat16"
+
+
 @pytest.mark.parametrize("method", ["dpo", "kto"])
 def test_the_same_rows_give_the_same_bytes(base: Path, tmp_path: Path, method: str) -> None:
     one, other = (

@@ -58,6 +58,12 @@ def test_it_learns_and_keeps_the_best(base: Path, rows: Dataset, tmp_path: Path)
     assert trained.looks[0][2] == 0
 
 
+def test_it_learns_in_bfloat16_too(base: Path, rows: Dataset, tmp_path: Path) -> None:
+    trained = run(tiny.recipe(base, epochs=10, precision="bfloat16"), rows, base, tmp_path / "run")
+    assert trained.losses[-1] < 0.5 * trained.losses[0]
+    assert trained.precision == "bfloat16"
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # PEFT asks transformers for old names
 def test_the_adapter_is_one_that_peft_reads(base: Path, rows: Dataset, tmp_path: Path) -> None:
     import torch
