@@ -103,9 +103,11 @@ class Cycle:
             return {"dataset": dataset.digest, "base": base, "shares": dataset.artifact.facts["shares"]}
 
         def holds(facts: Mapping[str, Any]) -> bool:
-            return bool(
-                (folder / facts["dataset"][:12]).is_dir() and facts["base"] == check_base(self._base, None)
+            """Until the proof: then rows are made anew, without what was erased meanwhile and with what came."""
+            is_there = (folder / facts["dataset"][:12]).is_dir() and facts["base"] == check_base(
+                self._base, None
             )
+            return is_there and "prove" not in self._record.steps
 
         facts = self._record.step("prepare", holds, make)
         dataset = open_dataset(folder / facts["dataset"][:12])
@@ -135,7 +137,7 @@ class Cycle:
         merged = self._state / "merged" / adapter.name
 
         def make() -> Facts:
-            merge(self._base, adapter.folder, merged, licence=self._recipe.base.licence or "unknown")
+            merge(self._base, adapter.folder, merged, licence=adapter.artifact.licence)
             parity = self._parity(adapter, merged, dataset)
             base = self._report(self._base, "base", self._record.steps["prepare"]["base"])
             found = self._report(merged, adapter.name, digest_of_adapter(adapter.folder))

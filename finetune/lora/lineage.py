@@ -12,6 +12,7 @@ from finetune.yaml_file import TrainingDataError
 from ingestion.atomic import write_atomically
 
 Facts = dict[str, Any]
+_WHEN = ("at", "took_s")
 
 
 @dataclass
@@ -25,14 +26,16 @@ class Record:
     def step(self, name: str, holds: Callable[[Facts], bool], work: Callable[[], Facts]) -> Facts:
         """The facts of a step: those that are written where what they name is still there, else those of the work.
 
-        What comes after a step that was done again is forgotten: it was made of something else.
+        What comes after a step that made something else than before is forgotten: it was made of that.
         """
         known = self.steps.get(name)
         if known is not None and holds(known):
             return known
-        self._forget_from(name)
         began = datetime.now(UTC)
         facts = work()
+        if known is not None and facts == {key: value for key, value in known.items() if key not in _WHEN}:
+            return known
+        self._forget_from(name)
         took = (datetime.now(UTC) - began).total_seconds()
         self.steps[name] = {**facts, "at": began.isoformat(), "took_s": round(took, 1)}
         self._write()

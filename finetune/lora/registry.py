@@ -127,7 +127,7 @@ def _portable(config: Path, served_as: str) -> str:
 
 def _write(place: Path, fresh: Path, lineage: Lineage) -> None:
     facts = _facts(place.name, lineage)
-    licence = lineage.recipe.base.licence or "unknown"
+    licence = lineage.dataset.artifact.licence  # it follows from the base's and those of all data
     with written_artifact(
         place, FILES, name=lineage.recipe.name, licence=licence, rebuild=_REBUILD, facts=facts
     ) as work:

@@ -13,14 +13,16 @@ from tests.conftest import ROOT
 RECIPE = load_recipe(ROOT / "finetune/lora/recipes/demo.yaml")
 
 
-def walk(record: Record, done: list[str], there: dict[str, bool], *, stop_at: str = "") -> None:
+def walk(
+    record: Record, done: list[str], there: dict[str, bool], *, stop_at: str = "", version: int = 1
+) -> None:
     for name in ("prepare", "train", "prove"):
 
         def work(name: str = name) -> dict[str, Any]:
             if name == stop_at:
                 raise KeyboardInterrupt
             done.append(name)
-            return {"made": name}
+            return {"made": name, "version": version}
 
         record.step(name, lambda facts: there.get(facts["made"], True), work)
 
@@ -41,10 +43,19 @@ def test_what_was_made_of_something_else_is_made_again(tmp_path: Path) -> None:
     path, done = tmp_path / "one.json", list[str]()
     walk(open_record(path, RECIPE), done, {})
     with pytest.raises(KeyboardInterrupt):
-        walk(open_record(path, RECIPE), done, {"train": False}, stop_at="prove")
+        walk(open_record(path, RECIPE), done, {"train": False}, stop_at="prove", version=2)
     assert done == ["prepare", "train", "prove", "train"]
     # The old proof is not taken for one of the new adapter.
     assert list(open_record(path, RECIPE).steps) == ["prepare", "train"]
+
+
+def test_what_comes_out_the_same_again_keeps_what_was_made_of_it(tmp_path: Path) -> None:
+    path, done = tmp_path / "one.json", list[str]()
+    walk(open_record(path, RECIPE), done, {})
+    before = open_record(path, RECIPE).steps
+    walk(open_record(path, RECIPE), done, {"prepare": False})
+    assert done == ["prepare", "train", "prove", "prepare"]
+    assert open_record(path, RECIPE).steps == before
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"steps": 1}', "{"])
