@@ -12,7 +12,8 @@ import pytest
 
 from tests.linear import clock
 from tests.linear.patterns import patterns_in
-from tests.linear.readers import OUR_OWN, Reader, readers
+from tests.linear.reader import Reader
+from tests.linear.readers import OUR_OWN, readers
 from tests.linear.sweep import forms_for, superlinear
 from tests.linear.texts import Form, forms_of, generic
 from tests.test_architecture import modules

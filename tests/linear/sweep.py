@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from tests.linear.clock import Growth, growth
 from tests.linear.patterns import patterns_in
-from tests.linear.readers import Reader
+from tests.linear.reader import Reader
 from tests.linear.texts import Form, forms_of, generic
 
 
