@@ -16,7 +16,7 @@ from tokenizers import Encoding, Tokenizer
 
 from ingestion.artifact import Artifact, open_artifact
 from ingestion.embed.late_interaction import LATE_DIR, LateHead, load_late_head
-from ingestion.embed.runtime import PRECISION, compiled, rounded
+from ingestion.embed.runtime import PRECISION, compiled, infer, rounded
 from ingestion.embed.values import Embeddings, EncodedQuestion, plain_questions, without_tokens
 from ingestion.errors import EmbedderError
 
@@ -144,7 +144,7 @@ class OpenVinoEmbedder:
         for begin in range(0, len(order), _BATCH):
             rows = order[begin : begin + _BATCH]
             some = [encodings[i] for i in rows]
-            request.infer(_inputs(some, width=rounded(max(len(e.ids) for e in some))), share_inputs=True)
+            infer(request, _inputs(some, width=rounded(max(len(e.ids) for e in some))))
             yield rows, some, request.get_output_tensor(0).data, request.get_output_tensor(1).data
 
     def _run_one(self, encoding: Encoding) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -152,7 +152,7 @@ class OpenVinoEmbedder:
         fitting = [tokens for tokens in _QUERY_TOKENS if tokens >= len(encoding.ids)]
         tokens = min(fitting, default=0)
         request = self._request(tokens)
-        request.infer(_inputs([encoding], width=tokens), share_inputs=True)
+        infer(request, _inputs([encoding], width=tokens))
         vector: npt.NDArray[np.float32] = request.get_output_tensor(0).data.copy()
         return vector, request.get_output_tensor(1).data[0].copy()
 

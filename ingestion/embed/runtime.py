@@ -1,9 +1,11 @@
 """OpenVINO graphs made ready to run on the CPU, the same way for every model that comes with the service."""
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy.typing as npt
 import openvino
 
 # The runtime keeps kernels for every shape it has met. Lengths rounded up to sixteen make few shapes, so that
@@ -21,6 +23,16 @@ _lock = threading.Lock()
 def rounded(tokens: int) -> int:
     """A length that is worth kernels of its own."""
     return -(-tokens // _WIDTH_STEP) * _WIDTH_STEP
+
+
+def infer(request: openvino.InferRequest, inputs: Sequence[npt.NDArray[Any]]) -> None:
+    """Run a graph on arrays that it reads where they lie; the only way to run one here.
+
+    A request that copies its inputs instead writes them into the arrays that another request of the same graph shared
+    last, also when those are long freed (seen with OpenVINO 2026.2 and 2026.4): the heap is damaged, and the process
+    aborts somewhere else.
+    """
+    request.infer(list(inputs), share_inputs=True)
 
 
 def compiled(

@@ -16,7 +16,7 @@ from tokenizers import Encoding, Tokenizer
 from ingestion.artifact import open_artifact
 from ingestion.cache import LruCache
 from ingestion.embed.builtin import BUILTIN_DIR
-from ingestion.embed.runtime import PRECISION, compiled
+from ingestion.embed.runtime import PRECISION, compiled, infer
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, shapes_of
 from ingestion.scrub.names.lexicon import Lexicon
 
@@ -109,7 +109,7 @@ class NameModel:
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
         request: openvino.InferRequest = self._local.request
-        request.infer([ids, mask, shapes], share_inputs=True)
+        infer(request, [ids, mask, shapes])
         logits = request.get_output_tensor(0).data
         exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
         probabilities: npt.NDArray[np.float32] = exponents / exponents.sum(axis=-1, keepdims=True)

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from ingestion.artifact import open_artifact
 from ingestion.embed.builtin import BUILTIN_DIR
-from ingestion.embed.runtime import compiled, rounded
+from ingestion.embed.runtime import compiled, infer, rounded
 from ingestion.text.sentences import sentence_spans
 
 CROSS_ENCODER_DIR = Path(__file__).parent / "cross-encoder-minilm-l6-v2-int8"
@@ -58,7 +58,7 @@ class CrossEncoder:
         request: openvino.InferRequest | None = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self._model.create_infer_request()
-        request.infer([ids, mask, types], share_inputs=True)
+        infer(request, [ids, mask, types])
         logit = float(request.get_output_tensor(0).data[0, output])
         return float(1 / (1 + np.exp(-logit)))
 

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from ingestion.embed import Embedder, Vectors
 from ingestion.embed.builtin import BUILTIN_DIR
 from ingestion.embed.late_interaction import Floats
-from ingestion.embed.runtime import compiled
+from ingestion.embed.runtime import compiled, infer
 from ingestion.scrub.names.labels import shapes_of
 from ingestion.scrub.names.model import NAMES_DIR, NameModel
 from service.guard.models.cross_encoder import CROSS_ENCODER_DIR, CrossEncoder
@@ -92,7 +92,7 @@ class Graph:
     def logits(self, rows: list[list[int]], width: int) -> Floats:
         """What the graph makes of the rows when they are padded to a width."""
         padding = [0] * (width - len(rows[0]))
-        self._request.infer([np.array([row + padding]) for row in rows])
+        infer(self._request, [np.array([row + padding]) for row in rows])
         found: Floats = self._request.get_output_tensor(0).data[0].copy()
         return found
 
