@@ -19,6 +19,8 @@ from service.settings import Settings
 from tests.conftest import ROOT, Demo, Gateway, StartGateway, serving
 from tests.service.answer.test_vllm import VENV, Vllm
 from tests.service.conftest import stream_of, text_of
+from tests.service.tools import arguments_of, tool_scope
+from tests.service.tools import asked as asked_with_tools
 
 pytestmark = pytest.mark.vllm
 LEAK = re.compile(r"</?passage|passage-[0-9a-f]{4}|<\|\w+\|>|</?think|ref-[a-p]{20}")
@@ -138,6 +140,54 @@ def test_langchains_client(served: str, monkeypatch: pytest.MonkeyPatch) -> None
     structured = chain.with_structured_output(Price, method="json_schema", include_raw=True)
     found = structured.invoke(EXPRESS)
     assert isinstance(found["parsed"], Price) or found["raw"].additional_kwargs["refusal"]  # type: ignore[index,call-overload]
+
+
+QUOTE = {
+    "type": "function",
+    "function": {
+        "name": "price_quote",
+        "description": "Tells the price of a delivery.",
+        # vLLM writes arguments by the schema only for a function that is `strict`.
+        "strict": True,
+        "parameters": {
+            "type": "object",
+            "properties": {"service": {"type": "string", "enum": ["express", "standard"]}},
+            "required": ["service"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+def test_a_forced_call_fits_its_schema_and_its_result_is_answered_from(
+    start_gateway: StartGateway, vllm: Vllm, tmp_path: Path
+) -> None:
+    named = {"type": "function", "function": {"name": "price_quote"}}
+    scope = tool_scope(tmp_path, ["price_*"])
+    with start_gateway(
+        generator_url=vllm.url, generator_first_token_timeout_s=120, scope_file=scope
+    ) as gateway:
+        for choice in ("required", named):
+            for stream in (False, True):
+                message, rag, reason = asked_with_tools(
+                    gateway, stream=stream, tools=[QUOTE], tool_choice=choice, temperature=0
+                )
+                assert reason == "tool_calls", (choice, stream, message)
+                assert rag["outcome"] == "answered"
+                for name, arguments in arguments_of(message):
+                    assert name == "price_quote"
+                    assert arguments["service"] in ("express", "standard")
+        result = {
+            "role": "tool",
+            "tool_call_id": message["tool_calls"][0]["id"],
+            "content": "Express delivery costs 9.90 euros.",
+        }
+        turn = {"role": "assistant", "content": None, "tool_calls": message["tool_calls"]}
+        reply = gateway.ask(EXPRESS, messages=[*ASKED, turn, result], tools=[QUOTE], temperature=0)
+        assert reply.status_code == 200, reply.text
+        body = reply.json()
+    check(body["choices"][0]["message"]["content"] or "", body["rag"])
+    assert body["rag"]["outcome"] == "answered"
 
 
 def test_llama_indexs_client(served: str) -> None:
