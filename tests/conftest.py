@@ -41,6 +41,15 @@ PATIENT: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _umask_stays() -> Iterator[None]:
+    """Commands that run in this process keep what they write to themselves from then on (`ingestion.atomic`)."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 def scope_with(folder: Path, **guards: Any) -> Path:
     """The demo's scope with patient guards, and otherwise as told; what it names lies beside the demo's own file."""
     scope = yaml.safe_load(SCOPE.read_text())

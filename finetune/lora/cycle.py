@@ -11,7 +11,7 @@ from finetune.lora.base import check_base
 from finetune.lora.dataset import prepare, told
 from finetune.lora.lineage import Facts, Record, open_record
 from finetune.lora.merge import merge
-from finetune.lora.parity import Parity, measure_parity
+from finetune.lora.parity import LEAST_TOKENS, Parity, measure_parity
 from finetune.lora.prove import Measured, prove
 from finetune.lora.publish import Person, Place, publish
 from finetune.lora.recipe import Recipe
@@ -155,8 +155,9 @@ class Cycle:
 
     def _parity(self, adapter: Adapter, merged: Path, dataset: Dataset) -> Parity:
         template = Template(self._base)
-        rows = dataset.of("development") or dataset.of("train")
-        sequences = [template.encode(row) for row in rows]
+        sequences = [template.encode(row) for row in dataset.of("development")]
+        if sum(len(one.completion) for one in sequences) < LEAST_TOKENS:
+            sequences += [template.encode(row) for row in dataset.of("train")]
         log = self._state / "logs" / "parity.log"
         options = ("--lora-modules", f"{adapter.name}={adapter.folder}")
         with served(self._base, log, options) as url:

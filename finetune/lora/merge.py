@@ -3,9 +3,9 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from finetune.lora.base import TOKENIZER, base_digest, found_in
+from finetune.lora.models import load_with_adapter
 from finetune.lora.registry import digest_of_adapter
 from finetune.yaml_file import TrainingDataError
 from ingestion.artifact import CARD, MANIFEST, Artifact, open_artifact, written_artifact
@@ -56,17 +56,9 @@ def _known(out: Path) -> Artifact | None:
 
 def _save_merged(base: Path, adapter: Path, out: Path) -> None:
     import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
     kept = _type_of(base)
-    model: Any = AutoModelForCausalLM.from_pretrained(str(base), dtype=torch.float32, local_files_only=True)
-    try:
-        model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True)
-    except (ValueError, RuntimeError, KeyError) as exc:
-        raise TrainingDataError(
-            f"The adapter {str(adapter)!r} doesn't fit the base {str(base)!r}: {exc}"
-        ) from exc
+    model = load_with_adapter(base, adapter).merge_and_unload(safe_merge=True)
     model.to(getattr(torch, kept)).save_pretrained(str(out))
 
 

@@ -1,6 +1,5 @@
 """The base model with its adapter, and the loss of a group of rows. Heavy: only training imports it."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -10,11 +9,11 @@ import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
-from transformers.utils.logging import disable_progress_bar
 
 from finetune.lora import attention
 from finetune.lora.batches import Layout
 from finetune.lora.machine import Precision
+from finetune.lora.models import quietly
 from finetune.lora.recipe import Recipe
 
 
@@ -93,7 +92,6 @@ def load_network(recipe: Recipe, folder: Path, precision: Precision, *, is_fruga
     `is_frugal` computes activations again in the backward pass instead of keeping them, which costs a quarter more time.
     """
     training = recipe.training
-    disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = AutoModelForCausalLM.from_pretrained(
         str(folder),
@@ -127,14 +125,6 @@ def lora_config(recipe: Recipe) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Without warnings of deprecation: PEFT asks transformers for properties by their old names."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
 
 
 def _quantised(how: str) -> dict[str, Any]:

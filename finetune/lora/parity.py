@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finetune.lora.models import load_model, load_with_adapter
 from finetune.lora.server import AdapterServer
 from finetune.lora.template import Encoded
 from finetune.yaml_file import TrainingDataError
@@ -114,8 +115,8 @@ def measure_parity(
     """
     lines = choose(sequences)
     peft, plain = _score_adapter(base, adapter, lines)
-    rounded = score_model(_loaded(base, "bfloat16"), lines)
-    in_one = score_model(_loaded(merged, "auto"), lines) if merged else None
+    rounded = score_model(load_model(base, "bfloat16"), lines)
+    in_one = score_model(load_model(merged), lines) if merged else None
     served = score_server(server, served_as, lines) if server else None
     return Parity(
         len(peft.log_probs),
@@ -189,26 +190,10 @@ def score_model(model: Any, lines: Sequence[Line]) -> Scores:
 
 def _score_adapter(base: Path, adapter: Path, lines: Sequence[Line]) -> tuple[Scores, Scores]:
     """By PEFT in float32: with the adapter, and without it."""
-    from peft import PeftModel
-
-    try:
-        model = PeftModel.from_pretrained(_loaded(base, "float32"), str(adapter))
-    except (ValueError, RuntimeError, KeyError) as exc:
-        raise TrainingDataError(
-            f"The adapter {str(adapter)!r} doesn't fit the base {str(base)!r}: {exc}"
-        ) from exc
+    model = load_with_adapter(base, adapter)
     found = score_model(model, lines)
     with model.disable_adapter():
         return found, score_model(model, lines)
-
-
-def _loaded(folder: Path, kept: str) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    try:
-        return AutoModelForCausalLM.from_pretrained(str(folder), dtype=kept, local_files_only=True)
-    except (OSError, ValueError) as exc:
-        raise TrainingDataError(f"There is no model in {str(folder)!r}: {exc}") from exc
 
 
 def score_server(server: AdapterServer, model: str, lines: Sequence[Line]) -> Scores:

@@ -34,7 +34,8 @@ from finetune.lora.loop import (
     mean_loss,
 )
 from finetune.lora.machine import Precision
-from finetune.lora.network import Network, lora_config, quietly
+from finetune.lora.models import quietly
+from finetune.lora.network import Network, lora_config
 from finetune.lora.recipe import Recipe
 from finetune.lora.rows import Row
 from finetune.lora.template import Template

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune.lora.base import TOKENIZER, base_digest, found_in
+from finetune.lora.models import load_model
 from finetune.lora.template import Template
 from finetune.yaml_file import TrainingDataError
 from ingestion.atomic import sync, write_atomically
@@ -114,9 +115,8 @@ def _write_model(
     base: Path, out: Path, tokenizer: Any, pieces: Mapping[str, Sequence[int]], lesson: Lesson | None
 ) -> tuple[float, ...]:
     import torch
-    from transformers import AutoModelForCausalLM
 
-    model: Any = AutoModelForCausalLM.from_pretrained(str(base), dtype="auto", local_files_only=True)
+    model = load_model(base)
     kept = model.get_input_embeddings().weight.dtype
     model.float()
     rows = {tokenizer.convert_tokens_to_ids(f" {term}"): list(ids) for term, ids in pieces.items()}
