@@ -30,7 +30,7 @@ from service.settings import Settings
 # A rehearsal: every step on so little that minutes are enough, and nothing is proved by it.
 QUICK_ROWS = {"contexts": 16, "questions": 4}
 QUICK_TRAINING = {"rank": 8, "evaluate_rows": 8, "evaluate_every": 10}
-_QUICK_CASES = 6
+_QUICK_CASES, _QUICK_TOKENS = 6, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,7 @@ class Cycle:
                 merged=merged,
                 server=AdapterServer(url),
                 served_as=adapter.name,
+                least=_QUICK_TOKENS if self._is_quick else LEAST_TOKENS,
             )
 
     def _report(self, model: Path, name: str, digest: str) -> Report:

@@ -78,7 +78,7 @@ def parity_gates(parity: Parity | None) -> list[Judged]:
     said = f"Its log probabilities differ from the base's by {moved:.4f}; rounding alone makes {parity.noise.mean:.4f}."
     differs = Finding("difference", _ALL, "open", moved, f"> {parity.noise.mean:.4f}", said, n=parity.tokens)
     return [
-        Judged(same, not faults and bool(gaps), 0.0 if faults else None),
+        Judged(same, not faults and bool(gaps), 0.0 if faults and parity.is_enough else None),
         Judged(differs, parity.differs_from_base, 0.0),
     ]
 

@@ -1,9 +1,11 @@
 """A vLLM of our own for as long as something is measured: a folder in, a base URL out."""
 
+import ctypes
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +18,8 @@ from finetune.yaml_file import TrainingDataError
 SERVE = Path("deploy/vllm/serve")
 _START_S = 600.0
 _END_S = 30.0
+# From linux/prctl.h.
+_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -35,7 +39,12 @@ def served(model: Path, log: Path, options: Sequence[str] = (), *, command: Path
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [str(command), *options], stdout=output, stderr=output, env=env, start_new_session=True
+            [str(command), *options],
+            stdout=output,
+            stderr=output,
+            env=env,
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
     try:
         url = f"http://127.0.0.1:{port}/v1"
@@ -73,6 +82,11 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
         else:
             return
     raise TrainingDataError(f"vLLM doesn't serve after {_START_S:.0f} s. See {log}.")
+
+
+def _end_with_parent() -> None:
+    """The server ends also when this process is killed and can't end it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
