@@ -20,6 +20,7 @@ from evals.suites import (
     abstention,
     adapter,
     answers,
+    conversations,
     gaps,
     generated,
     grounding,
@@ -36,7 +37,7 @@ from ingestion.errors import IngestionError
 from ingestion.settings import load_settings
 from service.answer.prompts import prompt_names
 from service.errors import TouchstoneError
-from service.scope import load_scope
+from service.scope import Scope, load_scope
 from service.settings import Settings
 from service.start import reason_of, say
 
@@ -49,6 +50,7 @@ SUITES = {
     "grounding": grounding,
     "poisoning": poisoning,
     "marking": marking,
+    "conversations": conversations,
     "generated": generated,
     "gaps": gaps,
     "adapter": adapter,
@@ -73,7 +75,7 @@ _FILES = {"statistics": "experiment_statistics"}
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    main_parser = argparse.ArgumentParser(prog="python -m evals", description=__doc__)
+    main_parser = argparse.ArgumentParser(prog="touchstone evals", description=__doc__)
     commands = main_parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure quality")
     run.add_argument("suites", nargs="+", choices=sorted(SUITES))
@@ -110,6 +112,10 @@ def parser() -> argparse.ArgumentParser:
     page.add_argument("--write", type=Path, metavar="FILE", help="write it into this file instead")
     shots = commands.add_parser("pictures", help="take the docs' pictures of the console")
     shots.add_argument("--out", type=Path, default=Path("docs/pictures"), help="folder to write into")
+    for command in (run, fit):
+        command.add_argument(
+            "--embedder", help="another one than the first collection's, such as `multilingual`"
+        )
     for command in (run, fit, bench):
         command.add_argument("--data", type=Path, help="folder with the public sets")
         command.add_argument("--json", action="store_true", help="end with one JSON object")
@@ -150,7 +156,7 @@ def _scope(file: Path | None) -> int:
 
 def _context(args: argparse.Namespace) -> Context:
     settings = load_settings(Settings)
-    scope = load_scope(settings.scope_file)
+    scope = _with_embedder(load_scope(settings.scope_file), args.embedder)
     first = next(iter(scope.collections.values()))
     return Context(
         scope=scope,
@@ -167,6 +173,15 @@ def _context(args: argparse.Namespace) -> Context:
         report=getattr(args, "report", None),
         model_key=settings.generator_api_key.get_secret_value() if settings.generator_api_key else None,
     )
+
+
+def _with_embedder(scope: Scope, embedder: str | None) -> Scope:
+    """The scope with another embedder of its first collection."""
+    if embedder is None:
+        return scope
+    name, first = next(iter(scope.collections.items()))
+    collections = {**scope.collections, name: first.model_copy(update={"embedder": embedder})}
+    return scope.model_copy(update={"collections": collections})
 
 
 def _calibrate(args: argparse.Namespace) -> dict[str, Figure]:

@@ -1,4 +1,4 @@
-"""Fit the probability that passages answer: `python -m evals calibrate --data FOLDER` writes it for the scope's embedder.
+"""Fit the probability that passages answer: `touchstone evals calibrate --data FOLDER` writes it for the scope's embedder.
 
 Logistic regression (iteratively reweighted least squares) on the demo's cases, half of CLAPNQ's and XQuAD's English
 ones, which all have an answer. Both classes of a set weigh the same. Run it again when retrieval or the scores

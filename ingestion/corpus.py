@@ -6,18 +6,27 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 Scalar = str | int | float | bool
+# What a document may have in a field of its metadata: a value, or several texts such as tags.
+Fact = Scalar | list[str]
 NAMED_FACTS = ("title", "language", "updated", "url")
-BlockKind = Literal["heading", "paragraph", "item", "row", "code"]
+Holds = Literal["document", "passage"]
+# Boilerplate is what a source repeats around its documents: part of their text, and of no chunk.
+BlockKind = Literal["heading", "paragraph", "item", "row", "code", "term", "boilerplate"]
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of a source as a reader saw it. `level` is 1-6 for headings, `page` counts from 1."""
+    """A piece of a source as a reader saw it. `level` is 1-6 for headings, `page` counts from 1.
+
+    A term is what the blocks behind it explain: an option, a setting, a word of a glossary. `depth` says under how many terms
+    a block stands: the explanation of a term of depth 0 has 1, and so has a term within that explanation.
+    """
 
     kind: BlockKind
     text: str
     level: int = 0
     page: int | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +44,11 @@ class SourceFacts:
     url: str = ""
     validator: str = ""
     groups: tuple[str, ...] | None = None
-    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    metadata: Mapping[str, Fact] = field(default_factory=dict)
     named: tuple[str, ...] | None = None
 
     @classmethod
-    def of(cls, values: Mapping[str, Scalar], groups: tuple[str, ...] | None = None) -> Self:
+    def of(cls, values: Mapping[str, Fact], groups: tuple[str, ...] | None = None) -> Self:
         """Facts of a mapping in which title, language, date and URL stand beside free metadata. Groups never do."""
         return cls(
             title=str(values.get("title") or ""),
@@ -91,7 +100,8 @@ class Source:
 class Reading:
     """What a reader made of a source: title, blocks in reading order, and what it declares of itself.
 
-    `hidden` is text that a person would not see: kept out of the blocks, shown to the screen.
+    `hidden` is text that a person would not see: kept out of the blocks, shown to the screen. `aside` is kept out too, but
+    hiding it was nothing unusual: a slide, a sheet, a row that its author's program hides.
     """
 
     title: str
@@ -100,17 +110,24 @@ class Reading:
     updated: str | None = None
     superseded_by: str | None = None
     hidden: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What a screen found: the rule, what it is in words, and where in the document's text."""
+    """What a screen found: the rule, what it is in words, and where in the document's text.
+
+    `holds` says what waits for a person because of it: the document, or the passage in which it stands. What is certain waits
+    however often people approved the same rule in its source.
+    """
 
     rule: str
     reason: str
     start: int = 0
     end: int = 0
+    holds: Holds = "document"
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,7 @@ class Span:
     end: int
     level: int = 0
     page: int | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +147,8 @@ class Document:
     """A source as ingested: cleaned, scrubbed text and the spans of its blocks.
 
     `groups` may see it; without any, everybody may. `pii_policy` is the digest of the policy it was scrubbed under. `named` are
-    the facts that its source named (`SourceFacts.told`); `declared_by` is that of its source.
+    the facts that its source named (`SourceFacts.told`); `declared_by` is that of its source. `size_bytes` is what its source
+    had, None where that isn't known.
     """
 
     id: str
@@ -145,13 +164,14 @@ class Document:
     source_name: str = ""
     run_id: str = ""
     clearance: Mapping[str, object] = field(default_factory=dict)
-    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    metadata: Mapping[str, Fact] = field(default_factory=dict)
     flags: tuple[Flag, ...] = ()
     recipe: str = ""
     groups: tuple[str, ...] = ()
     pii_policy: str = ""
     named: tuple[str, ...] = ()
     declared_by: str = ""
+    size_bytes: int | None = None
 
     @property
     def content(self) -> str:

@@ -10,14 +10,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from ingestion.atomic import keep_private
 from ingestion.errors import IngestionError
@@ -33,6 +30,7 @@ from service.experiments import export_command
 from service.feedback import commands as feedback_commands
 from service.feedback.gaps.decisions import cases_of
 from service.feedback.tokens import secret_of
+from service.listen import serve
 from service.middleware import is_loopback
 from service.opening.masks import open_mask
 from service.patience import CLOSING_S, TimedProtocol
@@ -48,7 +46,7 @@ _HEALTHCHECK_S = 30
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    main_parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
+    main_parser = argparse.ArgumentParser(prog="touchstone", description=__doc__)
     commands = main_parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="start the gateway")
     serve.add_argument("--host")
@@ -89,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(experiment_commands.run_recompute(args))
             return 0
         settings = load_settings(Settings, **{k: v for k, v in given.items() if v is not None})
+        if settings.is_elsewhere and args.command != "serve":
+            print(settings.used, file=sys.stderr)
         _check_data_dir(settings)
         keep_private(settings.data_dir)
         if args.command == "serve":
@@ -119,41 +119,41 @@ def _serve(settings: Settings) -> int:
     if not is_loopback(settings.host) and not list_keys(engine):
         raise TouchstoneError(
             f"Refusing to listen on {settings.host!r} without API keys. Create one first: "
-            "python -m service keys create NAME --scopes answer,search,feedback."
+            "touchstone keys create NAME --scopes answer,search,feedback."
         )
     engine.dispose()
     _check_address(settings)
     if settings.workers > 1:
         _share_metrics()
-    print(f"Touchstone serves on http://{settings.host}:{settings.port}", file=sys.stderr)
-    options: dict[str, Any] = {
-        "factory": True,
-        "host": settings.host,
-        "port": settings.port,
-        "loop": "service.accept:SharingLoop" if settings.workers > 1 else "uvloop",
-        "http": partial(TimedProtocol, head_s=settings.body_timeout_s),
-        "access_log": False,
-        "log_config": None,
-        "server_header": False,
-        "timeout_graceful_shutdown": ceil(settings.stop_grace_s) + CLOSING_S,
-        "timeout_worker_healthcheck": _HEALTHCHECK_S,
-    }
-    if settings.workers > 1:
-        return _supervise(uvicorn.Config(_WORKER, workers=settings.workers, **options))
-    uvicorn.run(_WORKER, **options)
-    return 0
+    print(f"Touchstone starts: {settings.used}", file=sys.stderr, flush=True)
+    return serve(_server_config(settings), partial(_tell, settings.host))
+
+
+def _server_config(settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        _WORKER,
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="service.accept:SharingLoop" if settings.workers > 1 else "uvloop",
+        http=partial(TimedProtocol, head_s=settings.body_timeout_s),  # type: ignore[arg-type]
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=ceil(settings.stop_grace_s) + CLOSING_S,
+        timeout_worker_healthcheck=_HEALTHCHECK_S,
+    )
+
+
+def _tell(host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Touchstone serves on http://{shown}:{port}", file=sys.stderr, flush=True)
 
 
 def _secret(settings: Settings) -> bytes:
     given = settings.secret_key
     return secret_of(given.get_secret_value() if given else None, settings.data_dir)
-
-
-def _supervise(config: uvicorn.Config) -> int:
-    """Several workers. `uvicorn.run` would end in success when they can't start."""
-    supervisor = Multiprocess(config, sockets=[config.bind_socket()])
-    supervisor.run()
-    return 1 if any(one.exitcode == STARTUP_FAILURE for one in supervisor.processes) else 0
 
 
 def _migrated(settings: Settings) -> Engine:

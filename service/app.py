@@ -33,6 +33,7 @@ from service.routes import (
     chat,
     console,
     curated,
+    document_list,
     documents,
     experiments,
     feedback,
@@ -79,7 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     feedback_routes = (feedback, feedback_files, records, gaps, curated)
     experiment_routes = (experiments, results, console)
     rest = (*experiment_routes, *feedback_routes, health, page)
-    for module in (chat, responses, forward, search, documents, *rest):
+    for module in (chat, responses, forward, search, documents, document_list, *rest):
         app.include_router(module.router)
     app.openapi = described(app)  # type: ignore[method-assign]  # as FastAPI's documentation does
     add_error_handlers(app)

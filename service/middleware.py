@@ -184,7 +184,7 @@ class KeepLocal:
         if scope["type"] == "http" and not self._is_open(scope) and not _is_local(scope):
             error = ForbiddenError(
                 "Without API keys this service answers its own machine only. "
-                "Create one: python -m service keys create NAME --scopes answer,search,feedback."
+                "Create one: touchstone keys create NAME --scopes answer,search,feedback."
             )
             await send_error(error, scope, send)
             return

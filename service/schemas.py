@@ -1,11 +1,13 @@
 """What the API accepts and returns; `protocol` has what OpenAI's clients ask with."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ingestion.audience import shown_id
-from ingestion.runs.state import QuarantinedDocument
+from ingestion.corpus import Flag
+from ingestion.runs.state import Excerpt, QuarantinedDocument
 from ingestion.search.fusion import Mode
 
 
@@ -212,8 +214,9 @@ class DocumentText(BaseModel):
         None, description="Who may see it; an empty list is for everybody, none follows the scope file."
     )
     metadata: dict[
-        Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")], Words | int | float | bool
-    ] = {}
+        Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")],
+        Words | int | float | bool | Annotated[list[Words], Field(max_length=100)],
+    ] = Field({}, description='Values, or several texts: `{"product": "hub", "tags": ["new", "loan"]}`.')
 
 
 class DocumentChanged(BaseModel):
@@ -237,13 +240,42 @@ class DocumentsChanged(BaseModel):
     failures: dict[str, str]
 
 
+class ListedDocumentReply(BaseModel):
+    """A document in a list. `reason` says why it is held or refused; of one that is served, why a newer text of it isn't."""
+
+    document_id: str
+    status: Literal["served", "held", "refused"]
+    reason: str | None
+    title: str | None
+    source: str | None = Field(description="Its address, or the name of its file.")
+    place: str = Field(
+        description="The source of the scope file that it comes from, or `upload:` and the key's owner."
+    )
+    language: str | None
+    updated: str | None = Field(description="The date that it has by its own word.")
+    ingested_at: str | None = Field(description="When the run began that brought it, in UTC.")
+    size_bytes: int | None = Field(description="Of the file that was brought.")
+    characters: int | None = Field(description="Of its text.")
+    chunks: int | None
+    superseded_by: str | None
+
+
+class DocumentCounts(BaseModel):
+    """How many documents there are of each status, before `status` narrows the list."""
+
+    served: int
+    held: int
+    refused: int
+
+
 class DocumentList(BaseModel):
-    """Ids of documents, a page of them."""
+    """Documents in the order of their ids, a page of them; `total` is how many all pages have."""
 
     collection: str
-    documents: list[str]
+    documents: list[ListedDocumentReply]
     has_more: bool
     total: int
+    counts: DocumentCounts
 
 
 class DocumentReply(BaseModel):
@@ -261,7 +293,7 @@ class DocumentReply(BaseModel):
     digest: str
     chunks: int
     clearance: dict[str, Any]
-    metadata: dict[str, str | int | float | bool]
+    metadata: dict[str, str | int | float | bool | list[str]]
     groups: list[str]
     pii: dict[str, int]
     flags: list[str]
@@ -278,12 +310,34 @@ class RemovedReply(BaseModel):
 
 
 class HeldFlag(BaseModel):
-    """Why a document waits; `start` and `end` are characters of its text."""
+    """Why a document waits, and for which words; `start` and `end` are characters of its text.
+
+    What `holds` says waits: the document, or the passage alone while the rest is in the index. `before` and `after` are the
+    words around `passage`.
+    """
 
     rule: str
     reason: str
     start: int
     end: int
+    holds: Literal["document", "passage"]
+    before: str
+    passage: str
+    after: str
+
+    @classmethod
+    def of(cls, flag: Flag, excerpt: Excerpt, read: Callable[[str], str]) -> Self:
+        """From a flag and its excerpt; `read` masks what the caller may not read."""
+        return cls(
+            rule=flag.rule,
+            reason=flag.reason,
+            start=flag.start,
+            end=flag.end,
+            holds=flag.holds,
+            before=read(excerpt.before),
+            passage=read(excerpt.passage),
+            after=read(excerpt.after),
+        )
 
 
 class HeldDocument(BaseModel):
@@ -297,9 +351,10 @@ class HeldDocument(BaseModel):
     flags: list[HeldFlag]
 
     @classmethod
-    def of(cls, held: QuarantinedDocument, groups: frozenset[str] | None) -> Self:
+    def of(cls, held: QuarantinedDocument, groups: frozenset[str] | None, read: Callable[[str], str]) -> Self:
         """From what waits in quarantine, as callers of these groups (None: all) are shown it."""
-        flags = [HeldFlag(rule=f.rule, reason=f.reason, start=f.start, end=f.end) for f in held.flags]
+        pairs = zip(held.flags, held.excerpts, strict=True)
+        flags = [HeldFlag.of(flag, excerpt, read) for flag, excerpt in pairs]
         return cls(
             document_id=shown_id(held.document_id, groups),
             title=held.title,
@@ -315,6 +370,29 @@ class HeldList(BaseModel):
 
     collection: str
     documents: list[HeldDocument]
+
+
+class HeldSelection(BaseModel):
+    """Which of the documents that wait a decision is about; at least one field must say something."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pattern: Annotated[Words, Field(max_length=300)] = Field(
+        "", description="An id, or a pattern of ids: `manual/*`."
+    )
+    rule: Annotated[Words, Field(max_length=100)] = Field(
+        "", description="A rule, or a pattern of rules: documents that wait for nothing else."
+    )
+    source: Annotated[Words, Field(max_length=300)] = Field("", description="A source, as `place` names it.")
+
+
+class DecisionsReply(BaseModel):
+    """What was decided of several documents in quarantine."""
+
+    documents: list[str]
+    collection: str
+    state: Literal["approved", "rejected"]
+    release: str
 
 
 class DecisionReply(BaseModel):

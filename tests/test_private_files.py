@@ -18,7 +18,7 @@ collections:
   c:
     sources: [{path: pages, name: pages}]
     languages: [en]
-    clearance: {supplier: tests, licence: internal, legal_basis: no_personal_data}
+    clearance: {supplier: tests, licence: internal, legal_basis: contract}
     pii: {names: none, action: pseudonymise}
 variants: {v: {}}
 assistants: {a: {collection: c, variant: v}}

@@ -129,7 +129,7 @@ def _turns(clients: int, count: int) -> Iterator[tuple[str, int]]:
     """Who is asked by so many clients, in this order, and how often."""
     yield from ((name, count) for name in ("direct", "gateway"))
     if clients == 1:
-        yield from ((name, count) for name in ("users", "experiment", "experiment", "users"))
+        yield from ((name, count) for name in 2 * ("users", "experiment", "experiment", "users"))
     if clients in _LITELLM_STREAMS:
         yield "litellm", _LITELLM_STREAMS[clients]
     yield from ((name, streams[clients]) for name, streams in _WORKERS_STREAMS.items() if clients in streams)
@@ -205,6 +205,12 @@ def _figures(contestants: dict[str, Contestant], rounds: int) -> dict[str, Figur
         ),
         "gateway.experiment.p50_growth": median("experiment", 1, _first_p50) / median("users", 1, _first_p50)
         - 1,
+        # Half of the turns without an experiment against the other half: what a growth of nothing looks like.
+        "gateway.experiment.p50_noise": abs(
+            statistics.median(load.percentile(50) for load in loads["users", 1][::2])
+            / statistics.median(load.percentile(50) for load in loads["users", 1][1::2])
+            - 1
+        ),
         "gateway.errors": float(errors),
     }
     return {name: Figure(value, n=rounds) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""What a model itself says: `python -m evals run adapter --generator URL [--adapter NAME] [--report FILE]`.
+"""What a model itself says: `touchstone evals run adapter --generator URL [--adapter NAME] [--report FILE]`.
 
 It is asked directly, greedily, with the passages and the prompt that serving would give it: what is measured is its own
 text, before sentences are attributed and without the fallback to the documents. The same questions without passages tell

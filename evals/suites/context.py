@@ -10,7 +10,7 @@ from evals.case import Case, load_cases
 from evals.corpora import demo_release
 from evals.harness import Answered, answer_all
 from evals.metrics import Figure
-from ingestion.embed import Embedder
+from ingestion.embed import BUILTIN, Embedder, load_embedder
 from ingestion.releases.release import Release
 from ingestion.search.retrieve import RetrievalSettings
 from service.scope import Scope
@@ -43,6 +43,12 @@ class Context:
         if self.sample is None or len(items) <= self.sample:
             return items
         return [items[i * len(items) // self.sample] for i in range(self.sample)]
+
+    @cached_property
+    def built_in(self) -> Embedder:
+        """The embedder that guards read with, whichever one the collection has."""
+        config = self.scope.collections[self.scope.assistants[self.assistant].collection]
+        return self.embedder if config.embedder == BUILTIN else load_embedder(BUILTIN)
 
     @property
     def assistant(self) -> str:

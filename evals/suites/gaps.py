@@ -18,10 +18,11 @@ from evals.suites.context import Context
 from ingestion.cache import LruCache
 from ingestion.detect.heads import is_held_out
 from ingestion.embed import Embedder, Vectors
+from ingestion.embed.anchors import ANCHORS
 from service.feedback.curated.answer import Curated, CuratedText
 from service.feedback.curated.book import LEAST_COSINE, Lookup, shelf_of
 from service.feedback.curated.phrasing import Matter, is_same, matter
-from service.feedback.gaps.clusters import ANCHORS, MOST, clusters_of, similar_for
+from service.feedback.gaps.clusters import MOST, clusters_of, similar_for
 
 # Thousandths.
 _TRIED = (450, 500, 525, 550, 575, 600, 650)

@@ -1,4 +1,4 @@
-"""Answers of a generator: `python -m evals run answers abstention --generator NAME|URL [--prompt NAME]`.
+"""Answers of a generator: `touchstone evals run answers abstention --generator NAME|URL [--prompt NAME]`.
 
 The demo's cases, and where the folder of the public sets was named XQuAD's English questions and CLAPNQ's, which have no
 short answers, go through the whole answer path with all guards and the fallback to the documents. Beside each figure
@@ -144,7 +144,7 @@ async def _measured(
     questions = [case.question for case in cases]
     extractive = ExtractiveGenerator(context.embedder)
     cross_encoder = CrossEncoder(threads=2)
-    models = Models(context.embedder, cross_encoder)
+    models = Models(context.built_in, cross_encoder)
     models.warm()
     with ThreadPoolExecutor(1) as executor:
         guards = _guards(scope, context.assistant, models, executor)

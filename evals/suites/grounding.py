@@ -15,7 +15,7 @@ def measure(context: Context) -> dict[str, Figure]:
     """`auroc` of supported against unsupported claims; `kept` and `dropped` at the policy's threshold."""
     if context.data is None:
         return {}
-    support = Models(context.embedder, CrossEncoder(threads=2)).support()
+    support = Models(context.built_in, CrossEncoder(threads=2)).support()
     figures: dict[str, Figure] = {}
     least = policy_of().output["grounding"].threshold
     for name, pairs in (

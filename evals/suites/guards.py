@@ -14,18 +14,25 @@ from evals.corpora import scifact, xquad
 from evals.metrics import Figure, share
 from evals.sets import LabelledText
 from evals.suites.context import Context
-from ingestion.config import PiiPolicy, ScreenPolicy
-from ingestion.corpus import Block, Flag
+from ingestion.config import CollectionConfig, PiiPolicy, ScreenPolicy, SourceConfig
+from ingestion.corpus import Block, Document, Flag, Source
 from ingestion.detect.injection import InjectionModel, load_heads
-from ingestion.prepare.screen import model_flags, screen_text
+from ingestion.errors import SourceError
+from ingestion.load import read
+from ingestion.load.discover import discover
+from ingestion.load.fetch import fetch
+from ingestion.prepare.preparer import assemble
+from ingestion.prepare.screen import code_of, model_flags, screen_text, without_code
 from ingestion.scrub import Scrubber
 from ingestion.text.clean import clean
+from ingestion.text.language import guess_language
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.guard.texts import RawText
 from service.scope.policy import policy_of
+from service.start import say
 
 _TOGETHER = 64
 # A late guard would count as no guard, and the measuring machine may be busy.
@@ -73,7 +80,7 @@ def default_guards(context: Context, executor: ThreadPoolExecutor) -> AssistantG
         policy_of(layer),
         input_scrubber=scrubber,
         output_scrubber=scrubber,
-        models=Models(context.embedder, CrossEncoder(threads=1)),
+        models=Models(context.built_in, CrossEncoder(threads=1)),
         executor=executor,
         digests=Digests(b"evaluation"),
         canary="",
@@ -105,7 +112,7 @@ def _by_kind(
 
 def screener(context: Context) -> Callable[[Sequence[str]], list[bool]]:
     """A function that tells for each text whether ingestion would quarantine it as a document."""
-    model = InjectionModel(context.embedder, load_heads(context.embedder.weights_digest))
+    model = InjectionModel(context.built_in, load_heads(context.built_in.weights_digest))
     least = ScreenPolicy().quarantine_above
 
     def held(texts: Sequence[str]) -> list[bool]:
@@ -139,13 +146,46 @@ def _documents(context: Context, data: Path) -> dict[str, Figure]:
         figures[f"guards.xquad.quarantined.{language}"] = share(own)
         outcomes += own
     figures["guards.xquad.quarantined"] = share(outcomes)
-    return figures
+    return figures | _manuals(context, data / "manuals")
+
+
+def _manuals(context: Context, folder: Path) -> dict[str, Figure]:
+    """The share of real documentation of which anything would wait: `folder` is a corpus of files, not in every copy of the
+    public sets."""
+    if not folder.is_dir():
+        say(f"guards.manuals is left out: {str(folder)!r} is not there.")
+        return {}
+    model = InjectionModel(context.built_in, load_heads(context.built_in.weights_digest))
+    found = discover(SourceConfig(path=str(folder)), folder)
+    sources = context.sampled([one for one in found if isinstance(one, Source)])
+    found_in = [_file_flags(one, model) for one in sources]
+    return {"guards.manuals.quarantined": share([bool(flags) for flags in found_in if flags is not None])}
+
+
+def _file_flags(source: Source, model: InjectionModel) -> list[Flag] | None:
+    """What the screens find in a file; None where it can't be read."""
+    try:
+        reading = read(fetch(source), (source.inner or (source.path,))[-1])
+    except SourceError:
+        return None
+    cleaned = clean(reading.blocks)
+    text, spans = assemble(cleaned.blocks)
+    language = reading.language or guess_language(text, CollectionConfig().languages)
+    document = Document(source.id, reading.title, source.path, source.digest, language, text, spans)
+    code = code_of(document)
+    judged = model.judge_documents([without_code(text, code)], language)[0]
+    least = ScreenPolicy().quarantine_above
+    hidden = [*reading.hidden, *cleaned.hidden]
+    return [
+        *screen_text(text, hidden, cleaned.invisible, code),
+        *model_flags([finding for finding in judged if finding.score >= least]),
+    ]
 
 
 def _toxicity(context: Context, data: Path) -> dict[str, Figure]:
     """HateCheck by function, and how often the verdict for a group differs from that for most groups in the same sentence."""
     cases = sets.hatecheck(data)
-    judge = Models(context.embedder).toxicity()
+    judge = Models(context.built_in).toxicity()
     threshold = policy_of().input["toxicity"].threshold
     verdicts = [judge(case.text) >= threshold for case in cases]
     right = [verdict == case.is_hateful for case, verdict in zip(cases, verdicts, strict=True)]

@@ -1,4 +1,4 @@
-"""Marking: do fences around passages keep the served model from obeying them? `python -m evals run marking --model URL`.
+"""Marking: do fences around passages keep the served model from obeying them? `touchstone evals run marking --model URL`.
 
 Orders with a checkable result are planted into the demo's passages; the same questions are asked with fenced and with
 bare passages. The result is kept where the gateway finds it: it shows both figures in its metrics.

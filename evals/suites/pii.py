@@ -16,7 +16,7 @@ from ingestion.scrub import Scrubber
 from ingestion.scrub.pseudonyms import Pseudonyms
 
 # presidio-research's names for what is called otherwise here.
-_ENTITY = {"LOCATION": "GPE"}
+_ENTITY = {"LOCATION": "GPE", "DATE_OF_BIRTH": "DATE_TIME"}
 _DEPTH = 50
 
 

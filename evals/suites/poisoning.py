@@ -21,7 +21,7 @@ from service.guard.build import AssistantGuards
 from service.guard.rouge import alike
 from service.scope.policy import policy_of
 
-_SETS = {"": 5, "_single": 1}
+_SETS = {"": 5, "_two": 2, "_single": 1}
 
 
 class GullibleGenerator:

@@ -17,6 +17,9 @@ from finetune.lora.template import Encoded
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+# By then it is clear which sentence an answer takes, or that there is none; the rest is copying.
+_CHOICE_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Layout:
     """A group as a network reads it: one sequence of token `ids` at `positions`, of which the first `prefix` are shared.
 
     `mask[i, j]` says whether token i sees token j; None for a row alone, which is causal. Token `learned[k]` is asked
-    for `targets[k]`, which belongs to the group's row number `owner[k]`.
+    for `targets[k]`, which belongs to the group's row number `owner[k]` and has `shares[k]` of that row's loss.
     """
 
     ids: Ints
@@ -43,6 +46,7 @@ class Layout:
     learned: Ints
     targets: Ints
     owner: Ints
+    shares: Floats
 
 
 def groups_of(
@@ -91,14 +95,15 @@ def _is_better(joined: Group, group: Group, alone: Group, max_tokens: int, max_r
     return fits and joined.tokens < group.tokens + alone.tokens
 
 
-def layout_of(group: Group, rows: Sequence[Encoded]) -> Layout:
-    """The group's sequence."""
+def layout_of(group: Group, rows: Sequence[Encoded], choice: float = 0.0) -> Layout:
+    """The group's sequence. The first tokens of an answer have `choice` of its loss and their part of the rest."""
     first = rows[group.rows[0]]
     ids: list[int] = list(first.prompt[: group.prefix])
     positions = list(range(group.prefix))
     learned: list[int] = []
     targets: list[int] = []
     owner: list[int] = []
+    shares: list[float] = []
     starts: list[int] = []
     for place, number in enumerate(group.rows):
         row = rows[number]
@@ -110,12 +115,28 @@ def layout_of(group: Group, rows: Sequence[Encoded]) -> Layout:
         learned += [starts[-1] + at - group.prefix for at in asked]
         targets += [told[at + 1] for at in asked]
         owner += [place] * len(asked)
+        shares += _shares(len(asked), choice)
         ids += told[group.prefix : -1]
         positions += range(group.prefix, len(told) - 1)
     mask = _mask(group.prefix, starts, len(ids)) if len(group.rows) > 1 else None
     return Layout(
-        _array(ids), _array(positions), group.prefix, mask, _array(learned), _array(targets), _array(owner)
+        _array(ids),
+        _array(positions),
+        group.prefix,
+        mask,
+        _array(learned),
+        _array(targets),
+        _array(owner),
+        np.array(shares, np.float32),
     )
+
+
+def _shares(tokens: int, choice: float) -> list[float]:
+    if not tokens:
+        return []
+    first = min(_CHOICE_TOKENS, tokens)
+    each = (1 - choice) / tokens
+    return [each + choice / first] * first + [each] * (tokens - first)
 
 
 def _array(numbers: list[int]) -> Ints:

@@ -1,4 +1,4 @@
-"""Measures candidates for `choose`: quality by `python -m evals`, in a process of its own, and latency by a probe."""
+"""Measures candidates for `choose`: quality by `touchstone evals`, in a process of its own, and latency by a probe."""
 
 import http.client
 import json
@@ -270,7 +270,7 @@ def _mean(figures: Figures, name: str) -> float | None:
 
 
 def quality_by_evals(options: Sequence[str] = ()) -> Quality:
-    """Runs `python -m evals run answers abstention` for an endpoint; `options` are further ones of that command."""
+    """Runs `touchstone evals run answers abstention` for an endpoint; `options` are further ones of that command."""
 
     def run(endpoint: str) -> Figures:
         command = [sys.executable, "-m", "evals", "run", "answers", "abstention", "--generator", endpoint]

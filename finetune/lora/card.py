@@ -75,7 +75,7 @@ def _proof(manifest: Manifest) -> Iterator[str]:
     yield "## Proof"
     yield ""
     if not proof:
-        yield f"{_UNDECIDED.capitalize()}: `python -m finetune prove RECIPE`."
+        yield f"{_UNDECIDED.capitalize()}: `touchstone finetune prove RECIPE`."
         return
     yield f"**{proof['verdict'].replace('_', ' ').capitalize()}.** {proof['sentence']}"
     yield ""
@@ -102,7 +102,7 @@ def _limits(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield "- It was proved on the sets above, greedily, with five passages; about other uses nothing is known."
     yield f"- It knows the languages of its rows: {', '.join(manifest['recipe']['data']['documents']['languages'])}."
-    yield "- Who is to be forgotten can't be taken out of it: `python -m finetune adapters RECIPE --source ID` names the"
+    yield "- Who is to be forgotten can't be taken out of it: `touchstone finetune adapters RECIPE --source ID` names the"
     yield "  adapters that learned from a source, which are trained anew without it."
     if publication.get("approved_by"):
         yield f"- Published by {publication['approved_by']} against the verdict: {publication['reason']}"
@@ -119,6 +119,6 @@ def _use(manifest: Manifest) -> Iterator[str]:
     yield f'  -d \'{{"lora_name": "{name}", "lora_path": "FOLDER"}}\''
     yield "```"
     yield ""
-    yield f"A variant of the scope file asks for it by name. `python -m finetune rollback RECIPE --adapter {name}` stops its"
+    yield f"A variant of the scope file asks for it by name. `touchstone finetune rollback RECIPE --adapter {name}` stops its"
     yield "experiment: the variant before answers every question that comes from then on, within five seconds in every process,"
     yield "and answers that are being written end with the adapter."

@@ -28,7 +28,7 @@ ABOUT: Mapping[Criterion, str] = {
     "memory_gib": "GiB of memory that it takes, as the file says",
 }
 _LICENCE_VALUE = {"allowed": 1.0, "approved": 0.5, "refused": 0.0}
-# What `python -m evals` says of a generator, by the end of its name.
+# What `touchstone evals` says of a generator, by the end of its name.
 SHARES = tuple(
     f".generated.{name}" for name in ("bare.contains", "cited_right", "abstention.recall", "abstention.false")
 )

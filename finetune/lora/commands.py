@@ -1,4 +1,4 @@
-"""What the commands of `python -m finetune` do: settings in, a few lines for a person out."""
+"""What the commands of `touchstone finetune` do: settings in, a few lines for a person out."""
 
 import json
 import math
@@ -21,7 +21,7 @@ from finetune.lora.objective import GOALS, trials_of
 from finetune.lora.passages import cleared_documents
 from finetune.lora.publish import Person, Place, roll_back
 from finetune.lora.recipe import Recipe, load_recipe
-from finetune.lora.registry import adapters_in, adapters_with, open_adapter
+from finetune.lora.registry import adapters_in, adapters_with
 from finetune.lora.search import Budget, Space, search
 from finetune.lora.searched import told as told_of_search
 from finetune.lora.searched import write_best
@@ -33,7 +33,7 @@ from finetune.lora.tokens import told as told_of_fit
 from finetune.lora.vocabulary import Lesson, add_terms
 from finetune.yaml_file import TrainingDataError, read
 from ingestion.releases.release import collection_folder, open_active
-from service.database import open_database
+from service.database import migrate, open_database
 from service.scope import load_scope
 from service.settings import Settings
 
@@ -48,11 +48,22 @@ def run(args: Namespace, settings: Settings) -> str:
     Raises `TrainingDataError`, the errors of settings, scope and releases, and `CommandStoppedError`.
     """
     try:
+        if args.command in _WITH_DATABASE:
+            _migrate(settings)
         return _COMMANDS[args.command](args, settings)
     except KeyboardInterrupt as exc:
         raise CommandStoppedError("Stopped. The same command goes on from what is done.") from exc
     except _training_stopped() as exc:
         raise CommandStoppedError(str(exc)) from exc
+
+
+def _migrate(settings: Settings) -> None:
+    """The service may never have been started here, and it is the one that makes the tables."""
+    engine = open_database(settings.database())
+    try:
+        migrate(engine)
+    finally:
+        engine.dispose()
 
 
 def _training_stopped() -> tuple[type[BaseException], ...]:
@@ -63,6 +74,10 @@ def _training_stopped() -> tuple[type[BaseException], ...]:
 
 def _state(recipe: Recipe, settings: Settings) -> Path:
     return settings.data_dir / "finetune" / recipe.name
+
+
+def _adapters_folder(settings: Settings) -> Path:
+    return settings.data_dir / "finetune"
 
 
 def _person(args: Namespace) -> Person | None:
@@ -117,15 +132,14 @@ def _rollback(args: Namespace, settings: Settings) -> str:
     recipe, person = load_recipe(args.recipe), _person(args)
     if person is None:
         raise TrainingDataError("Say who rolls back, and why: --by NAME --reason WHY.")
-    state = _state(recipe, settings)
-    names = [one.name for one in adapters_in(state)]
-    if args.adapter not in names:
-        raise TrainingDataError(f"There is no adapter {args.adapter!r}. Name one of {names}.")
+    # Of every recipe: a rehearsal's are published under a name of their own.
+    found = {one.name: one for one in adapters_in(_adapters_folder(settings))}
+    if args.adapter not in found:
+        raise TrainingDataError(f"There is no adapter {args.adapter!r}. Name one of {sorted(found)}.")
     engine = open_database(settings.database())
     try:
         server = AdapterServer(recipe.publication.server) if recipe.publication.loading == "runtime" else None
-        adapter = open_adapter(state / "adapters" / args.adapter)
-        done = roll_back(adapter, Place.of(settings, engine), person, server=server)
+        done = roll_back(found[args.adapter], Place.of(settings, engine), person, server=server)
         return f"{done.name} is withdrawn: the variant before it answers"
     finally:
         engine.dispose()
@@ -137,7 +151,8 @@ def _cycle(args: Namespace, settings: Settings) -> str:
 
 
 def _adapters(args: Namespace, settings: Settings) -> str:
-    state = _state(load_recipe(args.recipe), settings)
+    load_recipe(args.recipe)
+    state = _adapters_folder(settings)
     if args.source is not None:
         return "\n".join(adapters_with(state, args.source)) or f"No adapter learned from {args.source!r}."
     found = adapters_in(state)
@@ -251,3 +266,4 @@ _COMMANDS: Mapping[str, Callable[[Namespace, Settings], str]] = {
     "tokens": _tokens,
     "train": _train,
 }
+_WITH_DATABASE = frozenset({"cycle", "prepare", "prove", "publish", "rollback", "search", "train"})

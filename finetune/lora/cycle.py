@@ -12,6 +12,7 @@ from finetune.lora.dataset import prepare, told
 from finetune.lora.lineage import Facts, Record, open_record
 from finetune.lora.merge import merge
 from finetune.lora.parity import LEAST_TOKENS, Parity, measure_parity
+from finetune.lora.preflight import check_template
 from finetune.lora.prove import Measured, prove
 from finetune.lora.publish import Person, Place, publish
 from finetune.lora.recipe import Recipe
@@ -28,6 +29,7 @@ from service.database import open_database
 from service.settings import Settings
 
 # A rehearsal: every step on so little that minutes are enough, and nothing is proved by it.
+QUICK = "-quick"
 QUICK_ROWS = {"contexts": 16, "questions": 4}
 QUICK_TRAINING = {"rank": 8, "evaluate_rows": 8, "evaluate_every": 10}
 _QUICK_CASES, _QUICK_TOKENS = 6, 100
@@ -57,6 +59,7 @@ class Cycle:
     ) -> None:
         self._recipe, self._settings, self._is_quick = recipe, settings, is_quick
         self._applies, self._by = applies, by
+        self._server: AdapterServer | None = None
         self._state = settings.data_dir / "finetune" / recipe.name
         self._base = Path(recipe.base.path)
         self._record: Record = open_record(self._state / "cycles" / f"{recipe.digest}.json", recipe)
@@ -92,7 +95,8 @@ class Cycle:
         """Better now than after the training."""
         publication = self._recipe.publication
         if publication.loading == "runtime" and "publish" not in self._record.steps:
-            AdapterServer(publication.server).models()
+            self._server = AdapterServer(publication.server)
+            self._server.models()
 
     def _prepare(self) -> Dataset:
         folder = self._state / "datasets"
@@ -116,6 +120,7 @@ class Cycle:
 
     def _train(self, dataset: Dataset) -> Adapter:
         def make() -> Facts:
+            self._check_template(dataset)
             run = self._state / "runs" / f"{self._recipe.digest}-{dataset.digest[:12]}"
             trained = train(self._recipe, dataset, self._base, run, progress=_progress)
             facts = _facts_of(trained)
@@ -127,6 +132,13 @@ class Cycle:
 
         facts = self._record.step("train", lambda facts: self._adapter_folder(facts).is_dir(), make)
         return open_adapter(self._adapter_folder(facts))
+
+    def _check_template(self, dataset: Dataset) -> None:
+        """What is trained must be what the server reads, where there is one already."""
+        row = next((row for row in dataset.rows if row.messages), None)
+        if self._server is not None and row is not None:
+            served = self._server.prompt_tokens(self._recipe.base.served_as, row.messages)
+            check_template(Template(self._base).prompt(row), served)
 
     def _adapter_folder(self, facts: Mapping[str, Any]) -> Path:
         return self._state / "adapters" / str(facts["adapter"])
@@ -206,7 +218,7 @@ def cycle(
     """
     if quick:
         raw = recipe.model_dump()
-        raw["name"] = f"{recipe.name}-quick"
+        raw["name"] = f"{recipe.name}{QUICK}"
         raw["data"]["documents"] |= QUICK_ROWS
         raw["training"] |= QUICK_TRAINING
         recipe = Recipe.model_validate(raw)

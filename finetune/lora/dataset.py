@@ -18,6 +18,7 @@ from finetune.lora.people_rows import PeopleRowMaker
 from finetune.lora.recipe import Recipe
 from finetune.lora.rows import Dataset, Row, Source, row_of, write_dataset
 from finetune.lora.screens import Screened, open_screens, still_allowed
+from finetune.lora.written import folded, read_written
 from finetune.yaml_file import TrainingDataError
 from ingestion.corpus import Chunk
 from ingestion.embed import load_embedder
@@ -115,20 +116,27 @@ def _drawn(shop: Workshop, refused: Counter[str]) -> Iterator[Row]:
         return
     engine = open_database(shop.settings.database())
     if shop.recipe.training.method == "sft":
-        yield from _of_documents(shop)
+        yield from _of_documents(shop, refused)
     yield from _of_people(shop, engine, refused)
     engine.dispose()
     for name in data.files:
         yield from _of_file(Path(name))
 
 
-def _of_documents(shop: Workshop) -> Iterator[Row]:
+def _of_documents(shop: Workshop, refused: Counter[str]) -> Iterator[Row]:
     data, seed = shop.recipe.data, shop.recipe.seed
     sources = shop.cleared.sources
     measured = {one for one in sources if is_development(one, data.development, seed)}
     maker = DocumentRowMaker(
-        shop.passages, load_prompt(shop.recipe.prompt), data.documents, _passages_of(data.keep_out), seed
+        shop.passages,
+        load_prompt(shop.recipe.prompt),
+        data.documents,
+        _passages_of(data.keep_out),
+        seed,
+        read_written(data.documents.questions_from),
     )
+    if unmet := maker.unmet(sources):
+        refused["about a sentence of no document"] = unmet
     learned = {one: source for one, source in sources.items() if one not in measured}
     yield from maker.rows("train", learned, learned, data.documents.contexts)
     held = {one: sources[one] for one in measured}
@@ -187,7 +195,7 @@ def _passages_of(paths: Sequence[str]) -> list[str]:
         for line in Path(path).read_bytes().splitlines():
             passage = orjson.loads(line).get("passage") if line.strip() else None
             if isinstance(passage, str) and passage.strip():
-                found.append(" ".join(passage.casefold().split()))
+                found.append(folded(passage))
     return found
 
 

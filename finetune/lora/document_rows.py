@@ -17,6 +17,7 @@ from finetune.lora.passages import Passages
 from finetune.lora.questions import Asked, content_words, is_askable, questions_of
 from finetune.lora.recipe import DocumentRows
 from finetune.lora.rows import Row, Source
+from finetune.lora.written import Written, folded
 from ingestion.corpus import Chunk, Hit
 from ingestion.text.sentences import sentence_spans
 from service.answer.prompts import NO_ANSWER, Marking, Prompt, render
@@ -29,28 +30,42 @@ _MOST_USES = 3
 _SAME = 0.6
 # A short passage is named alone, and a sentence that stands in two of a set answers from both.
 _BATCH = 64
+# An answer doesn't grow beyond so many words.
+_MOST_WORDS = 60
 # Of the questions about a set in the order of retrieval, the share about its first passage.
 _FIRST = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence with its document and what may be asked about it."""
+    """A sentence with its document and what may be asked about it; `written` is the file where people asked it, `behind`
+    are the sentences that go with it into an answer."""
 
     text: str
     document: str
     asked: tuple[Asked, ...]
+    written: Source | None = None
+    behind: tuple[str, ...] = ()
+
+    def answer(self, gold: int) -> str:
+        """What is said, each sentence with the number of its passage."""
+        return " ".join(f"{sentence} [{gold}]" for sentence in (self.text, *self.behind))
 
 
 @dataclass
 class DocumentRowMaker:
-    """Draws sets and asks about them. `kept_out` are texts of evaluation cases: a sentence that holds one is no answer."""
+    """Draws sets and asks about them: what people wrote about a sentence, else what rules make of it.
+
+    `kept_out` are texts of evaluation cases. A passage that holds one is in no row: shown with another of its sentences
+    as the answer, it would teach that the case's own is none.
+    """
 
     passages: Passages
     prompt: Prompt
     settings: DocumentRows
     kept_out: Sequence[str]
     seed: int
+    written: Mapping[str, Written] = field(default_factory=dict)
     _uses: Counter[str] = field(default_factory=Counter)
 
     def rows(
@@ -58,7 +73,8 @@ class DocumentRowMaker:
     ) -> Iterator[Row]:
         """Rows of at most `sets` sets: questions about the documents `mine`, passages of those that are `shown`."""
         rng = random.Random(f"{self.seed}/{split}")
-        anchors = [told for chunk in self.passages.chunks(mine) for told in self._told(chunk, rng)]
+        chunks = [chunk for chunk in self.passages.chunks(mine) if not self._is_kept_out(chunk.embedded_text)]
+        anchors = [told for chunk in chunks for told in self._told(chunk, rng)]
         rng.shuffle(anchors)
         # Each sentence begins a set in its turn, and again with another question when all have.
         rounds = -(-sets // len(anchors)) if anchors else 0
@@ -66,21 +82,47 @@ class DocumentRowMaker:
         for begin in range(0, len(queue), _BATCH):
             part = queue[begin : begin + _BATCH]
             asked = [told.asked[number % len(told.asked)].text for told, number in part]
-            for hits in self.passages.near(asked, shown):
+            for found in self.passages.near(asked, shown):
+                hits = [hit for hit in found if not self._is_kept_out(hit.chunk.embedded_text)]
                 yield from self._of_set(split, mine, shown, hits, rng)
+
+    def unmet(self, sources: Mapping[str, Source]) -> int:
+        """How many questions that people wrote ask about a sentence that stands in no document."""
+        said = {
+            folded(chunk.text[start:end])
+            for chunk in self.passages.chunks(sources)
+            for start, end in sentence_spans(chunk.text, chunk.language)
+        }
+        return sum(len(one.questions) for sentence, one in self.written.items() if sentence not in said)
 
     def _told(self, chunk: Chunk, rng: random.Random) -> Iterator[Told]:
         """What a passage says that can be asked about."""
-        for start, end in sentence_spans(chunk.text, chunk.language):
-            text = chunk.text[start:end].strip()
-            if is_askable(text) and not self._is_kept_out(text):
+        sentences = [chunk.text[a:b].strip() for a, b in sentence_spans(chunk.text, chunk.language)]
+        for place, text in enumerate(sentences):
+            written = self.written.get(folded(text))
+            if written is not None:
+                asked_so = tuple(Asked(question) for question in written.questions)
+                yield Told(text, chunk.document_id, asked_so, written.source, self._behind(sentences, place))
+            elif is_askable(text):
                 asked = questions_of(text, chunk.heading, rng)
                 if asked:
-                    yield Told(text, chunk.document_id, tuple(asked))
+                    behind = self._behind(sentences, place)
+                    yield Told(text, chunk.document_id, tuple(asked), behind=behind)
+
+    def _behind(self, sentences: Sequence[str], place: int) -> tuple[str, ...]:
+        """Those that an answer goes on with."""
+        taken: list[str] = []
+        words = len(sentences[place].split())
+        for text in sentences[place + 1 : place + self.settings.sentences]:
+            words += len(text.split())
+            if words > _MOST_WORDS:
+                break
+            taken.append(text)
+        return tuple(taken)
 
     def _is_kept_out(self, text: str) -> bool:
-        folded = " ".join(text.casefold().split())
-        return any(kept in folded or folded in kept for kept in self.kept_out)
+        said = folded(text)
+        return any(kept in said for kept in self.kept_out)
 
     def _of_set(
         self,
@@ -107,13 +149,15 @@ class DocumentRowMaker:
         used = tuple(dict.fromkeys(shown[hit.chunk.document_id] for hit in kept))
         for one, told, gold in asked:
             self._uses[told.text] += 1
-            question = paraphrased(one.text, rng)
+            question = one.text if told.written else paraphrased(one.text, rng)
+            mine_too = () if gold else (mine[told.document],)
+            sources = (*used, *mine_too, *((told.written,) if told.written else ()))
             yield Row(
                 kind="sft",
                 group=f"{split}/{marking.nonce}",
                 messages=tuple(render(self.prompt, MaskedText(question), [], kept, marking)),
-                completion=NO_ANSWER if gold is None else f"{told.text} [{gold}]",
-                sources=used if gold else tuple(dict.fromkeys((*used, mine[told.document]))),
+                completion=NO_ANSWER if gold is None else told.answer(gold),
+                sources=tuple(dict.fromkeys(sources)),
                 split=split,
                 question=question,
                 is_answerable=gold is not None,

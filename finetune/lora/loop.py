@@ -2,7 +2,7 @@
 
 A row's loss is the mean over its own tokens, and a step's the mean of its rows by their weights. An answer is right or
 wrong as a whole: over tokens, a long one would count ten times what "no answer" does, and abstaining would be learned
-last.
+last. A recipe may give the first tokens a part of their own (`choice`), since they decide and the others follow.
 """
 
 import math
@@ -34,15 +34,16 @@ class TrainingStopped(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Rows as tokens, with their weights, in groups."""
+    """Rows as tokens, with their weights, in groups. `choice` is the part of a loss that an answer's first tokens have."""
 
     rows: Sequence[Encoded]
     weights: Sequence[float]
     groups: Sequence[Group]
+    choice: float = 0.0
 
     def layout(self, group: Group) -> Layout:
         """A group's sequence."""
-        return layout_of(group, self.rows)
+        return layout_of(group, self.rows, self.choice)
 
     def weights_of(self, group: Group) -> list[float]:
         """Those of its rows."""

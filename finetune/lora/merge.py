@@ -13,7 +13,7 @@ from ingestion.errors import EmbedderError
 
 # What goes with the weights unchanged: how text becomes tokens, how to sample, who permits it.
 _COPIED = (*TOKENIZER, "generation_config.json", "LICEN[SC]E*", "NOTICE*")
-_REBUILD = "python -m finetune merge RECIPE"
+_REBUILD = "touchstone finetune merge RECIPE"
 
 
 def merge(base: Path, adapter: Path, out: Path, *, licence: str = "unknown") -> Artifact:

@@ -46,12 +46,11 @@ class Network:
         return told.logits[0].float()
 
     def losses(self, layout: Layout) -> Any:
-        """For each row of a group, the mean over its learned tokens of -log p: (rows,)."""
+        """For each row of a group, the mean over its learned tokens of -log p by their shares: (rows,)."""
         each = cross_entropy(self.logits(layout), self._put(layout.targets), reduction="none")
         owner = self._put(layout.owner)
         rows = int(layout.owner.max()) + 1
-        totals = torch.zeros(rows, device=self.device).index_add(0, owner, each)
-        return totals / torch.bincount(owner, minlength=rows)
+        return torch.zeros(rows, device=self.device).index_add(0, owner, each * self._put(layout.shares))
 
     def adapter(self) -> dict[str, Any]:
         """The adapter's weights by PEFT's names, copied."""

@@ -12,12 +12,13 @@ from ingestion.config import CollectionConfig
 from ingestion.corpus import Chunk, Hit
 from ingestion.embed import Embedder
 from ingestion.releases.release import Release
+from ingestion.search.asking import asked_part
 from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from ingestion.view import View
 
 _EVERYBODY = View(frozenset())
-# Further passages than are shown, which are left out of them and asked about all the same.
-SPARE = 4
+# Further passages than are shown: some are left out and asked about all the same, some hold evaluation cases.
+SPARE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Passages:
 
     def near(self, questions: Sequence[str], documents: Mapping[str, Source]) -> list[list[Hit]]:
         """The hits of each question, the best first, in these documents alone."""
-        encoded = self.embedder.encode_questions(list(questions))
+        encoded = self.embedder.encode_questions([asked_part(question) for question in questions])
         return [
             [
                 hit

@@ -74,7 +74,7 @@ def check_splits(rows: Iterable[Row]) -> None:
             if split != row.split:
                 raise TrainingDataError(
                     f"The rows {first} ({split}) and {row.id} ({row.split}) have the same {key[0]}: development rows would"
-                    " measure what was learned. Build the dataset anew with `python -m finetune prepare RECIPE`, which splits"
+                    " measure what was learned. Build the dataset anew with `touchstone finetune prepare RECIPE`, which splits"
                     " by group and removes duplicates."
                 )
 
@@ -87,13 +87,22 @@ def _keys(row: Row) -> Iterable[tuple[Any, ...]]:
         yield "question and answer", row.question.casefold().strip(), row.completion
 
 
-def check_template(digest: str, served: str | None) -> None:
-    """Raise `TrainingDataError` unless the chat template is the one that serves; None for a server that isn't known."""
-    if served not in (None, digest):
-        raise TrainingDataError(
-            f"The chat template of the base model has the digest {digest!r}, and the server's {served!r}: what is trained would"
-            " not be what is served. Serve the folder that is trained on, or copy its tokenizer and chat_template.jinja."
-        )
+def check_template(told: Sequence[int], served: Sequence[int] | None) -> None:
+    """Raise `TrainingDataError` unless a server reads a prompt as the base model's tokenizer tells it, token by token.
+
+    None stands for a server that doesn't say what it reads.
+    """
+    if served is None or tuple(told) == tuple(served):
+        return
+    place = next(
+        (i for i, pair in enumerate(zip(told, served, strict=False)) if pair[0] != pair[1]),
+        min(len(told), len(served)),
+    )
+    raise TrainingDataError(
+        f"The base model's chat template tells a prompt in {len(told)} tokens and the server reads {len(served)}; they"
+        f" differ from token {place} on, so that what is trained would not be what is served. Serve the folder that is"
+        " trained on, or copy its tokenizer and chat_template.jinja."
+    )
 
 
 def check_shape(shape: Shape, training: Training) -> None:

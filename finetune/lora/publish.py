@@ -121,7 +121,7 @@ def check_verdict(adapter: Adapter, by: Person | None) -> None:
         return
     if proof is None:
         raise TrainingDataError(
-            f"The adapter {adapter.name!r} isn't proved. Run `python -m finetune prove RECIPE` first."
+            f"The adapter {adapter.name!r} isn't proved. Run `touchstone finetune prove RECIPE` first."
         )
     raise TrainingDataError(
         f"The verdict on {adapter.name!r} is {verdict!r}: {proof['sentence']} Mend it, or publish it in your own name with"
@@ -214,8 +214,8 @@ def _steps(
     return (
         *steps,
         "Restart the gateway, which reads the scope file when it starts.",
-        f'Begin the canary: python -m service experiments start {canary.name} --reason "WHY"',
-        f"Roll back: python -m service experiments stop {canary.name} --reason WHY; {canary.before!r} answers again at once.",
+        f'Begin the canary: touchstone experiments start {canary.name} --reason "WHY"',
+        f"Roll back: touchstone experiments stop {canary.name} --reason WHY; {canary.before!r} answers again at once.",
     )
 
 

@@ -28,7 +28,7 @@ class Base(Strict):
     )
     digest: str | None = Field(
         None,
-        description="SHA-256 of its weights and tokenizer, as `python -m finetune base` prints it; checked.",
+        description="SHA-256 of its weights and tokenizer, as `touchstone finetune base` prints it; checked.",
     )
 
 
@@ -50,6 +50,13 @@ class Licences(Strict):
     approved: list[Approval] = []
 
 
+class QuestionFile(Strict):
+    """Questions that people wrote, each with the sentence that answers it."""
+
+    path: str = Field(min_length=1, description="JSON lines, relative to the working directory.")
+    licence: str = Field(min_length=1, description="That of the questions, e.g. `internal`.")
+
+
 class DocumentRows(Strict):
     """Rows from cleared documents: several questions about the same passages, some of which none of them answers."""
 
@@ -58,11 +65,19 @@ class DocumentRows(Strict):
     )
     questions: Count = Field(6, description="Questions about each set of passages.")
     passages: Count = Field(5, description="Passages of a set, as many as serving shows.")
+    sentences: Count = Field(
+        1,
+        description="Sentences of an answer at most: the one that answers and those behind it in its passage. A small model"
+        " finds the place more surely than the sentence.",
+    )
     unanswerable: Share = Field(0.2, description="Share of questions whose passage is taken out of the set.")
     ranked: Share = Field(
         0.5,
         description="Share of sets in the order of retrieval, most of whose questions are about the first passage, as when"
         " serving; in the others the order says nothing.",
+    )
+    questions_from: list[QuestionFile] = Field(
+        [], description="Questions that people wrote; about other sentences rules ask."
     )
     languages: Annotated[list[str], Field(min_length=1)] = Field(
         ["en"], description="Languages that the base model knows; documents in others give no rows."
@@ -100,6 +115,11 @@ class Training(Strict):
         16, description="Rows whose losses are averaged in one step; small batches suit LoRA."
     )
     max_tokens: Count = Field(2_048, description="A longer row is refused before anything is trained.")
+    choice: Share = Field(
+        0.0,
+        description="Part of a row's loss that the first four tokens of its answer have, which decide what is taken; 0 for"
+        " the mean over all.",
+    )
     share_prefixes: bool = Field(
         True, description="Read what rows have in common once; the loss is the same, the time is not."
     )
@@ -177,6 +197,8 @@ class Recipe(Strict):
     def _fits(self) -> Self:
         if self.training.quantise == "4bit" and self.training.precision == "float32":
             raise ValueError("`quantise: 4bit` computes in bfloat16: leave `precision` at auto")
+        if self.training.choice and self.training.method != "sft":
+            raise ValueError("`choice` is for answers: leave it out, or train with `method: sft`")
         return self
 
     @property

@@ -26,7 +26,7 @@ WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 FILES = (WEIGHTS, CONFIG)
 # What becomes of an adapter; `withdrawn` ones stay for the record.
 Status = Literal["trained", "proved", "failed", "undecided", "published", "withdrawn"]
-_REBUILD = "python -m finetune train RECIPE"
+_REBUILD = "touchstone finetune train RECIPE"
 _PACKAGES = ("torch", "peft", "transformers", "trl")
 # What decides in which type a processor computes.
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")

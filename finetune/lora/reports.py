@@ -1,4 +1,4 @@
-"""Reports of `python -m evals run adapter`, which runs as a process of its own: training doesn't know evaluation's code."""
+"""Reports of `touchstone evals run adapter`, which runs as a process of its own: training doesn't know evaluation's code."""
 
 import json
 import subprocess

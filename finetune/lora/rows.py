@@ -15,17 +15,17 @@ from ingestion.errors import EmbedderError
 from service.answer.prompts import Wire
 
 ROWS = "rows.jsonl"
-_REBUILD = "python -m finetune prepare RECIPE"
+_REBUILD = "touchstone finetune prepare RECIPE"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a row was made from: a document, a curated answer, a feedback event or a file, by its id.
+    """What a row was made from: a document, a curated answer, a feedback event, a file of rows or of questions, by its id.
 
     `digest` is that of its content; a document has its clearance's supplier, licence and expiry (an ISO date or None).
     """
 
-    kind: Literal["document", "curated", "event", "file"]
+    kind: Literal["document", "curated", "event", "file", "questions"]
     id: str
     digest: str = ""
     supplier: str = ""

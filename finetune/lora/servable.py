@@ -28,7 +28,7 @@ _REFUSED = {
 }
 # Starts that leave the base as it is.
 _PLAIN_STARTS = ("gaussian", "eva", "orthogonal")
-_MERGE = "Train it without, or serve the merged model (`python -m finetune merge RECIPE`)."
+_MERGE = "Train it without, or serve the merged model (`touchstone finetune merge RECIPE`)."
 
 
 def check_servable(adapter: Adapter, *, max_rank: int) -> None:

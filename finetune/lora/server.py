@@ -9,7 +9,7 @@ import ipaddress
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -69,12 +69,27 @@ class AdapterServer:
             )
         return [ServedModel(one["id"], one.get("root") or "", one.get("parent")) for one in listed]
 
+    def prompt_tokens(self, model: str, messages: Sequence[Mapping[str, Any]]) -> tuple[int, ...] | None:
+        """What a model of it reads before it answers, as its own template has it; None where it doesn't tell.
+
+        Raises `TrainingDataError` for a server that can't be reached.
+        """
+        body = {"model": model, "messages": list(messages)}
+        # vLLM has it beside /v1, not below.
+        root = self._parts.path.removesuffix("/v1")
+        reply = self.ask("POST", f"{root}/tokenize", json.dumps(body).encode(), is_whole=True)
+        found = reply.json().get("tokens") if reply.status == 200 else None
+        return tuple(found) if found else None
+
     def post(self, path: str, body: Mapping[str, Any]) -> Reply:
         """What it answers to a POST below its base URL, whatever the status. Raises `TrainingDataError`."""
         return self.ask("POST", path, json.dumps(body).encode())
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> Reply:
-        """One request over a connection of its own. Raises `TrainingDataError` where there is no reply."""
+    def ask(self, method: str, path: str, body: bytes | None = None, *, is_whole: bool = False) -> Reply:
+        """One request over a connection of its own; the path is below the base URL unless it `is_whole`.
+
+        Raises `TrainingDataError` where there is no reply.
+        """
         connection = http.client.HTTPConnection(
             str(self._parts.hostname), _port_of(self._parts), timeout=self._patience_s
         )
@@ -82,7 +97,8 @@ class AdapterServer:
         headers |= {"authorization": f"Bearer {self._key}"} if self._key else {}
         try:
             connection.sock = self._connected()
-            connection.request(method, f"{self._parts.path}{path}", body, headers)
+            target = path if is_whole else f"{self._parts.path}{path}"
+            connection.request(method, target, body, headers)
             reply = connection.getresponse()
             return Reply(reply.status, reply.read(_MOST_BYTES).decode("utf-8", "replace"))
         except (OSError, http.client.HTTPException) as exc:

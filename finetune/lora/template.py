@@ -1,6 +1,5 @@
 """Rows as tokens, by the template of the base model's tokenizer: the one that its server uses."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,11 +35,6 @@ class Template:
                 f"The tokenizer in {str(folder)!r} has no chat template: what would be trained isn't what is served."
                 " Take an instruct model, or put its chat_template.jinja there."
             )
-
-    @property
-    def digest(self) -> str:
-        """Of the chat template, which must be the server's."""
-        return hashlib.sha256(self.tokenizer.chat_template.encode()).hexdigest()[:16]
 
     @cached_property
     def end(self) -> int:

@@ -18,7 +18,6 @@ from finetune.lora.preflight import (
     check_rows,
     check_shape,
     check_splits,
-    check_template,
 )
 from finetune.lora.recipe import Recipe, Training
 from finetune.lora.rows import Dataset, Row
@@ -65,13 +64,11 @@ def train(
     run_folder: Path,
     *,
     progress: "Progress",
-    served_template: str | None = None,
 ) -> Trained:
     """Train an adapter on the rows of the recipe's method; the folder of a training that was interrupted goes on.
 
-    `served_template` is the digest of the chat template of the server, where it is known. Raises `TrainingDataError` for
-    what the preflight refuses, for a loss that is no number and for a folder in which another process trains,
-    `TrainingStopped` after SIGTERM.
+    Raises `TrainingDataError` for what the preflight refuses, for a loss that is no number and for a folder in which
+    another process trains, `TrainingStopped` after SIGTERM.
     """
     set_environment()
     try:
@@ -84,7 +81,7 @@ def train(
         done = _done(run_folder)
         if done is None:
             with steady(recipe.training.threads, recipe.seed):
-                task = _prepared(recipe, dataset, base_folder, run_folder, served_template)
+                task = _prepared(recipe, dataset, base_folder, run_folder)
                 done = (
                     task.preferred(progress) if recipe.training.method in PREFERENCES else task.told(progress)
                 )
@@ -140,16 +137,13 @@ class _Task:
         return _finish(self, standing, network.adapter(), network)
 
 
-def _prepared(
-    recipe: Recipe, dataset: Dataset, base_folder: Path, run_folder: Path, served_template: str | None
-) -> _Task:
+def _prepared(recipe: Recipe, dataset: Dataset, base_folder: Path, run_folder: Path) -> _Task:
     """Everything that can be refused before weights are read."""
     import torch
 
     training = recipe.training
     check_quantisation(training, has_gpu=torch.cuda.is_available())
     template = Template(base_folder)
-    check_template(template.digest, served_template)
     shape = shape_of(base_folder)
     pairs = encoded(dataset.rows, template, training)
     check_rows(pairs, training, end=template.end)
@@ -199,7 +193,7 @@ def _grouped(pairs: Sequence[Pair], training: Training) -> "Lessons":
     from finetune.lora.loop import Lessons
 
     rows = [told for _, told in pairs]
-    return Lessons(rows, [row.weight for row, _ in pairs], _groups(rows, training))
+    return Lessons(rows, [row.weight for row, _ in pairs], _groups(rows, training), training.choice)
 
 
 def _groups(rows: Sequence[Encoded], training: Training) -> list[Group]:

@@ -5,8 +5,10 @@ says where a rule applies: a help page may say what no user needs to say to an a
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ingestion.detect.decodings import Decoding
 from ingestion.detect.languages import FOREIGN, NOT_MINE, OVERRIDES, SECRET_WORDS, YOURS
@@ -16,6 +18,8 @@ _REST = r"\w{0,30}"
 _WORDS = re.compile(r"\w+")
 # A document about such attacks quotes them; one that carries an attack does not.
 _QUOTED = re.compile(r"[\"“”'‘’«»`]\s*$")
+# Readings of the whole text: without invisible letters, with look-alikes replaced, with spaced-out letters joined.
+_WHOLE_VIEWS = frozenset({"plain", "joined"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A rule that matched, and where in the text as written."""
+    """A rule that matched, and where in the text as written; whether the text had to be decoded to be read so."""
 
     rule: str
     start: int
     end: int
+    is_disguised: bool = False
 
 
 def _rule(
@@ -125,8 +130,15 @@ RULES: tuple[Rule, ...] = (
         "reveal",
         r"\b(?:reveal|print|repeat|show|output|disclose|leak|send|tell|give|share|what (?:is|are|was|were)|write)\b[^.!?\n]{0,40}\b(?:system prompt"
         r"|hidden (?:prompt|instructions)|initial (?:prompt|instructions)|(?:your|secret) (?:instructions|prompt|rules|guidelines)|conversation history|chat history|api keys?"
-        r"|(?:words|text|everything) above|your (?:\w+ )?(?:password|passcode|passphrase|secret|database)|secret (?:key|word|code|phrase))\b",
-        "prompt instructions history key keys above password passcode passphrase secret database rules guidelines",
+        r"|(?:words|text|everything) above|your (?:\w+ )?(?:password|passcode|passphrase|secret)|secret (?:key|word|code|phrase))\b",
+        "prompt instructions history key keys above password passcode passphrase secret rules guidelines",
+    ),
+    # A manual shows, prints and outputs databases.
+    _rule(
+        "reveal_database",
+        r"\b(?:reveal|print|repeat|show|output|disclose|leak|send|tell|give|share|what (?:is|are|was|were)|write)\b[^.!?\n]{0,40}"
+        r"\byour (?:\w+ )?database\b",
+        "database", "input",
     ),
     _rule(
         "user_data",
@@ -155,7 +167,10 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "markup",
         r"<\|(?:im_start|im_end|system|assistant|user|endoftext)\|>|\[/?INST\]|<<SYS>>|^#{1,3} ?(?:system|assistant|instruction)s?"
-        r" ?(?:prompt|message)?:|\bBEGIN SYSTEM PROMPT\b|^\W{0,3}(?:system|assistant)(?: message| prompt)?\s?:\s",
+        r" ?(?:prompt|message)?:|\bBEGIN SYSTEM PROMPT\b|^\W{0,3}(?:system|assistant)"
+        # A glossary explains these words: alone they begin a turn where the line speaks to somebody, or another turn follows.
+        r"(?: (?:message|prompt)\s?:\s|\s?:\s(?=[^\n]{0,300}?\s\W{0,3}(?:system|assistant|user|human)\s?:\s|[^\n]{0,300}?\b(?:you|your|i|i'm"
+        r"|ignore|disregard|forget|must|always|never|respond|reply|answer|say|print|output|reveal|sure|okay|from now)\b))",
         "im_start im_end system assistant user endoftext inst sys instruction instructions",
     ),
     _rule(
@@ -213,20 +228,44 @@ RULES: tuple[Rule, ...] = (
 def matches_in(decodings: Sequence[Decoding], zones: frozenset[str]) -> Iterator[Match]:
     """Every rule of the zones that matches a view, once."""
     seen: set[str] = set()
+    for decoding, rule in _tried(decodings, zones):
+        if rule.id not in seen:
+            for match in islice(_matches(rule, decoding, zones), 1):
+                seen.add(rule.id)
+                yield match
+
+
+def every_match(decodings: Sequence[Decoding], zones: frozenset[str], *, most: int) -> Iterator[Match]:
+    """Every place at which a rule of the zones matches, at most so many of each rule in each view.
+
+    Views of the whole text hold again what the text as written holds: of them only what is more than that counts.
+    """
+    written: Counter[str] = Counter()
+    for decoding, rule in _tried(decodings, zones):
+        found = list(islice(_matches(rule, decoding, zones), most))
+        if decoding.kind == "written":
+            written[rule.id] = len(found)
+        elif decoding.kind in _WHOLE_VIEWS:
+            found = found[written[rule.id] :]
+        yield from found
+
+
+def _tried(decodings: Sequence[Decoding], zones: frozenset[str]) -> Iterator[tuple[Decoding, Rule]]:
+    """Each view with the rules of which it has a word."""
     for decoding in decodings:
         folded = decoding.text.casefold()
         words = set(_WORDS.findall(folded))
         for rule in RULES:
-            if rule.id in seen or not rule.zones & zones or not _may_match(rule, words, folded):
-                continue
-            for found in rule.pattern.finditer(decoding.text):
-                start = found.start()
-                if not (
-                    _is_of_oneself(rule, decoding, start) if "input" in zones else _is_quoted(decoding, start)
-                ):
-                    seen.add(rule.id)
-                    yield Match(rule.id, *decoding.span(found.start(), found.end()))
-                    break
+            if rule.zones & zones and _may_match(rule, words, folded):
+                yield decoding, rule
+
+
+def _matches(rule: Rule, decoding: Decoding, zones: frozenset[str]) -> Iterator[Match]:
+    is_input = "input" in zones
+    for found in rule.pattern.finditer(decoding.text):
+        start, end = found.start(), found.end()
+        if not (_is_of_oneself(rule, decoding, start) if is_input else _is_quoted(decoding, start)):
+            yield Match(rule.id, *decoding.span(start, end), is_disguised=decoding.kind != "written")
 
 
 def _may_match(rule: Rule, words: set[str], folded: str) -> bool:

@@ -36,6 +36,7 @@ _FIRST = re.compile(r"\b(?:i|we|me|us|my|our|i'm|we're|i've|we've)\b", re.IGNORE
 _MODEL = re.compile(
     r"\b(?:assistant|chat ?bot|ai|language model|llm|user|users|prompt|system)\b", re.IGNORECASE
 )
+_SPOKEN_TO = re.compile(r"\b(?:assistant|chat ?bot|ai|language model|llm|prompt)\b", re.IGNORECASE)
 _LINK = re.compile(r"https?://|www\.|\b\w+\.(?:com|org|net|io|xyz|info|example)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“'‘][^\"”'’]{3,1000}[\"”'’]")
 _CUES = (_REPLY, _ASKS, _QUESTION, _SECOND, _FIRST, _MODEL, _LINK, _QUOTED)
@@ -77,6 +78,13 @@ def is_request(text: str) -> bool:
     if len(text) < _LEAST_REQUEST or text.count(" ") < 2:
         return False
     return text.rstrip(_CLOSING).endswith("?") or any(cue.search(text) for cue in _ASKING)
+
+
+def is_statement(text: str) -> bool:
+    """Whether all that makes a sentence a possible request is that it names a system or users, as every manual does."""
+    if text.rstrip(_CLOSING).endswith("?") or _SPOKEN_TO.search(text):
+        return False
+    return not any(cue.search(text) for cue in (_REPLY, _ASKS, _QUESTION, _SECOND))
 
 
 def request_words(text: str) -> int:

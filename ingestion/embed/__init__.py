@@ -7,6 +7,8 @@ from ingestion.embed.late_interaction import LateHead
 from ingestion.embed.values import Embeddings, EncodedQuestion, Vectors
 
 __all__ = [
+    "BUILTIN",
+    "MULTILINGUAL",
     "Embeddings",
     "Embedder",
     "LateHead",
@@ -14,6 +16,10 @@ __all__ = [
     "Vectors",
     "load_embedder",
 ]
+
+
+# Names of the embedders that come with the service.
+BUILTIN, MULTILINGUAL = "builtin", "multilingual"
 
 
 class Embedder(Protocol):
@@ -32,7 +38,7 @@ class Embedder(Protocol):
     late: LateHead | None
 
     def embed(self, texts: list[str]) -> Vectors:
-        """Unit vectors, shape `(len(texts), dimension)`."""
+        """Unit vectors of passages, shape `(len(texts), dimension)`: some models read questions otherwise."""
         ...
 
     def encode(self, texts: list[str]) -> Embeddings:
@@ -53,12 +59,18 @@ class Embedder(Protocol):
 
 
 def load_embedder(name: str, *, threads: int = 0) -> Embedder:
-    """The built-in embedder, or a sentence-transformers model by folder or hub name.
+    """The built-in embedder, the multilingual one, or a sentence-transformers model by folder or hub name.
 
-    Raises `EmbedderError` when it is missing, damaged, or needs a package that is not installed.
+    Raises `EmbedderError` when it is missing, damaged, not built yet, or needs a package that is not installed.
     """
-    if name == "builtin":
+    if name == BUILTIN:
         return load_builtin(BUILTIN_DIR, threads=threads)
+    if name == MULTILINGUAL:
+        from ingestion.embed.multilingual.embedder import (
+            load_multilingual,
+        )  # who uses English alone needs none of it
+
+        return load_multilingual(threads=threads)
     from ingestion.embed.sentence_transformers import load_sentence_transformer  # torch: optional
 
     return load_sentence_transformer(name)

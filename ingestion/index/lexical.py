@@ -1,4 +1,4 @@
-"""Words and where they are: one analysis a language, and the postings of a segment in sorted arrays.
+"""Words and where they are: the terms of a text, and the postings of a segment in sorted arrays.
 
 Scores are computed in `ingestion.releases.candidates`: BM25 needs how common a word is among the passages that a
 caller may see, which differs from caller to caller.
@@ -6,33 +6,17 @@ caller may see, which differs from caller to caller.
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import tantivy
 
 from ingestion.errors import ReleaseError
+from ingestion.index.analysis import folded, readable, terms_of_text, terms_of_word, without_runs
+from ingestion.index.identifiers import abbreviations, exact, identifiers
 
-_LONGEST_WORD = 60
-# Snowball's names; a language that isn't here is analysed without stems.
-_STEMMERS = {
-    "en": "english",
-    "de": "german",
-    "es": "spanish",
-    "fr": "french",
-    "nl": "dutch",
-    "it": "italian",
-    "pt": "portuguese",
-    "sv": "swedish",
-    "da": "danish",
-    "no": "norwegian",
-    "fi": "finnish",
-    "ru": "russian",
-    "hu": "hungarian",
-}
 # The analysis of texts in a language that the collection does not declare.
 OTHER = "other"
 _MOST = np.iinfo(np.uint16).max
@@ -42,22 +26,24 @@ Positions = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
 
-@cache
-def analyzer(language: str) -> tantivy.TextAnalyzer:
-    """Words, lower case, without stop words, stemmed, without accents."""
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    builder = builder.filter(tantivy.Filter.remove_long(_LONGEST_WORD))
-    builder = builder.filter(tantivy.Filter.lowercase())
-    name = _STEMMERS.get(language)
-    if name:
-        builder = builder.filter(tantivy.Filter.stopword(name))
-        builder = builder.filter(tantivy.Filter.stemmer(name))
-    return builder.filter(tantivy.Filter.ascii_fold()).build()
-
-
 def terms(text: str, language: str) -> list[str]:
-    """The words of a text as they are indexed in a language."""
-    return list(analyzer(language).analyze(text))
+    """The words of a text as they are indexed in a language, and behind them its identifiers."""
+    text = readable(text)
+    words = terms_of_text(text, language)
+    spaced = without_runs(text)
+    for identifier in identifiers(spaced):
+        # Letters alone have the form of any other word: `Node.js` is `nodejs`.
+        words += terms_of_word(identifier, language) if identifier.isalpha() else (folded(identifier),)
+    words += (word for word in abbreviations(spaced) if not terms_of_word(word, language))
+    return words
+
+
+def names(question: str, language: str) -> frozenset[str]:
+    """What a question asks for by its very name, as it is indexed in a language (`identifiers.exact`)."""
+    found = exact(readable(question))
+    return frozenset(
+        term for one in found for term in (terms_of_word(one, language) if one.isalpha() else (folded(one),))
+    )
 
 
 @lru_cache(maxsize=500_000)

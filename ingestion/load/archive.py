@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,12 @@ MAX_DEPTH = 2
 MAX_RATIO = 200  # ordinary text shrinks to a tenth; a bomb to a thousandth
 # How an entry of a ZIP file's directory begins (APPNOTE 4.3.12), and how many times too many are beyond doubt.
 _ENTRY, _CERTAINLY = b"PK\x01\x02", 10
-_SEPARATOR = b"\nFrom "
+# What may be the line between two messages: who sent the one behind it, and when. The first line of its headers follows.
+_SEPARATOR = re.compile(rb"^From ([^\n]*)\n(?=[!-9;-~]+:|>From )", re.MULTILINE)
+_TIME, _YEAR = re.compile(rb"\d\d:\d\d"), re.compile(rb"(?:19|20)\d\d")
+_SENDER_ALONE = re.compile(rb"(?:[^\s@]+@[^\s@]+|-)\s*")
+# How a mailbox writes a line of a message that begins with `From `.
+_QUOTED = re.compile(rb"^>(?=>*From )", re.MULTILINE)
 
 
 def is_container(path: str) -> bool:
@@ -40,14 +46,14 @@ def _files(source: Source) -> Iterator[Source]:
     if len(source.inner) >= MAX_DEPTH:
         raise SourceError(f"Archives within archives are read {MAX_DEPTH} deep. Unpack it.")
     data = fetch(source)
-    _check_directory(data)
+    check_directory(data)
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError) as exc:
         raise SourceError(f"The archive is damaged or no ZIP file: {exc}.") from exc
     with archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
-        _check(infos, len(data))
+        check_sizes(infos, len(data))
         for info in infos:
             if info.filename.startswith("__MACOSX/"):
                 continue
@@ -83,7 +89,7 @@ def _inner(member: Source) -> Iterator[Source]:
         yield member
 
 
-def _check_directory(data: bytes) -> None:
+def check_directory(data: bytes) -> None:
     """Refuse a directory that has far too many entries before it is read, which takes half a gigabyte for a million.
 
     Archives that are stored in this one have entries too, so that only many times the limit say something.
@@ -93,7 +99,8 @@ def _check_directory(data: bytes) -> None:
         raise SourceError(f"The archive holds {entries} files, more than the limit of {MAX_MEMBERS}.")
 
 
-def _check(infos: list[zipfile.ZipInfo], packed: int) -> None:
+def check_sizes(infos: list[zipfile.ZipInfo], packed: int) -> None:
+    """Raise `SourceError` for too many files, or for more bytes than an honest archive of that size unpacks to."""
     total = sum(info.file_size for info in infos)
     if len(infos) > MAX_MEMBERS:
         raise SourceError(f"The archive holds {len(infos)} files, more than the limit of {MAX_MEMBERS}.")
@@ -104,12 +111,11 @@ def _check(infos: list[zipfile.ZipInfo], packed: int) -> None:
 
 
 def _messages(source: Source) -> Iterator[Source]:
-    """Messages of a mailbox (RFC 4155), told apart by their `From ` lines."""
-    data = b"\n" + fetch(source)
-    if not data.startswith(_SEPARATOR):
+    """Messages of a mailbox (RFC 4155), told apart by their `From ` lines. A sentence that begins so divides nothing."""
+    data = fetch(source)
+    if not data.startswith(b"From "):
         raise SourceError("It does not begin with a `From ` line, so it is no mailbox.")
-    for number, part in enumerate(data.split(_SEPARATOR)[1:], start=1):
-        body = part.partition(b"\n")[2]
+    for number, body in enumerate(_bodies(data), start=1):
         if number > MAX_MEMBERS:
             raise SourceError(f"The mailbox holds more than {MAX_MEMBERS} messages. Split it.")
         message = message_from_bytes(body[:65_536], policy=policy.compat32)
@@ -121,6 +127,22 @@ def _messages(source: Source) -> Iterator[Source]:
             path=f"{key}.eml",
             digest=digest,
             size_bytes=min(len(body), MAX_FILE_BYTES + 1),
-            data=body,
+            data=_QUOTED.sub(b"", body),
             inner=(),
         )
+
+
+def _bodies(data: bytes) -> Iterator[bytes]:
+    """What stands between the separators; the first line is one, whatever it says."""
+    start = data.find(b"\n") + 1
+    for found in _SEPARATOR.finditer(data, start):
+        if _divides(found[1], is_behind_blank=data.endswith((b"\n\n", b"\n\r\n"), 0, found.start())):
+            yield data[start : found.start() - 1]
+            start = found.end()
+    yield data[start:]
+
+
+def _divides(said: bytes, *, is_behind_blank: bool) -> bool:
+    """Whether it names a time and a year, or behind a blank line a sender alone."""
+    is_dated = _TIME.search(said) is not None and _YEAR.search(said) is not None
+    return is_dated or (is_behind_blank and _SENDER_ALONE.fullmatch(said) is not None)

@@ -6,28 +6,30 @@ from typing import Any
 
 from ingestion.corpus import Block, Reading
 from ingestion.errors import SourceError
-from ingestion.load.text import decode
+from ingestion.load.encodings import decode
 
 _TITLES = ("title", "name", "question", "subject", "heading", "id")
 _TEXTS = ("text", "body", "content", "answer", "description", "message", "comment")
 _LONG = 80
+_DEEPEST_LEVEL = 6
 
 
 def read_json(data: bytes, name: str) -> Reading:
-    """One record, a list of records, or a mapping that holds one. Raises `SourceError` with the position."""
+    """A record, a list of records, or a mapping that holds them at any depth. Raises `SourceError` with the position."""
     try:
         raw = json.loads(decode(data))
+        blocks = tuple(b for record in (raw if isinstance(raw, list) else [raw]) for b in _blocks(record))
     except (ValueError, RecursionError) as exc:
         raise SourceError(f"It is no JSON: {exc}.") from exc
-    records = _records(raw)
     title = raw["title"] if isinstance(raw, dict) and isinstance(raw.get("title"), str) else name
-    return Reading(title=title, blocks=tuple(b for record in records for b in _blocks(record)))
+    return Reading(title=title, blocks=blocks)
 
 
 def read_jsonl(data: bytes, name: str) -> Reading:
     """A record a line. Raises `SourceError` that names the line."""
     blocks: list[Block] = []
-    for number, line in enumerate(decode(data).splitlines(), start=1):
+    # Of what Unicode calls line ends, strings may hold all but this one.
+    for number, line in enumerate(decode(data).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -37,41 +39,58 @@ def read_jsonl(data: bytes, name: str) -> Reading:
     return Reading(title=name, blocks=tuple(blocks))
 
 
-def _records(raw: Any) -> list[Any]:
-    if isinstance(raw, list):
-        return raw
-    if isinstance(raw, dict) and len(raw) <= 3:
-        lists = [value for value in raw.values() if isinstance(value, list) and value]
-        if len(lists) == 1 and all(isinstance(item, dict) for item in lists[0]):
-            return list(lists[0])
-    return [raw]
-
-
 def _blocks(record: Any) -> Iterator[Block]:
-    if not isinstance(record, Mapping):
-        text = record if isinstance(record, str) else json.dumps(record, ensure_ascii=False)
-        yield Block("paragraph", text)
-        return
-    flat = dict(_flat(record))
-    title = next((flat.pop(key) for key in _TITLES if key in flat), None)
+    if isinstance(record, Mapping):
+        yield from _section(record, 2)
+    else:
+        yield Block("paragraph", record if isinstance(record, str) else _shown(record))
+
+
+def _section(record: Mapping[str, Any], level: int, name: str = "") -> Iterator[Block]:
+    """A record and, below it, the records that it holds. `name` is under which key it is held."""
+    facts = dict(_facts(record))
+    title = next((facts.pop(key) for key in _TITLES if key in facts), None)
     if title:
-        yield Block("heading", title, level=2)
-    long = [key for key, value in flat.items() if key in _TEXTS or len(value) > _LONG]
-    yield from (Block("paragraph", flat.pop(key)) for key in long)
-    rest = "; ".join(f"{key}: {value}" for key, value in flat.items() if value)
+        yield Block("heading", title, level=level)
+    long = [key for key, value in facts.items() if key in _TEXTS or len(value) > _LONG]
+    yield from (Block("paragraph", facts.pop(key)) for key in long)
+    rest = "; ".join(f"{key}: {value}" for key, value in facts.items() if value)
     if rest:
-        yield Block("row", rest)
+        yield Block("row", f"{name}: {rest}" if name and not title else rest)
+    below = min(level + 1, _DEEPEST_LEVEL) if title else level
+    for key, inner in _inner(record):
+        yield from _section(inner, below, key if title or name else "")
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Keys and values as text; keys of inner mappings are joined by dots."""
+def _facts(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Keys and values as text, but for records; keys of inner mappings are joined by dots."""
     for key, value in record.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            if not _is_record(value):
+                yield from _facts(value, f"{prefix}{key}.")
         elif isinstance(value, list):
-            yield (
-                f"{prefix}{key}",
-                ", ".join(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in value),
-            )
+            plain = [one for one in value if not isinstance(one, Mapping)]
+            if plain or not value:
+                yield f"{prefix}{key}", ", ".join(map(_shown, plain))
         elif value is not None:
             yield f"{prefix}{key}", str(value)
+
+
+def _inner(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The records within a record: members of its lists, and mappings that have a text of their own."""
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            if _is_record(value):
+                yield key, value
+            else:
+                yield from _inner(value)
+        elif isinstance(value, list):
+            yield from ((key, one) for one in value if isinstance(one, Mapping))
+
+
+def _is_record(value: Mapping[str, Any]) -> bool:
+    return any(isinstance(value.get(key), str) for key in _TEXTS)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

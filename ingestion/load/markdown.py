@@ -1,33 +1,81 @@
-"""Markdown (CommonMark with tables) to blocks; YAML front matter to what the page says of itself."""
+"""Markdown (CommonMark with tables) to blocks, the HTML within it too; YAML front matter to what the page says of itself."""
 
+import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from ingestion.corpus import Block, Reading
-from ingestion.load.rows import table_blocks
+from ingestion.corpus import Reading
+from ingestion.load.html import content_of_fragment
+from ingestion.load.html.tree import parse
 from ingestion.load.text import decode
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
-_PARSER = MarkdownIt("commonmark").enable("table")
+_COMMENT = "<!--"  # of writers to each other
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)")
+# Tags that writers use within a line; `<file>` and `<title>` there are words.
+_INLINE_TAGS = frozenset(
+    "a abbr b bdi bdo big br cite code del details dfn div em font i img ins kbd mark p q rp rt ruby s samp small span"
+    " strike strong sub summary sup time tt u var wbr".split()
+)
+# What an HTML parser reads up to its end tag, or takes out with all that stands in it.
+_ENCLOSING_TAGS = frozenset(
+    "title textarea style script xmp plaintext iframe noembed noframes noscript select template svg math object head"
+    " frameset nav menu dialog canvas audio video".split()
+)
+
+
+class _Renderer(RendererHTML):
+    """HTML of a page, in which images are their alternative text and tags that nobody closes are words."""
+
+    def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """The alternative text."""
+        token = tokens[idx]
+        return html.escape(self.renderInlineAsText(token.children, options, env) if token.children else "")
+
+    def html_inline(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """A tag within a line."""
+        content = tokens[idx].content
+        if content.startswith(_COMMENT):
+            return ""
+        found = _TAG.match(content)
+        if found and found[2].lower() not in _INLINE_TAGS:
+            return html.escape(content)
+        return content
+
+    def html_block(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Lines of HTML, with all tags or without any."""
+        content = tokens[idx].content
+        if content.startswith(_COMMENT):
+            return ""
+        balance: dict[str, int] = {}
+        for found in _TAG.finditer(content):
+            name = found[2].lower()
+            balance[name] = balance.get(name, 0) + (-1 if found[1] else 1)
+        is_open = any(count > 0 for name, count in balance.items() if name in _ENCLOSING_TAGS)
+        return f"<p>{html.escape(content)}</p>" if is_open else content
+
+
+_PARSER = MarkdownIt("commonmark", renderer_cls=_Renderer).enable("table")
 
 
 def read_markdown(data: bytes, name: str) -> Reading:
     """Headings, paragraphs, list items, code and table rows in reading order."""
     text = decode(data).replace("\r\n", "\n")
     facts, body = _front_matter(text)
-    blocks = tuple(_blocks(_PARSER.parse(body)))
-    first = next((b.text for b in blocks if b.kind == "heading"), name)
+    content = content_of_fragment(parse(f"<html><body>{_PARSER.render(body)}</body></html>"))
     return Reading(
-        title=facts.get("title") or first,
-        blocks=blocks,
+        title=facts.get("title") or content.heading or name,
+        blocks=content.blocks,
         language=facts.get("language"),
         updated=facts.get("updated"),
         superseded_by=facts.get("superseded_by"),
+        hidden=content.hidden,
     )
 
 
@@ -42,39 +90,3 @@ def _front_matter(text: str) -> tuple[dict[str, str], str]:
     if not isinstance(raw, dict):
         return {}, text
     return {str(k): str(v) for k, v in raw.items() if v is not None}, text[found.end() :]
-
-
-def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
-    depth = 0
-    rows: list[list[str]] = []
-    for index, token in enumerate(tokens):
-        if token.type in ("bullet_list_open", "ordered_list_open"):
-            depth += 1
-        elif token.type in ("bullet_list_close", "ordered_list_close"):
-            depth -= 1
-        elif token.type == "tr_open":
-            rows.append([])
-        elif token.type == "table_close":
-            yield from table_blocks(rows)
-            rows = []
-        elif token.type in ("fence", "code_block"):
-            yield Block("code", token.content)
-        elif token.type == "inline":
-            opener = tokens[index - 1]
-            if opener.type in ("th_open", "td_open"):
-                rows[-1].append(_plain(token))
-            elif opener.type == "heading_open":
-                yield Block("heading", _plain(token), level=int(opener.tag[1]))
-            else:
-                yield Block("item" if depth else "paragraph", _plain(token))
-
-
-def _plain(token: Token) -> str:
-    """The words of an inline token without its markup; an image leaves its alternative text."""
-    parts = []
-    for child in token.children or ():
-        if child.type in ("text", "code_inline", "image"):
-            parts.append(child.content)
-        elif child.type in ("softbreak", "hardbreak"):
-            parts.append(" ")
-    return "".join(parts)

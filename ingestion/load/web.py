@@ -34,6 +34,7 @@ _SUFFIXES = {
     "text/markdown": ".md",
     "text/csv": ".csv",
     "application/pdf": ".pdf",
+    "application/epub+zip": ".epub",
     "application/json": ".json",
 }
 Found = Source | tuple[Source, str]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
-from ingestion.corpus import Document, Flag, Scalar
+from ingestion.corpus import Document, Fact, Flag
 from ingestion.errors import SourceError
 from ingestion.prepare.screen import screen_text
 from ingestion.scrub import ScrubbedText, Scrubber
@@ -55,18 +55,36 @@ def date_of(said: str | None) -> str | None:
 
 
 def scrub_numbers(
-    scrubber: Scrubber, metadata: Mapping[str, Scalar]
-) -> tuple[dict[str, Scalar], list[ScrubbedText]]:
+    scrubber: Scrubber, metadata: Mapping[str, Fact]
+) -> tuple[dict[str, Fact], list[ScrubbedText]]:
     """Metadata without numbers that are personal data; a key such as `order` tells that one is none."""
     kept, parts = dict(metadata), []
     for key, value in metadata.items():
-        if isinstance(value, str | bool) or sum(map(str.isdigit, str(value))) < _LEAST_DIGITS:
+        if isinstance(value, str | bool | list) or sum(map(str.isdigit, str(value))) < _LEAST_DIGITS:
             continue
         (done,) = scrubber.scrub_all([f"{key}: {value}"], with_names=False)
         if done.counts:
             kept[key] = done.text.partition(": ")[2]
             parts.append(done)
     return kept, parts
+
+
+def texts_of(metadata: Mapping[str, Fact]) -> list[str]:
+    """The texts among the values of metadata, those of lists one by one."""
+    lists = (value if isinstance(value, list) else [value] for value in metadata.values())
+    return [one for values in lists for one in values if isinstance(one, str)]
+
+
+def with_texts(metadata: Mapping[str, Fact], texts: Iterable[str]) -> dict[str, Fact]:
+    """The metadata with other texts, one for each of `texts_of`."""
+    after = iter(texts)
+    return {key: _with(value, after) for key, value in metadata.items()}
+
+
+def _with(value: Fact, after: Iterator[str]) -> Fact:
+    if isinstance(value, list):
+        return [next(after) for _ in value]
+    return next(after) if isinstance(value, str) else value
 
 
 def screen_beside(document: Document) -> Iterator[Flag]:
@@ -84,7 +102,8 @@ def _places(document: Document) -> Iterable[tuple[str, str]]:
     yield "superseded_by", document.superseded_by or ""
     for key, value in document.metadata.items():
         yield "metadata", key
-        yield "metadata", str(value)
+        for one in value if isinstance(value, list) else [value]:
+            yield "metadata", str(one)
 
 
 def screen_id(document: Document, scrubber: Scrubber) -> Iterator[Flag]:

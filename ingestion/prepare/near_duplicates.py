@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.text.particulars import differ
+
 _SHINGLE_WORDS = 5
 _HASHES, _BANDS = 64, 16  # candidates from a similarity of about .5 on
 _PRIME = np.uint64((1 << 31) - 1)
@@ -54,8 +56,9 @@ def resemblance(one: str, other: str) -> float:
 
 
 def is_copy(one: str, other: str) -> bool:
-    """Whether two texts say the same: nearly all words are the same, and every number is."""
-    return resemblance(one, other) >= _SAME and _figures(one) == _figures(other)
+    """Whether two texts say the same: nearly all words are the same, and every number and name is."""
+    is_alike = resemblance(one, other) >= _SAME and _figures(one) == _figures(other)
+    return is_alike and not differ(one, other)
 
 
 def _figures(text: str) -> Counter[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingestion.audience import plain_id
 from ingestion.config import CollectionConfig
-from ingestion.corpus import Block, Chunk, Document, Flag, Reading, Scalar, Source, SourceFacts, Span
+from ingestion.corpus import Block, Chunk, Document, Fact, Flag, Reading, Source, SourceFacts, Span
 from ingestion.detect.heads import head_artifact
 from ingestion.detect.injection import DOCUMENT_DIR, Finding, InjectionModel, load_injection_model
 from ingestion.embed import Embedder, load_embedder
@@ -28,10 +28,14 @@ from ingestion.prepare.beside import (
     screen_beside,
     screen_id,
     scrub_numbers,
+    texts_of,
+    with_texts,
 )
+from ingestion.prepare.boilerplate import marked, outline
 from ingestion.prepare.chunk import chunk_document
 from ingestion.prepare.near_duplicates import bands_of
-from ingestion.prepare.screen import model_flags, screen_text
+from ingestion.prepare.passages import judged
+from ingestion.prepare.screen import code_of, model_flags, screen_text, without_code
 from ingestion.scrub import ScrubbedText, Scrubber
 from ingestion.scrub.names import load_names
 from ingestion.scrub.pseudonyms import pseudonyms_of
@@ -39,17 +43,21 @@ from ingestion.text.clean import CleanText, clean, clean_text
 from ingestion.text.language import guess_language
 
 # Raise it when a stage changes what it makes of the same bytes: all documents are then made anew.
-PIPELINE_VERSION = 6
+PIPELINE_VERSION = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that shapes a document besides its source: small, and the same in every process."""
+    """All that shapes a document besides its source: small, and the same in every process.
+
+    `boilerplate` holds keys of what a source repeats around its documents, by its name.
+    """
 
     config: CollectionConfig
     folder: Path
     run_id: str = ""
     keep_originals: bool = False
+    boilerplate: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class ScrubbedReading:
     source: str
     superseded_by: str | None
     blocks: tuple[Block, ...]
-    metadata: Mapping[str, Scalar]
+    metadata: Mapping[str, Fact]
     keys: Mapping[str, str]
     parts: tuple[ScrubbedText, ...]
 
@@ -132,6 +140,7 @@ class Preparer:
         self._embedder = embedder or load_embedder(plan.config.embedder)
         self._pseudonyms = pseudonyms_of(plan.folder)
         self._scrubbers: dict[str, Scrubber] = {}
+        self._code_scrubbers: dict[str, Scrubber] = {}
         self._id_scrubbers: dict[str, Scrubber] = {}
         self._recipes: dict[str, str] = {}
         self._timings: dict[str, float] = {}
@@ -146,6 +155,8 @@ class Preparer:
             cleaned = clean(reading.blocks)
         if not cleaned.blocks:
             raise SourceError("No text was found in it.")
+        keys = frozenset(self._plan.boilerplate.get(source.source_name, ()))
+        cleaned = replace(cleaned, blocks=marked(cleaned.blocks, keys))
         with self._timed("scrub"):
             scrubbed = self._scrub(source, reading, cleaned)
         document = self._document(source, reading, scrubbed)
@@ -153,14 +164,18 @@ class Preparer:
             planted = self._planted(document)
             document = replace(document, flags=self._flags(document, reading, cleaned, planted))
         with self._timed("chunk"):
-            chunks = _marked(self._chunks(document), planted)
+            document, chunks = judged(document, self._chunks(document), planted)
         with self._timed("dedup"):
             bands = bands_of(document.text) if self._plan.config.deduplicate else ()
         if not chunks:
             raise SourceError("It holds headings alone and no text below them.")
         blocked = frozenset(entity for one in scrubbed.parts for entity in one.blocked)
         originals = {key: value for one in scrubbed.parts for key, value in one.originals.items()}
-        return PreparedDocument(document, tuple(chunks), bands, blocked, originals, dict(self._timings))
+        return PreparedDocument(document, chunks, bands, blocked, originals, dict(self._timings))
+
+    def outline(self, source: Source) -> tuple[str, ...]:
+        """Keys of the texts at a source's edges. Raises `SourceError`."""
+        return outline(clean(_read(source).blocks).blocks)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -175,6 +190,15 @@ class Preparer:
             )
         return self._scrubbers[source_name]
 
+    def _code_scrubber(self, source_name: str) -> Scrubber:
+        """For program code, in which neither names nor most identifiers are looked for."""
+        if source_name not in self._code_scrubbers:
+            policy = self._plan.config.pii_of(source_name).of_code()
+            self._code_scrubbers[source_name] = Scrubber(
+                policy, pseudonyms=self._pseudonyms, with_names=False
+            )
+        return self._code_scrubbers[source_name]
+
     def _id_scrubber(self, source_name: str) -> Scrubber:
         """For ids, whose numbers are seldom telephones or cards: only what has a form of its own is sought in them."""
         if source_name not in self._id_scrubbers:
@@ -184,7 +208,7 @@ class Preparer:
         return self._id_scrubbers[source_name]
 
     def _scrub(self, source: Source, reading: Reading, cleaned: CleanText) -> ScrubbedReading:
-        """All that will be shown, without personal data. Names are not looked for in program code."""
+        """All that will be shown, without personal data. In program code only what leaves no doubt is looked for."""
         scrubber = self._scrubber(source.rules_of)
         metadata = {
             **reading.metadata,
@@ -193,31 +217,30 @@ class Preparer:
         }
         title = clean_text(source.facts.title or reading.title).replace("\n", " ")
         metadata, numbers = scrub_numbers(scrubber, metadata)
-        words = {key: value for key, value in metadata.items() if isinstance(value, str)}
+        words = texts_of(metadata)
         prose = [i for i, block in enumerate(cleaned.blocks) if block.kind != "code"]
         code = [i for i, block in enumerate(cleaned.blocks) if block.kind == "code"]
         keep = self._plan.keep_originals
-        texts = [title, *words.values(), *(cleaned.blocks[i].text for i in prose)]
+        texts = [title, *words, *(cleaned.blocks[i].text for i in prose)]
         done = scrubber.scrub_all(texts, keep_originals=keep)
         # In what programs read, and in names of files, names of people aren't looked for.
         plain = [
             source.facts.url if is_web_address(source.facts.url) else "",
             reading.superseded_by or "",
             *metadata,
-            *(cleaned.blocks[i].text for i in code),
         ]
         done_plain = scrubber.scrub_all(plain, keep_originals=keep, with_names=False)
+        done_code = self._code_scrubber(source.rules_of).scrub_all(
+            [cleaned.blocks[i].text for i in code], keep_originals=keep, with_names=False
+        )
         first = 1 + len(words)
         blocks = list(cleaned.blocks)
-        for i, one in [
-            *zip(prose, done[first:], strict=True),
-            *zip(code, done_plain[2 + len(metadata) :], strict=True),
-        ]:
+        for i, one in [*zip(prose, done[first:], strict=True), *zip(code, done_code, strict=True)]:
             blocks[i] = replace(blocks[i], text=one.text)
-        metadata |= {key: one.text for key, one in zip(words, done[1:first], strict=True)}
-        keys = dict(zip(metadata, (one.text for one in done_plain[2:]), strict=False))
+        metadata = with_texts(metadata, (one.text for one in done[1:first]))
+        keys = dict(zip(metadata, (one.text for one in done_plain[2:]), strict=True))
         metadata = {keys[key]: value for key, value in metadata.items()}
-        parts = (*done, *done_plain, *numbers)
+        parts = (*done, *done_plain, *done_code, *numbers)
         shown = (
             done_plain[0].text
             or self._id_scrubber(source.rules_of).scrub(runnable_refused(plain_id(source.id))).text
@@ -258,6 +281,7 @@ class Preparer:
             pii_policy=config.pii_of(rules).digest,
             named=tuple(_named(source.facts, scrubbed.keys)),
             declared_by=source.declared_by,
+            size_bytes=source.size_bytes if source.size_bytes >= 0 else None,
         )
 
     def _groups(self, source: Source) -> tuple[str, ...]:
@@ -276,7 +300,8 @@ class Preparer:
             return []
         if self._injection is None:
             self._injection = load_injection_model()
-        found = self._injection.judge_documents([document.text], document.language)[0]
+        prose = without_code(document.text, code_of(document))
+        found = self._injection.judge_documents([prose], document.language)[0]
         return [finding for finding in found if finding.score >= policy.flag_above]
 
     def _flags(
@@ -285,7 +310,10 @@ class Preparer:
         policy = self._plan.config.screen
         if not policy.enabled:
             return ()
-        found = list(screen_text(document.text, [*reading.hidden, *cleaned.hidden], cleaned.invisible))
+        unseen = [*reading.hidden, *cleaned.hidden]
+        found = list(
+            screen_text(document.text, unseen, cleaned.invisible, code_of(document), aside=reading.aside)
+        )
         found += [*screen_beside(document), *screen_id(document, self._id_scrubber(document.source_name))]
         return (*found, *model_flags([one for one in planted if one.score >= policy.quarantine_above]))
 
@@ -295,16 +323,6 @@ class Preparer:
         return chunk_document(
             document, max_tokens=config.chunk_tokens, count=count, header=config.contextual_header
         )
-
-
-def _marked(chunks: list[Chunk], planted: Sequence[Finding]) -> list[Chunk]:
-    """Chunks in which a suspicious sentence stands, flagged; once a person has approved the document, only that counts."""
-    return [
-        replace(chunk, verdict="flag")
-        if any(f.start < chunk.end and chunk.start < f.end for f in planted)
-        else chunk
-        for chunk in chunks
-    ]
 
 
 def _read(source: Source) -> Reading:
@@ -319,20 +337,27 @@ def _read(source: Source) -> Reading:
 
 
 def assemble(blocks: Sequence[Block]) -> tuple[str, tuple[Span, ...]]:
-    """The document's text and where each block lies in it. Rows and items follow line by line."""
+    """The document's text and where each block lies in it. Rows and items follow line by line, and what explains a term
+    goes on in its line."""
     parts: list[str] = []
     spans: list[Span] = []
     position = 0
     for index, block in enumerate(blocks):
         if index:
-            tight = block.kind in ("row", "item") and blocks[index - 1].kind == block.kind
-            gap = "\n" if tight else "\n\n"
+            gap = _gap(blocks[index - 1], block)
             parts.append(gap)
             position += len(gap)
-        spans.append(Span(block.kind, position, position + len(block.text), block.level, block.page))
+        end = position + len(block.text)
+        spans.append(Span(block.kind, position, end, block.level, block.page, block.depth))
         parts.append(block.text)
-        position += len(block.text)
+        position = end
     return "".join(parts), tuple(spans)
+
+
+def _gap(before: Block, block: Block) -> str:
+    if before.kind == "term" and block.kind in ("paragraph", "item") and block.depth == before.depth + 1:
+        return " " if before.text.endswith(":") else ": "
+    return "\n" if block.kind in ("row", "item", "term") and before.kind == block.kind else "\n\n"
 
 
 Prepare = Callable[[Source], PreparedDocument]

@@ -16,7 +16,7 @@ from ingestion.embed.values import Codes
 from ingestion.filter import Mask
 from ingestion.index.dense import Bitmap
 from ingestion.index.ivf import IvfIndex
-from ingestion.index.lexical import Floats, key_of, terms
+from ingestion.index.lexical import OTHER, Floats, key_of, terms
 from ingestion.index.segment import Rows, Segment, Vectors
 from ingestion.view import EVERYTHING, View
 
@@ -24,7 +24,9 @@ Positions = npt.NDArray[np.int64]
 # Robertson and Zaragoza 2009. Anserini's values: over chunks of like length they are better than 1.2 and .75
 # (XQuAD nDCG@10: de .940 for .934, es .960 for .958; covid-qa answer@5 .716 for .713).
 K1, B = 0.9, 0.4
-_MAX_TERMS = 64
+_MAX_TERMS = 128
+# Weight of a word that a long message tells beside what it asks.
+_BACKGROUND = 0.2
 _RECENT_VIEWS, _RECENT_WORDS = 16, 50_000
 # Below this many visible passages an exact search takes less time than probing lists of which most is hidden.
 _EXACT_BELOW = 50_000
@@ -190,15 +192,32 @@ class LocalIndex:
 
     # Words.
 
-    def words(self, text: str, view: View) -> "Words":
-        """The words of a question, weighted by their rarity among the passages that the caller may see."""
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which words are analysed."""
+        return self._languages
+
+    def words(self, text: str, view: View, background: str = "") -> "Words":
+        """The words of a question, weighted by their rarity among the passages that the caller may see.
+
+        Those of its background, what else its message tells, count for little, and the rarest of them alone.
+        """
         counts: Counter[int] = Counter()
+        told: set[int] = set()
         for language in self._languages:
-            for term in terms(text, language)[:_MAX_TERMS]:
-                counts[key_of(term, language)] += 1
-        keys = np.array(sorted(counts), np.uint64)
-        weights = [count * self._rarity(key, view.groups) for key, count in sorted(counts.items())]
-        return Words(self, view, keys, np.array(weights, np.float32))
+            counts.update(key_of(term, language) for term in terms(text, language)[:_MAX_TERMS])
+            told.update(key_of(term, language) for term in terms(background, language))
+        weights = self._rarest(told - counts.keys(), view.groups)
+        weights |= {key: count * self._rarity(key, view.groups) for key, count in counts.items()}
+        keys = np.array(sorted(weights), np.uint64)
+        return Words(self, view, keys, np.array([weights[key] for key in sorted(weights)], np.float32))
+
+    def _rarest(self, keys: set[int], groups: frozenset[str] | None) -> dict[int, float]:
+        """The rarest of some words that are in the index, with their weights as background."""
+        rarities = {key: self._rarity(key, groups) for key in keys}
+        absent = _rarity_of(0, self._measure(groups).count)
+        known = sorted((-rarity, key) for key, rarity in rarities.items() if rarity < absent)
+        return {key: -_BACKGROUND * rarity for rarity, key in known[:_MAX_TERMS]}
 
     def search_lexical(self, words: "Words", limit: int) -> Positions:
         """Positions with the best BM25 scores, best first; those without any of the words are left out."""
@@ -217,21 +236,32 @@ class LocalIndex:
         return parts[0][0] if parts else np.empty(0, np.int64)
 
     def rarity(self, term: str, language: str, view: View = EVERYTHING) -> float:
-        """Inverse document frequency of a term as BM25 weighs it, among what the caller may see."""
-        return self._rarity(key_of(term, language), view.groups)
+        """Inverse document frequency of a term as BM25 weighs it, among what the caller may see; a language that the
+        collection does not declare is analysed as `OTHER`."""
+        known = language if language in self._languages else OTHER
+        return self._rarity(key_of(term, known), view.groups)
+
+    def frequencies(self, keys: Sequence[int], view: View) -> list[int]:
+        """In how many passages that the view's groups may see each word stands."""
+        order = np.argsort(np.array(keys, np.uint64))
+        wanted = np.array(keys, np.uint64)[order]
+        counts = np.zeros(len(keys), np.int64)
+        for segment, mask in zip(
+            self._segments, self._sight(View(view.groups, None, True)).masks, strict=True
+        ):
+            for number, positions, _ in segment.words.find(wanted):
+                seen = len(positions) if mask is None else np.count_nonzero(mask[positions])
+                counts[order[number]] += int(seen)
+        found: list[int] = counts.tolist()
+        return found
 
     def _rarity(self, key: int, groups: frozenset[str] | None) -> float:
         return self._rarities.get((key, groups), self._weigh)
 
     def _weigh(self, key_and_groups: tuple[int, frozenset[str] | None]) -> float:
         key, groups = key_and_groups
-        frequency = 0
-        keys = np.array([key], np.uint64)
-        for segment, mask in zip(self._segments, self._sight(View(groups, None, True)).masks, strict=True):
-            for _, positions, _ in segment.words.find(keys):
-                frequency += len(positions) if mask is None else int(np.count_nonzero(mask[positions]))
-        count = self._measure(groups).count
-        return float(np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)))
+        frequency = self.frequencies([key], View(groups, None, True))[0]
+        return _rarity_of(frequency, self._measure(groups).count)
 
     def _measure(self, groups: frozenset[str] | None) -> _Lengths:
         return self._lengths.get(groups, self._measure_lengths)
@@ -288,6 +318,11 @@ class Words:
     def at(self, positions: Positions) -> Floats:
         """BM25 of some positions."""
         return self._index.score_at(positions, self)
+
+
+def _rarity_of(frequency: int, count: int) -> float:
+    """Inverse document frequency of a word that `frequency` of `count` passages hold."""
+    return float(np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)))
 
 
 def _best(parts: Sequence[tuple[Positions, Floats]], limit: int) -> tuple[Positions, Floats]:

@@ -1,14 +1,60 @@
 """The texts of a release: reads the stores of all its segments and leaves out dead rows."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from ingestion.cache import LruCache
 from ingestion.corpus import Chunk, Document
 from ingestion.index.segment import Entry, Rows, Segment
 from ingestion.view import View
 
+_SUMMARY = (
+    "facts",
+    "json_extract(body, '$.pii_policy')",
+    "json_extract(body, '$.superseded_by')",
+    "json_extract(body, '$.size_bytes')",
+    "length(json_extract(body, '$.text'))",
+    "(select count(*) from chunks where document_id = documents.id)",
+)
 # Of 1 kB each, so that a release holds 4 MB.
 _MOST_CHUNKS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSummary:
+    """What a list shows of a document. `size_bytes` is what its source had, `characters` its text as it is indexed."""
+
+    title: str
+    source: str
+    source_name: str
+    language: str
+    updated: str | None
+    run_id: str
+    pii_policy: str
+    superseded_by: str | None
+    size_bytes: int | None
+    characters: int
+    chunks: int
+
+    @classmethod
+    def of(cls, document: Document, chunks: int) -> "DocumentSummary":
+        """Of a document that is at hand."""
+        return cls(
+            title=document.title,
+            source=document.source,
+            source_name=document.source_name,
+            language=document.language,
+            updated=document.updated,
+            run_id=document.run_id,
+            pii_policy=document.pii_policy,
+            superseded_by=document.superseded_by,
+            size_bytes=document.size_bytes,
+            characters=len(document.text),
+            chunks=chunks,
+        )
 
 
 class ReleaseDocuments:
@@ -44,7 +90,7 @@ class ReleaseDocuments:
         found = self._read(document_id)
         return found[0] if found else None
 
-    def _read(self, document_id: str, *columns: str) -> tuple[Segment, tuple[str, ...]] | None:
+    def _read(self, document_id: str, *columns: str) -> tuple[Segment, tuple[Any, ...]] | None:
         """The segment that holds a document which is alive, and what stands in columns of the documents' table."""
         query = f"select {', '.join(('first_row', *columns))} from documents where id = ?"
         for segment in self._segments:
@@ -60,6 +106,27 @@ class ReleaseDocuments:
             return None
         digest, recipe, source_name = found[1]
         return digest, recipe, source_name
+
+    def summary(self, document_id: str) -> DocumentSummary | None:
+        """What a list shows of a document, read without its text."""
+        found = self._read(document_id, *_SUMMARY)
+        if found is None:
+            return None
+        facts, policy, newer, size_bytes, characters, chunks = found[1]
+        known = json.loads(facts)
+        return DocumentSummary(
+            title=known["title"],
+            source=known["source"],
+            source_name=known["place"],
+            language=known["language"],
+            updated=known["updated"],
+            run_id=known["run_id"],
+            pii_policy=policy or "",
+            superseded_by=newer,
+            size_bytes=size_bytes,
+            characters=characters,
+            chunks=chunks,
+        )
 
     def trust(self, document_id: str) -> tuple[str, str]:
         """Source of a document, and how far that is trusted: `high`, `normal` or `low`. Read without its text."""
@@ -112,6 +179,12 @@ class ReleaseDocuments:
         """The sources that documents come from."""
         query = "select distinct source_name from documents"
         return {source_name for segment in self._segments for (source_name,) in segment.texts.query(query)}
+
+    def languages(self) -> Counter[str]:
+        """How many documents there are in each language."""
+        query = "select first_row, json_extract(facts, '$.language') from documents"
+        rows = (row for segment in self._segments for row in segment.texts.query(query))
+        return Counter(language for row, language in rows if row not in self._dead)
 
     def count(self, where: str, values: Sequence[object]) -> int:
         """How many documents satisfy an SQL condition on the documents' table."""

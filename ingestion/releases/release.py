@@ -190,7 +190,7 @@ def active_id(folder: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as exc:
         raise ReleaseError(
-            f"The pointer {str(folder / 'active')!r} can't be read. Run: python -m ingestion activate ID."
+            f"The pointer {str(folder / 'active')!r} can't be read. Run: touchstone ingestion activate ID."
         ) from exc
 
 
@@ -199,7 +199,7 @@ def open_active(folder: Path, like: Release | None = None) -> Release:
     current = active_id(folder)
     if current is None:
         raise ReleaseError(
-            f"The collection {folder.name!r} has no active release. Run: python -m ingestion run."
+            f"The collection {folder.name!r} has no active release. Run: touchstone ingestion run."
         )
     release = Release(folder / "releases" / current, like)
     release.check()

@@ -10,9 +10,10 @@ from ingestion.corpus import Document, Flag
 from ingestion.index.segment import Entry
 from ingestion.prepare.near_duplicates import NEAR, is_copy, resemblance
 from ingestion.prepare.preparer import PreparedDocument
-from ingestion.prepare.screen import beginning
+from ingestion.prepare.rivals import beginning, rivals
+from ingestion.prepare.screen import describe
 from ingestion.releases.release import Release
-from ingestion.runs.ruling import rule_on
+from ingestion.runs.ruling import Ruling, rule_on
 from ingestion.runs.state import Outcome, RunState
 
 _CANDIDATES = 20
@@ -35,12 +36,18 @@ class Admission:
         *,
         kept: frozenset[str] = frozenset(),
     ) -> None:
-        """`kept` are sources whose documents stay though this run did not meet them."""
+        """`kept` are sources whose documents stay though this run did not meet them.
+
+        `passages` and `let_through` tell of which documents only passages wait, and what approvals of their sources let in.
+        """
         self._state = state
         self._config = config
         self._previous = previous
         self._run_id = run_id
         self._kept = kept
+        self._learned = state.lessons.learned()
+        self.passages: dict[str, str] = {}
+        self.let_through: dict[str, str] = {}
 
     def admit(self, prepared: PreparedDocument) -> PreparedDocument | None:
         """Stage a document without its vectors, or note why not. Call it within a batch of the state."""
@@ -48,7 +55,7 @@ class Admission:
         self._state.outcomes.settle(document.id)
         self._state.staging.unstage(document.id)
         self._state.quarantine.forget(document.id, but=document.content)
-        ruling = rule_on(prepared, self._state.quarantine.decision(document.id, document.content))
+        ruling = self._rule_on(prepared)
         if ruling.kind == "blocked":
             self._refuse(document, ruling.kind, ruling.detail)
             return None
@@ -61,11 +68,29 @@ class Admission:
         if ruling.kind != "enters":
             self._refuse(document, ruling.kind, ruling.detail)
             return None
-        self._state.quarantine.forget(document.id)
         prepared = self._versioned(ruling.prepared)
-        start = beginning(document.text) if len(prepared.chunks) <= _SHORT_CHUNKS else None
+        self._hold_passages(ruling, prepared.document.superseded_by)
+        is_doubted = len(prepared.chunks) <= _SHORT_CHUNKS and _trust(document) < len(_TRUST) - 1
+        start = beginning(document) if is_doubted else None
         self._state.staging.stage(entry_of(prepared), start or "")
         return prepared
+
+    def _rule_on(self, prepared: PreparedDocument) -> Ruling:
+        document = prepared.document
+        decision = self._state.quarantine.decision(document.id, document.content)
+        return rule_on(prepared, decision, self._learned.get(document.source_name, frozenset()))
+
+    def _hold_passages(self, ruling: Ruling, superseded_by: str | None) -> None:
+        """What waits of a document that enters; nothing of it waits any longer where that is nothing."""
+        document = ruling.prepared.document
+        if ruling.passed:
+            self.let_through[document.id] = describe(ruling.passed)
+        if ruling.waits is None:
+            self._state.quarantine.forget(document.id)
+            return
+        whole = _superseded(ruling.waits, superseded_by) if superseded_by else ruling.waits
+        self._state.quarantine.hold(entry_of(whole), whole.document.flags, self._run_id)
+        self.passages[document.id] = ruling.detail
 
     def _refuse(self, document: Document, kind: str, detail: str) -> None:
         self._state.outcomes.note(
@@ -138,9 +163,13 @@ class Admission:
         policy = self._config.screen
         if not policy.enabled:
             return
-        for group in list(self._state.staging.beginnings(policy.near_copies)):
-            reason = f"{len(group)} short documents begin with the same words: they compete for one question"
-            self._hold_staged(group, Flag("near_copies", reason))
+        for question, group in list(self._state.staging.beginnings(policy.near_copies)):
+            entries = [self._state.staging.entry(document_id) for document_id in group]
+            texts = [entry.document.text for entry in entries if entry is not None]
+            alike = [group[i] for i in rivals(texts, question)]
+            if len(alike) >= policy.near_copies:
+                reason = f"{len(alike)} short documents begin with the same question and answer it alike"
+                self._hold_staged(alike, Flag("near_copies", reason))
         if self._previous is None:
             return
         for source_name, staged in self._state.staging.by_source().items():
@@ -165,13 +194,16 @@ class Admission:
                     self._hold(entry, flag)
 
     def _hold(self, entry: Entry, flag: Flag) -> None:
+        # What waits of a document holds all of it.
+        entry = self._state.quarantine.entry(entry.document.id) or entry
         document = replace(entry.document, flags=(*entry.document.flags, flag))
         prepared = PreparedDocument(document, entry.chunks, entry.bands)
-        ruling = rule_on(prepared, self._state.quarantine.decision(document.id, document.content))
+        ruling = self._rule_on(prepared)
         if ruling.kind == "held":
             self._state.staging.unstage(document.id)
             self._state.quarantine.hold(entry_of(prepared), document.flags, self._run_id)
             self._refuse(document, ruling.kind, ruling.detail)
+            self.passages.pop(document.id, None)
 
 
 def entry_of(prepared: PreparedDocument) -> Entry:

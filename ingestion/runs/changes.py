@@ -33,7 +33,7 @@ from ingestion.runs.collection import Collection
 from ingestion.runs.erasure import note_removed, purge_beside, waiting_of
 from ingestion.runs.holders import Holders, Holding, updated
 from ingestion.runs.publish import Retention, publish
-from ingestion.runs.ruling import rule_on
+from ingestion.runs.ruling import Ruling, rule_on
 from ingestion.runs.state import Decision, Outcome, RunState
 from ingestion.runs.workers import Failure, Workers
 from ingestion.view import may_see
@@ -78,7 +78,7 @@ def _base(collection: Collection, like: Release | None) -> Release | None:
         return None
     if release.manifest.embedder_digest != collection.embedder.digest:
         raise EmbedderError(
-            "The index was built with another embedder. Run `python -m ingestion run` before changing documents."
+            "The index was built with another embedder. Run `touchstone ingestion run` before changing documents."
         )
     return release
 
@@ -122,11 +122,14 @@ def _uploaded(
     ]
     for source_name in {source.rules_of for source in sources}:
         _check_clearance(collection, source_name)
-    plan = Plan(collection.config, collection.folder, run_id, collection.vault is not None)
+    has_vault = collection.vault is not None
+    repeated = state.boilerplate.by_source()
+    plan = Plan(collection.config, collection.folder, run_id, has_vault, repeated)
     results: list[ChangeResult | Failure] = []
     entries: list[Entry] = []
+    in_part: list[PreparedDocument] = []
     for _, prepared in workers.prepare(plan, sources):
-        results.append(_admit(collection, state, prepared, entries, run_id, workers))
+        results.append(_admit(collection, state, prepared, entries, in_part, run_id, workers))
     with _writing(collection.folder, collection.name):
         base = _base(collection, like)
         _check_unchanged(
@@ -143,6 +146,9 @@ def _uploaded(
         if fresh:
             release = publish(collection, base, Change(fresh, (), "upload"))
         _forget_waiting(state, [entry.document.id for entry in entries], groups)
+        with state.batch():
+            for whole in in_part:
+                state.quarantine.hold(entry_of(whole), whole.document.flags, run_id)
     waiting = iter(entries)
     changed = {entry.document.id for entry in fresh}
     return [_finished(one, waiting, release, known, changed) for one in results]
@@ -176,13 +182,16 @@ def _admit(
     state: RunState,
     prepared: PreparedDocument | Failure,
     entries: list[Entry],
+    in_part: list[PreparedDocument],
     run_id: str,
     workers: Workers,
 ) -> ChangeResult | Failure:
+    """Rule on a document, and embed it in `entries` if it enters; `in_part` gets it whole if passages of it wait."""
     if isinstance(prepared, Failure):
         return prepared
     document = prepared.document
-    ruling = rule_on(prepared, state.quarantine.decision(document.id, document.content))
+    learned = state.lessons.learned().get(document.source_name, frozenset())
+    ruling = rule_on(prepared, state.quarantine.decision(document.id, document.content), learned)
     if ruling.kind == "held":
         with state.batch():
             state.quarantine.hold(entry_of(prepared), document.flags, run_id)
@@ -192,7 +201,11 @@ def _admit(
     if prepared.originals and collection.vault:
         collection.vault.put(prepared.originals)
     entries.append(_embedded_by(workers, entry_of(ruling.prepared), collection.embedder))
-    return ChangeResult("", "ingested", 1, len(prepared.chunks))
+    reason = ""
+    if ruling.waits is not None:
+        in_part.append(ruling.waits)
+        reason = f"Passages of it wait for a person: {ruling.detail}"
+    return ChangeResult("", "ingested", 1, len(ruling.prepared.chunks), reason=reason)
 
 
 def _finished(
@@ -277,36 +290,57 @@ def decide(
     like: Release | None = None,
     groups: frozenset[str] | None = None,
 ) -> ChangeResult:
-    """Approve a document in quarantine, which publishes it, or reject it, which takes it out if it is in.
+    """The same as `decide_all` for one document."""
+    return decide_all(collection, [document_id], decision, by=by, like=like, groups=groups)
 
-    For `groups` (None: all) only what they may see is there, and nothing under an id that has become somebody else's.
-    Raises `QuarantineError` when it does not wait.
+
+def decide_all(
+    collection: Collection,
+    ids: Sequence[str],
+    decision: Decision,
+    *,
+    by: str,
+    like: Release | None = None,
+    groups: frozenset[str] | None = None,
+) -> ChangeResult:
+    """Approve documents in quarantine, which publishes them, or reject them, which takes them out if they are in.
+
+    Of a document that is in but for passages, these are published, or stay out for good. For `groups` (None: all) only what
+    they may see is there, and nothing under an id that has become somebody else's. Raises `QuarantineError` when one does not
+    wait.
     """
     state = RunState(collection.folder)
     try:
-        entry = _waiting(document_id, state, Holders(_opened(collection, like), state.quarantine, groups))
-        document, document_id = entry.document, entry.document.id
-        ruling = rule_on(PreparedDocument(document, entry.chunks, entry.bands), decision)
-        if ruling.kind != "enters":
-            with state.batch():
-                outcome = Outcome(ruling.kind, ruling.detail, document.digest, document.recipe)
-                state.outcomes.note(document_id, document.source_name, outcome)
-                state.quarantine.decide(document_id, decision, by)
-            release_id = active_id(collection.folder) or ""
-            if ruling.kind == "rejected":
-                release_id = _taken_out(collection, document_id, like, groups) or release_id
-            return ChangeResult(release_id, decision, 1)
-        entry = embedded_entry(entry_of(ruling.prepared), collection.embedder)
-        with _writing(collection.folder, collection.name):
-            base = _base(collection, like)
-            _waiting(document_id, state, Holders(base, state.quarantine, groups))
-            release = publish(collection, base, Change([entry], (), "upload"))
+        holders = Holders(_opened(collection, like), state.quarantine, groups)
+        entries = [_waiting(document_id, state, holders) for document_id in ids]
+        rulings = [rule_on(PreparedDocument(e.document, e.chunks, e.bands), decision) for e in entries]
+        entering = []
+        if decision == "approved":
+            entering = [_embedded(one, collection) for one in rulings if one.kind == "enters"]
+        out = [one.prepared.document.id for one in rulings if one.kind == "rejected"]
+        release_id = _published(collection, state, entering, out, like, groups)
         with state.batch():
-            state.outcomes.settle(document_id)
-            state.quarantine.decide(document_id, decision, by)
+            for ruling in rulings:
+                _note_decision(state, ruling, decision, by)
     finally:
         state.close()
-    return ChangeResult(release.manifest.id, decision, 1, len(entry.chunks))
+    chunks = sum(len(entry.chunks) for entry in entering)
+    return ChangeResult(release_id or active_id(collection.folder) or "", decision, len(entries), chunks)
+
+
+def _embedded(ruling: Ruling, collection: Collection) -> Entry:
+    return embedded_entry(entry_of(ruling.prepared), collection.embedder)
+
+
+def _note_decision(state: RunState, ruling: Ruling, decision: Decision, by: str) -> None:
+    document = ruling.prepared.document
+    if ruling.kind == "enters":
+        state.outcomes.settle(document.id)
+    else:
+        outcome = Outcome(ruling.kind, ruling.detail, document.digest, document.recipe)
+        state.outcomes.note(document.id, document.source_name, outcome)
+    state.lessons.learn(document.source_name, document.flags, is_approved=decision == "approved")
+    state.quarantine.decide(document.id, decision, by)
 
 
 def _waiting(document_id: str, state: RunState, holders: Holders) -> Entry:
@@ -319,15 +353,25 @@ def _waiting(document_id: str, state: RunState, holders: Holders) -> Entry:
     return entry
 
 
-def _taken_out(
-    collection: Collection, document_id: str, like: Release | None, groups: frozenset[str] | None
+def _published(
+    collection: Collection,
+    state: RunState,
+    entering: Sequence[Entry],
+    out: Sequence[str],
+    like: Release | None,
+    groups: frozenset[str] | None,
 ) -> str | None:
-    """Take a document that was rejected out of the index, as the next run would; the new release's id."""
+    """Put documents that were approved into the index, or take those out that were rejected; the new release's id."""
     with _writing(collection.folder, collection.name):
         base = _base(collection, like)
-        if base is None or not _seen(base, [document_id], groups):
+        holders = Holders(base, state.quarantine, groups)
+        for entry in entering:
+            _waiting(entry.document.id, state, holders)
+        gone = _seen(base, out, groups)
+        if not entering and not gone:
             return None
-        return publish(collection, base, Change((), [document_id], "withdraw")).manifest.id
+        origin = "upload" if entering else "withdraw"
+        return publish(collection, base, Change(entering, gone, origin)).manifest.id
 
 
 def embedded_entry(entry: Entry, embedder: Embedder) -> Entry:

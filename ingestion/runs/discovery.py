@@ -4,7 +4,7 @@ A source that fails keeps its documents: neither a folder that isn't mounted nor
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from ingestion.config import SourceConfig
@@ -155,7 +155,7 @@ class Discovery:
         refusal: str | None,
         validators: Mapping[str, tuple[str, str]],
     ) -> None:
-        other = self._state.staging.see(source.id, source.source_name)
+        source, other = self._told_apart(source)
         if other is not None:
             self._note(f"{source.source_name}:{source.id}", source, "failed", same_name(other))
         elif refusal:
@@ -167,6 +167,26 @@ class Discovery:
         else:
             self._state.staging.queue(source)
             self._waiting += 1
+
+    def _told_apart(self, source: Source) -> tuple[Source, str | None]:
+        """The source, under an id with its source's name where another source has the id or had it first.
+
+        An id that was given stays, whichever source comes first. With it comes the source that has the new id too, if any.
+        """
+        name, see = source.source_name, self._state.staging.see
+        own = f"{name}/{source.id}"
+        holder, had_own = self._holder_of(source.id), self._holder_of(own) == name
+        is_others = holder not in (None, name) and holder in self._collection.config.sources_by_name
+        if not had_own and not is_others:
+            other = see(source.id, name)
+            if other in (None, name):
+                return source, other
+        return replace(source, id=own), see(own, name)
+
+    def _holder_of(self, document_id: str) -> str | None:
+        """Of which source the document is that is served under an id."""
+        facts = self._served.documents.facts(document_id) if self._served else None
+        return facts[2] if facts else None
 
     def _note(self, key: str, source: Source, kind: str, reason: str) -> None:
         self._state.outcomes.note(key, source.source_name, self._recipes.outcome(source, kind, reason))

@@ -19,7 +19,7 @@ from ingestion.view import may_see
 REMOVED = "removed"
 _PSEUDONYM = re.compile(r"<[A-Z_]+?(?:_\d+)+>")
 # What reports say of texts: words of them, and reasons that may quote them.
-_QUOTING = ("failures", "quarantined", "partial")
+_QUOTING = ("failures", "quarantined", "partial", "passages", "let_through")
 
 
 def waiting_of(

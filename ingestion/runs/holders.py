@@ -8,7 +8,7 @@ from typing import Any
 
 from ingestion.audience import candidates, own_id, own_range
 from ingestion.config import CollectionConfig
-from ingestion.corpus import NAMED_FACTS, Document, Scalar, Source, SourceFacts
+from ingestion.corpus import NAMED_FACTS, Document, Fact, Source, SourceFacts
 from ingestion.errors import AudienceError
 from ingestion.releases.documents import ReleaseDocuments
 from ingestion.releases.release import Release
@@ -152,7 +152,7 @@ def _facts_of(document: Document) -> dict[str, str]:
     return dict(zip(NAMED_FACTS, values, strict=True))
 
 
-def _metadata_of(document: Document) -> Mapping[str, Scalar]:
+def _metadata_of(document: Document) -> Mapping[str, Fact]:
     return {key: value for key, value in document.metadata.items() if f"metadata.{key}" in document.named}
 
 

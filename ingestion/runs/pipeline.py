@@ -21,10 +21,12 @@ from ingestion.embed.values import NO_CODES, Codes
 from ingestion.errors import CollectionBusyError, ReleaseError, SourceError
 from ingestion.index.segment import Entry, Vectors
 from ingestion.load.limits import LEFT_OUT
+from ingestion.prepare.boilerplate import LEAST_DOCUMENTS, MOST_DOCUMENTS, repeated
 from ingestion.prepare.preparer import Plan, PreparedDocument
 from ingestion.releases.build import Change
 from ingestion.releases.release import Release, active_id, open_active
 from ingestion.runs.admission import Admission
+from ingestion.runs.advice import advice_on
 from ingestion.runs.collection import Collection
 from ingestion.runs.discovery import Discovery, Inventory, Recipes
 from ingestion.runs.progress import NoProgress, Progress
@@ -40,6 +42,8 @@ _MIN_FREE_BYTES = 64 * 1024 * 1024
 _WRITE_WAIT_S = 600.0
 _CURRENT = "current-run.json"
 _SAY_EVERY = 20
+# What is larger takes long to read, and is no page of a site.
+_OUTLINED_BYTES = 1024 * 1024
 # Vector and token codes by text.
 Known = dict[str, tuple[Vectors, Codes]]
 
@@ -88,6 +92,8 @@ class _Job:
         self._embedded = 0
         self._pii: Counter[str] = Counter()
         self._partial: dict[str, str] = {}
+        self._passages: dict[str, str] = {}
+        self._let_through: dict[str, str] = {}
         self._timings = Timings()
         self._tally = TokenTally(collection.embedder)
         # Of what is being embedded: kept once it is finished, not before.
@@ -172,6 +178,8 @@ class _Job:
         plan = Plan(
             self._collection.config, self._collection.folder, self.run_id, self._collection.vault is not None
         )
+        with self._timings.timed("boilerplate"):
+            plan = self._with_boilerplate(plan)
         admission = Admission(
             self._state, self._collection.config, previous, self.run_id, kept=self._inventory.kept
         )
@@ -194,6 +202,17 @@ class _Job:
             with self._timings.timed("stage"), self._state.batch():
                 self._finish(group, known, embedded)
         admission.screen_together()
+        self._passages, self._let_through = admission.passages, admission.let_through
+
+    def _with_boilerplate(self, plan: Plan) -> Plan:
+        """The plan with what sources repeat around their documents, learned anew where enough of one wait."""
+        state = self._state
+        waiting = state.staging.sample(LEAST_DOCUMENTS, MOST_DOCUMENTS, largest_bytes=_OUTLINED_BYTES)
+        for source_name, sources in waiting:
+            outlines = [o for _, o in self._workers.outline(plan, sources) if not isinstance(o, Failure)]
+            with state.batch():
+                state.boilerplate.learn(source_name, repeated(outlines))
+        return replace(plan, boilerplate=state.boilerplate.by_source())
 
     def _say_running(self, done: int, total: int) -> None:
         """For those who ask from outside how far the run is."""
@@ -327,7 +346,10 @@ class _Job:
             removed=by_kind.get("removed", {}),
             tokens=tokens,
             partial=self._partial,
+            passages=self._passages,
+            let_through=self._let_through,
             timings=self._timings.rounded(),
+            advice=advice_on(release, self._collection.embedder),
         )
 
 

@@ -12,7 +12,7 @@ from ingestion.corpus import Source
 from ingestion.embed import Embedder, Embeddings, load_embedder
 from ingestion.errors import IngestionError, ScopeError
 from ingestion.prepare.preparer import Plan
-from ingestion.runs.workers import Failure, InlineWorkers, Result, embed_here
+from ingestion.runs.workers import Failure, InlineWorkers, Outline, Result, Task, embed_here
 
 try:
     import ray
@@ -23,15 +23,15 @@ _AHEAD, _STARTS = 4, 2
 
 
 class _Preparing:
-    """Lives on a worker and prepares what it is given."""
+    """Lives on a worker and does a task for what it is given."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, task: Task, plan: Plan) -> None:
+        self._task, self._plan = task, plan
         self._workers = InlineWorkers()
 
-    def work(self, source: Source) -> Result:
+    def work(self, source: Source) -> tuple[Source, Any]:
         """One source."""
-        return next(self._workers.prepare(self._plan, [source]))
+        return next(self._workers.do(self._task, self._plan, [source]))
 
 
 class _Embedding:
@@ -74,11 +74,17 @@ class RayWorkers:
 
     def prepare(self, plan: Plan, sources: Iterable[Source]) -> Iterator[Result]:
         """On every worker. One that dies over a source is replaced, and the source reported."""
+        return self._do("prepare", plan, sources)
 
-        def lost(source: Source, reason: str) -> Result:
+    def outline(self, plan: Plan, sources: Iterable[Source]) -> Iterator[tuple[Source, Outline | Failure]]:
+        """On every worker, as they are prepared."""
+        return self._do("outline", plan, sources)
+
+    def _do(self, task: Task, plan: Plan, sources: Iterable[Source]) -> Iterator[tuple[Source, Any]]:
+        def lost(source: Source, reason: str) -> tuple[Source, Any]:
             return source, Failure(reason)
 
-        yield from self._spread(lambda: _actor(_Preparing, plan), sources, lost)
+        return self._spread(lambda: _actor(_Preparing, task, plan), sources, lost)
 
     def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
         """On every worker; nothing is computed in this process."""
@@ -130,5 +136,5 @@ class RayWorkers:
             ray.shutdown()
 
 
-def _actor(kind: type, argument: object) -> Any:
-    return ray.remote(num_cpus=0.5, max_restarts=0)(kind).remote(argument)
+def _actor(kind: type, *arguments: object) -> Any:
+    return ray.remote(num_cpus=0.5, max_restarts=0)(kind).remote(*arguments)

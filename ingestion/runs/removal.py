@@ -44,7 +44,7 @@ class Removal:
             return
         closed = _closed(self._state, source_name)
         for document_id in self._of(source_name):
-            if _is_gone(self._state, document_id, closed):
+            if _is_gone(self._state, document_id, closed, source_name):
                 yield document_id
 
     def give_way(self) -> None:
@@ -78,7 +78,7 @@ def forget_unseen(
                 declared is not None and name not in (*declared, *sources) and not name.startswith("upload:")
             )
             is_asked = name in sources and name not in kept
-            if is_undeclared or (is_asked and _is_gone(state, one.document_id, _closed(state, name))):
+            if is_undeclared or (is_asked and _is_gone(state, one.document_id, _closed(state, name), name)):
                 state.quarantine.forget(one.document_id)
                 state.outcomes.settle(one.document_id)
 
@@ -92,9 +92,12 @@ def _closed(state: RunState, source_name: str) -> set[str]:
     }
 
 
-def _is_gone(state: RunState, document_id: str, closed: set[str]) -> bool:
-    """Whether neither a document was met nor anything closed that it may lie in."""
-    around = closed & _containers(document_id)
+def _is_gone(state: RunState, document_id: str, closed: set[str], source_name: str) -> bool:
+    """Whether neither a document was met nor anything closed that it may lie in.
+
+    An id that was told apart by its source's name may be the one of a member whose archive wasn't.
+    """
+    around = closed & (_containers(document_id) | _containers(document_id.removeprefix(f"{source_name}/")))
     return not state.staging.has_seen(document_id) and not any(state.staging.has_seen(one) for one in around)
 
 

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ingestion.embed import Embedder
 
@@ -50,7 +51,11 @@ class TokenTally:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run did. Times are in seconds; `timings` are summed over processes."""
+    """What a run did. Times are in seconds; `timings` are summed over processes.
+
+    `passages` says why parts of documents wait while the rest is in, `let_through` what a screen found in documents that are
+    in because people approved the like of their source. `advice` is for the scope file.
+    """
 
     run_id: str
     collection: str
@@ -72,8 +77,11 @@ class RunReport:
     quarantined: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
     partial: Mapping[str, str] = field(default_factory=dict)
+    passages: Mapping[str, str] = field(default_factory=dict)
+    let_through: Mapping[str, str] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)
     timings: Mapping[str, float] = field(default_factory=dict)
+    advice: Sequence[str] = ()
 
 
 def load_report(raw: dict[str, object]) -> RunReport:
@@ -99,9 +107,26 @@ def lines_of(report: RunReport) -> list[str]:
         lines.append(f"tokens: {report.tokens.tokens_per_word} a word; dearest words: {worst}")
     lines += [f"copy: {name} of {other}" for name, other in report.duplicates.items()]
     lines += [f"quarantined: {name}: {reason}" for name, reason in report.quarantined.items()]
+    lines += [f"passages wait: {name}: {reason}" for name, reason in report.passages.items()]
+    lines += [f"let through: {name}: {reason}" for name, reason in report.let_through.items()]
     lines += [f"left out: {name}: {reason}" for name, reason in report.removed.items()]
     lines += [f"read in part: {name}: {reason}" for name, reason in report.partial.items()]
     lines += [f"failed: {name}: {reason}" for name, reason in report.failures.items()]
+    lines += [f"advice: {text}" for text in report.advice]
+    return lines
+
+
+def is_upload(raw: Mapping[str, object]) -> bool:
+    """Whether a report in JSON is that of an upload over HTTP, which knows less than that of a run."""
+    return "caller" in raw
+
+
+def upload_lines(raw: Mapping[str, Any]) -> list[str]:
+    """The report of an upload for a terminal."""
+    size = f"{raw['documents']} documents, {raw['chunks']} chunks, {raw['took_s']:.1f} s"
+    lines = [f"{raw['collection']}: upload of {raw['caller']}: {size}"]
+    lines += [f"quarantined: {name}: {reason}" for name, reason in raw["quarantined"].items()]
+    lines += [f"failed: {name}: {reason}" for name, reason in raw["failures"].items()]
     return lines
 
 
@@ -125,9 +150,12 @@ def html_of(report: RunReport) -> str:
         _table("Could not be ingested", ("Document", "Reason"), report.failures),
         _table("Read in part", ("Document", "What was left out"), report.partial),
         _table("In quarantine", ("Document", "Why"), report.quarantined),
+        _table("In quarantine in part", ("Document", "Why"), report.passages),
+        _table("Let through after approvals", ("Document", "What was found"), report.let_through),
         _table("Taken out on request", ("Document", "Why"), report.removed),
         _table("Copies left out", ("Document", "Copy of"), report.duplicates),
         _table("Dearest words", ("Word", "Tokens"), report.tokens.worst),
+        _table("Advice", ("", ""), {str(number): text for number, text in enumerate(report.advice, start=1)}),
         _table("Seconds by stage", ("Stage", "Seconds"), report.timings),
     ]
     title = html.escape(f"Run {report.run_id} of {report.collection}")

@@ -13,6 +13,7 @@ from ingestion.config import CollectionConfig
 from ingestion.embed import Embedder
 from ingestion.errors import ReleaseError, ScopeError
 from ingestion.releases.release import VALIDATION, Release
+from ingestion.search.asking import asked_part
 from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from ingestion.view import EVERYTHING
 
@@ -99,7 +100,7 @@ def _golden(
     cases = read_golden(base / config.index.golden)
     tools = Tools(embedder.languages, embedder.late)
     settings = RetrievalSettings(top_k=_SHOWN)
-    questions = embedder.encode_questions([question for question, _ in cases])
+    questions = embedder.encode_questions([asked_part(question) for question, _ in cases])
     missed = []
     for (text, documents), question in zip(cases, questions, strict=True):
         hits = retrieve(release, SearchRequest(text, question, settings=settings), tools)

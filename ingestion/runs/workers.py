@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from ingestion.errors import IngestionError, SourceError, StoppedError, WorkersE
 from ingestion.prepare.preparer import Plan, PreparedDocument, Preparer
 from ingestion.runs.child import MEMORY_BYTES, Child, ChildError, ChildStartError, ChildStuckError
 
-# A document gets a minute, and a second more for every 100 kB.
-_BASE_S, _BYTES_PER_S = 60.0, 100_000
+# A document gets a minute, and a second more for every 20 kB: a PDF of 300 pages takes 70 s where a processor is slow.
+_BASE_S, _BYTES_PER_S, _MOST_S = 60.0, 20_000, 3_600.0
 _STARTS = 3  # tries before a pool says that it can't work
 _CRASHED = "The reader crashed on it or ran out of memory."
 _AHEAD = 16  # sources that wait or are done, for each child
@@ -36,6 +36,8 @@ class Failure:
 
 
 Result = tuple[Source, PreparedDocument | Failure]
+Outline = tuple[str, ...]
+Task = Literal["prepare", "outline"]
 
 
 class Workers(Protocol):
@@ -43,6 +45,10 @@ class Workers(Protocol):
 
     def prepare(self, plan: Plan, sources: Iterable[Source]) -> Iterator[Result]:
         """Prepare sources. One that can't be prepared is a `Failure`."""
+        ...
+
+    def outline(self, plan: Plan, sources: Iterable[Source]) -> Iterator[tuple[Source, Outline | Failure]]:
+        """Keys of the texts at each source's edges (`Preparer.outline`)."""
         ...
 
     def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
@@ -68,11 +74,19 @@ class InlineWorkers:
 
     def prepare(self, plan: Plan, sources: Iterable[Source]) -> Iterator[Result]:
         """One after the other."""
+        return self.do("prepare", plan, sources)
+
+    def outline(self, plan: Plan, sources: Iterable[Source]) -> Iterator[tuple[Source, Outline | Failure]]:
+        """One after the other."""
+        return self.do("outline", plan, sources)
+
+    def do(self, task: Task, plan: Plan, sources: Iterable[Source]) -> Iterator[tuple[Source, Any]]:
+        """A task of a preparer for each source."""
         key = repr(plan)
         if key not in self._preparers:
             self._preparers = {key: Preparer(plan, self._embedder)}
         for source in sources:
-            yield source, _attempt(self._preparers[key], source)
+            yield source, _attempt(self._preparers[key], task, source)
 
     def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
         """One batch after the other."""
@@ -89,9 +103,9 @@ def embed_here(embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Emb
         yield embedder.encode(texts) if texts else none
 
 
-def _attempt(preparer: Preparer, source: Source) -> PreparedDocument | Failure:
+def _attempt(preparer: Preparer, task: Task, source: Source) -> Any:
     try:
-        return preparer.prepare(source)
+        return preparer.outline(source) if task == "outline" else preparer.prepare(source)
     except SourceError as exc:
         return Failure(str(exc))
     except MemoryError:
@@ -100,22 +114,22 @@ def _attempt(preparer: Preparer, source: Source) -> PreparedDocument | Failure:
 
 def allowance_s(source: Source) -> float:
     """Seconds of a processor that preparing a source may take."""
-    return _BASE_S + source.size_bytes / _BYTES_PER_S
+    return min(_BASE_S + source.size_bytes / _BYTES_PER_S, _MOST_S)
 
 
 class _Preparing:
-    """What a child does: it prepares, and keeps the preparer of the last plan."""
+    """What a child does: a task for a source. It keeps the preparer of the last plan."""
 
     def __init__(self) -> None:
         self._key = ""
         self._preparer: Preparer | None = None
 
-    def __call__(self, job: tuple[Plan, Source]) -> PreparedDocument | Failure | IngestionError:
-        plan, source = job
+    def __call__(self, job: tuple[Task, Plan, Source]) -> Any:
+        task, plan, source = job
         try:
             if self._preparer is None or self._key != repr(plan):
                 self._preparer, self._key = Preparer(plan), repr(plan)
-            return _attempt(self._preparer, source)
+            return _attempt(self._preparer, task, source)
         except IngestionError as exc:
             return exc
 
@@ -149,10 +163,17 @@ class LocalWorkers:
 
         Raises `StoppedError` when it is closed meanwhile, `WorkersError` when no child can be started.
         """
-        waiting: deque[tuple[Source, Future[PreparedDocument | Failure]]] = deque()
+        return self._do("prepare", plan, sources)
+
+    def outline(self, plan: Plan, sources: Iterable[Source]) -> Iterator[tuple[Source, Outline | Failure]]:
+        """As they are prepared, and raises the same."""
+        return self._do("outline", plan, sources)
+
+    def _do(self, task: Task, plan: Plan, sources: Iterable[Source]) -> Iterator[tuple[Source, Any]]:
+        waiting: deque[tuple[Source, Future[Any]]] = deque()
         try:
             for source in sources:
-                waiting.append((source, self._submit(plan, source)))
+                waiting.append((source, self._submit(task, plan, source)))
                 while waiting and (waiting[0][1].done() or len(waiting) >= self._count * _AHEAD):
                     yield _first(waiting)
             while waiting:
@@ -161,10 +182,10 @@ class LocalWorkers:
             for _, future in waiting:
                 future.cancel()
 
-    def _submit(self, plan: Plan, source: Source) -> "Future[PreparedDocument | Failure]":
+    def _submit(self, task: Task, plan: Plan, source: Source) -> "Future[Any]":
         with self._lock:
             self._check_open()
-            return self._threads.submit(self._attend, plan, source)
+            return self._threads.submit(self._attend, task, plan, source)
 
     def embed(self, embedder: Embedder, batches: Iterable[list[str]]) -> Iterator[Embeddings]:
         """In this process; the embedder uses every core by itself. Raises `StoppedError` when it is closed meanwhile."""
@@ -172,12 +193,12 @@ class LocalWorkers:
             self._check_open()
             yield from embed_here(embedder, [texts])
 
-    def _attend(self, plan: Plan, source: Source) -> PreparedDocument | Failure:
-        """Have a child prepare a source. One that does not answer is replaced."""
+    def _attend(self, task: Task, plan: Plan, source: Source) -> Any:
+        """Have a child do a task. One that does not answer is replaced."""
         child = self._take()
         limit_s = allowance_s(source) * self._time_factor
         try:
-            result = child.ask((plan, source), limit_s)
+            result = child.ask((task, plan, source), limit_s)
         except ChildError as exc:
             self._drop(child)
             if isinstance(exc, ChildStuckError):
@@ -189,8 +210,7 @@ class LocalWorkers:
         self._give_back(child)
         if isinstance(result, IngestionError):
             raise result
-        prepared: PreparedDocument | Failure = result
-        return prepared
+        return result
 
     def _take(self) -> Child:
         """A child that lives, for one source."""
@@ -257,7 +277,7 @@ class LocalWorkers:
         self._threads.shutdown(cancel_futures=True)
 
 
-def _first(waiting: "deque[tuple[Source, Future[PreparedDocument | Failure]]]") -> Result:
+def _first(waiting: "deque[tuple[Source, Future[Any]]]") -> tuple[Source, Any]:
     source, future = waiting.popleft()
     try:
         return source, future.result()

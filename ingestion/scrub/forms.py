@@ -7,7 +7,7 @@ Span = tuple[int, int]
 
 # Between the groups of a number, as people and programs write them: a line's end counts as a blank.
 _GAP = r"[\s./_|*·•\\-]{1,3}"
-_PLAIN_CARD = re.compile(r"(?<![\w-])(?<!\d\.)\d(?:[ -]?\d){12,18}(?![\w-])")
+_PLAIN_CARD = re.compile(r"(?<![\w#=-])(?<!\d[.,])\d(?:[ -]?\d){12,18}(?![\w-])(?![.,]\d)")
 # Groups as cards print them, then every digit or pair by itself. Lists of numbers look alike: their beginning decides.
 _PRINTED_CARD = re.compile(
     rf"(?<![\w-])(?<!\d[.,])(?:(?:\d{{4}}{_GAP}){{3}}\d{{4}}(?:{_GAP}\d{{1,3}})?|\d{{4}}{_GAP}\d{{6}}{_GAP}\d{{4,5}}"
@@ -17,9 +17,13 @@ _PRINTED_CARD = re.compile(
 # Maestro.
 _ISSUERS = re.compile(
     r"4\d{12}(?:\d{3})?(?:\d{3})?|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|6(?:011|5\d\d)\d{12}"
-    r"|35\d{14}|62\d{14,17}|(?:50|5[6-8]|6\d)\d{10,17}"
+    r"|35\d{14}|(?:2131|1800)\d{11}|62\d{14,17}|(?:50|5[6-8]|6\d)\d{10,17}"
 )
-_CARD_WORD = re.compile(r"card|visa|credit|debit|karte|tarjeta|carte|cartão|carta|kort", re.IGNORECASE)
+_CARD_WORD = re.compile(
+    r"\b(?:(?:credit|debit)?cards?|cc|visa|mastercard|maestro|diners|amex|credit|debit|\w{0,20}karten?|tarjetas?|cartes?|cart[aã]o|carta"
+    r"|kort)\b",
+    re.IGNORECASE,
+)
 _WORD_CHARS = 60
 _YEARS = re.compile(r"(?:1[5-9]|20)\d\d")
 
@@ -36,11 +40,6 @@ def _luhn(digits: str) -> int:
     return sum(d - 9 if d > 9 else d for d in doubled)
 
 
-def _is_bar_code(digits: str) -> bool:
-    """The check of GS1's thirteen digits, which one card number in ten satisfies too."""
-    return len(digits) == 13 and sum(int(d) * (1 + i % 2 * 2) for i, d in enumerate(digits)) % 10 == 0
-
-
 def digits_of(text: str) -> str:
     """The digits of a text alone."""
     return "".join(c for c in text if c.isdecimal())
@@ -50,7 +49,7 @@ def cards_in(text: str) -> Iterator[Span]:
     """Payment cards: a run of digits with single blanks and hyphens, or a card's own groups with anything between."""
     for found in _PLAIN_CARD.finditer(text):
         digits = digits_of(found[0])
-        if is_card(digits) and (len(digits) > 13 or _is_short_card(digits, text, found)):
+        if is_card(digits) and _is_issued(digits, text, found):
             yield found.span()
     for found in _PRINTED_CARD.finditer(text):
         span = _printed_card(found)
@@ -58,10 +57,12 @@ def cards_in(text: str) -> Iterator[Span]:
             yield span
 
 
-def _is_short_card(digits: str, text: str, found: re.Match[str]) -> bool:
-    """Thirteen digits are a bar code or a time in milliseconds sooner than a card."""
+def _is_issued(digits: str, text: str, found: re.Match[str]) -> bool:
+    """Whether an issuer gives out such numbers. Of an odd length they are a bar code or a time, unless a word says so."""
     around = text[max(0, found.start() - _WORD_CHARS) : found.end() + _WORD_CHARS]
-    return digits[0] == "4" and (not _is_bar_code(digits) or _CARD_WORD.search(around) is not None)
+    if _CARD_WORD.search(around):
+        return len(digits) > 13 or digits[0] == "4"
+    return _ISSUERS.fullmatch(digits) is not None and len(digits) in (15, 16) and digits[0] != "1"
 
 
 def _printed_card(found: re.Match[str]) -> Span | None:
@@ -119,6 +120,11 @@ _ATOM = re.compile(r"[!#$%&'*+\-/=?^_`{|}~.\w]")
 _DOMAIN_OF_MAIL = re.compile(r"@\w++(?:-++\w++)*+(?:\.\w++(?:-++\w++)*+)++")
 
 
+# Domains under which algorithms of SSH are named (RFC 4251, section 6).
+_NAMESPACES = frozenset({"@openssh.com", "@libssh.org", "@lysator.liu.se", "@ssh.com"})
+_UNITS = frozenset("service socket timer target mount automount swap slice scope device".split())
+
+
 def emails_in(text: str) -> Iterator[Span]:
     """E-mail addresses at any domain: an internal one is no less personal, and no list of domains is asked."""
     position = 0
@@ -127,9 +133,51 @@ def emails_in(text: str) -> Iterator[Span]:
         while start > position and _ATOM.match(text[start - 1]):
             start -= 1
         start = _word_begin(text, start, found.start())
-        if start < found.start() and text[found.start() - 1] != ".":
+        if (
+            start < found.start()
+            and text[found.start() - 1] != "."
+            and not _is_of_a_program(text, start, found)
+        ):
             yield start, found.end()
             position = found.end()
+
+
+# `jo (at) mailbox (dot) example`, with brackets of any kind; without them where both words stand.
+_OPEN, _CLOSE = r"\s{0,2}[(\[{<]\s{0,2}", r"\s{0,2}[)\]}>]\s{0,2}"
+_DOT = r"(?:dot|punkt|point|punto|ponto|punt|piste|prick|kropka|tečka|nokta|\.)"
+_LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_SPELLED_DOMAIN = re.compile(
+    rf"(?i:{_OPEN}(?:at|ät|arroba|arobase|chiocciola|klammeraffe|snabel-?a|@|apenstaartje){_CLOSE}{_LABEL}"
+    rf"(?:(?:{_OPEN}{_DOT}{_CLOSE}|\s(?:dot|punkt|point|punto|ponto)\s|\.){_LABEL}){{0,4}}(?:{_OPEN}{_DOT}{_CLOSE}|\s(?:dot|punkt|point|punto|ponto)\s|\.)"
+    r"[^\W\d_]{2,24}"
+    rf"|\s(?:at|arroba|chiocciola)\s(?!(?:the|a|an|this|that|each|every|our|any|some|one)\b){_LABEL}(?:\s(?:dot|punto|ponto)\s{_LABEL}){{0,3}}"
+    r"\s(?:dot|punto|ponto)\s[^\W\d_]{2,24})(?!\w)"
+)
+_SPELLED_LOCAL = re.compile(
+    r"[\w+-]+(?:(?:\.|\s?[(\[{](?:dot|punkt|point|punto|\.)[)\]}]\s?)[\w+-]+)*\Z", re.IGNORECASE
+)
+_LOCAL_CHARS = 64
+
+
+def spelled_mails_in(text: str) -> Iterator[Span]:
+    """E-mail addresses whose at sign is written as a word."""
+    position = 0
+    for found in _SPELLED_DOMAIN.finditer(text):
+        first = max(position, found.start() - _LOCAL_CHARS)
+        local = _SPELLED_LOCAL.search(text, first, found.start())
+        if local is not None and text[local.start() : found.start()].strip("_-+"):
+            yield local.start(), found.end()
+            position = found.end()
+
+
+def _is_of_a_program(text: str, start: int, domain: re.Match[str]) -> bool:
+    """Whether it is a package's version (`left-pad@1.3.0`), a unit of systemd, an algorithm or a repository's address."""
+    last = domain[0].rpartition(".")[2].lower()
+    if last.isdigit() or last in _UNITS or domain[0].lower() in _NAMESPACES:
+        return True
+    if text[domain.start() - 1] == "=":
+        return True  # a field and its file, as curl has them
+    return text[start : domain.start()] == "git" and text[domain.end() : domain.end() + 1] in ("/", ":")
 
 
 def _word_begin(text: str, start: int, end: int) -> int:

@@ -40,7 +40,7 @@ from ingestion.scrub.forms import cards_in, ibans_in
 
 # The name under which recognisers are filed; patterns hold in every language.
 LANGUAGE = "en"
-_MAC = r"\b(?!(?:00[:-]){5}00|(?:FF[:-]){5}FF)[0-9A-F]{2}([:-])(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}\b"
+_MAC = r"\b(?!(?:00[:-]){5}00|(?:FF[:-]){5}FF)[0-9A-F]{2}([:-])(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}(?:\1[0-9A-F]{2}\1[0-9A-F]{2})?\b"
 # Three groups of four digits without any letter are a part's number or a version sooner than an address.
 _MAC_OF_CISCO = r"\b(?=[\d.]{0,13}[A-F])(?!FFFF\.FFFF\.FFFF)[0-9A-F]{4}(?:\.[0-9A-F]{4}){2}\b"
 
@@ -136,6 +136,29 @@ def is_belgian(digits: str) -> bool:
     return check in (97 - int(body) % 97, 97 - int("2" + body) % 97)
 
 
+# The last letter by the remainder, for those born before 2000 and after, and for foreigners.
+_NRIC_LETTERS = {"S": "JZIHGFEDCBA", "T": "JZIHGFEDCBA", "F": "XWUTRQPNMLK", "G": "XWUTRQPNMLK"}
+_NRIC_ADDED = {"T": 4, "G": 4, "M": 3}
+
+
+def is_nric(value: str) -> bool:
+    """The check letter of Singapore's identity numbers."""
+    value = value.upper()
+    weighed = sum(w * int(d) for w, d in zip((2, 7, 6, 5, 4, 3, 2), value[1:8], strict=True))
+    rest = (weighed + _NRIC_ADDED.get(value[0], 0)) % 11
+    if value[0] == "M":
+        return value[8] == "KLJNPQRTUWX"[10 - rest]
+    return value[0] in _NRIC_LETTERS and value[8] == _NRIC_LETTERS[value[0]][rest]
+
+
+class _Singapore(SgFinRecognizer):  # type: ignore[misc]
+    """Presidio's pattern, whose check letter must be right: a letter and seven digits are many part numbers."""
+
+    def validate_result(self, pattern_text: str) -> bool | None:
+        """Whether the check letter is right."""
+        return is_nric(pattern_text)
+
+
 def _recognisers(regions: Sequence[str]) -> dict[str, EntityRecognizer]:
     return {
         "PHONE_NUMBER": PhoneRecognizer(supported_regions=list(regions)),
@@ -168,7 +191,7 @@ def _recognisers(regions: Sequence[str]) -> dict[str, EntityRecognizer]:
         "IN_PAN": InPanRecognizer(),
         "AU_TFN": AuTfnRecognizer(),
         "AU_MEDICARE": AuMedicareRecognizer(),
-        "SG_NRIC_FIN": SgFinRecognizer(),
+        "SG_NRIC_FIN": _Singapore(),
     }
 
 

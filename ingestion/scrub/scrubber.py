@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from threading import Lock
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from ingestion.characters import whole
 from ingestion.config import Action, PiiPolicy
+from ingestion.scrub.finders import DOMAINS, FINDERS, Finder, needs_met
 from ingestion.scrub.findings import Finding, apart, as_written, merged, without_findings
-from ingestion.scrub.forms import Span, domains_in, emails_in
-from ingestion.scrub.marks import SEVEN_DIGITS, has_sign, may_hold_identifiers, may_hold_telephone, windows
+from ingestion.scrub.lookalikes import follows_business_word, is_no_ip_address, is_no_mac_address
+from ingestion.scrub.marks import SEVEN_DIGITS, may_hold_identifiers, may_hold_telephone, windows
 from ingestion.scrub.names import NameFinder, NameSpan, load_names
 from ingestion.scrub.pseudonyms import Pseudonyms
-from ingestion.scrub.secrets import PRIVATE_KEY, credentials_in, url_passwords_in
+from ingestion.scrub.secrets import PRIVATE_KEY
+from ingestion.scrub.telephones import is_telephone
 from ingestion.scrub.views import View, alike, plain
 
 if TYPE_CHECKING:
@@ -25,21 +27,16 @@ LANGUAGE = "en"
 # Bare numbers get low scores from Presidio; at .4 and above it has seen a format or a checksum.
 _MIN_SCORE = 0.4
 _MIN_SCORE_IN_CONTEXT = 0.05
-# Dates, and numbers with more places behind the point than a telephone number has digits: coordinates.
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,3}\.\d{10,}\Z")
 # A pattern may swallow the beginning of the next identifier, and a name may be seen only when its
 # neighbour is gone, so what is left is searched again.
 _PASSES = 4
 _CONTEXT_CHARS = 60
 _RANK = {"IBAN_CODE": 2, "CREDIT_CARD": 2, "US_SSN": 1}
-# What may be of any length and is found in linear time, in this order and before all else; domains come last.
-_Find = Callable[[str], Iterator[Span]]
-_LONG: dict[str, tuple[_Find, float]] = {
-    "URL_CREDENTIALS": (url_passwords_in, 0.95),
-    "SECRET_KEY": (credentials_in, 0.95),
-    "EMAIL_ADDRESS": (emails_in, 0.5),
-}
-_DOMAIN: tuple[_Find, float] = (domains_in, 0.5)
+# What functions of our own find alone, and telephone numbers, which Presidio seeks last.
+_WITHOUT_PRESIDIO = frozenset(
+    "URL_CREDENTIALS SECRET_KEY EMAIL_ADDRESS DOMAIN_NAME TAX_ID PASSPORT LICENSE_PLATE DATE_OF_BIRTH PASSWORD USERNAME"
+    " PHONE_NUMBER".split()
+)
 # Two or three blanks and hyphens between digits, which one of them stands for.
 _WIDE_GAP = re.compile(r"(?<=\d)(?:\s{2,3}|\s?-\s|\s-)(?=\d)|(?<=\d)\n(?=\d)")
 # Numbers without a distinct form count as personal only beside a word that says so: one random number in ten
@@ -61,18 +58,11 @@ _CONTEXT = {
     "FR_NIR": "nir|s[ée]cu|social|vitale",
 }
 _CONTEXT_WORDS = {entity: re.compile(words, re.IGNORECASE) for entity, words in _CONTEXT.items()}
-# A number after one of these words belongs to a business, not to a person.
-_BUSINESS_ID = re.compile(
-    r"\b(?:orders?|purchases?|invoices?|bills?|tickets?|references?|ref|cases?|articles?|items?|sku|serial|tracking|parcel"
-    r"|shipment|contract|customer|part|model|version|bestell\w*|auftrag\w*|rechnung\w*|vorgang\w*|kundennummer|artikel\w*"
-    r"|pedidos?|facturas?|commandes?|ordine|fattura|encomenda|zamówienie)[ \t]*"
-    r"(?:number|num|no|nr|id|code|nummer|número|numéro|numero)?[ \t.:#°-]*(?:is|was|ist|es)?[ \t:#]*$",
-    re.IGNORECASE,
-)
-# Four numbers with dots after one of these words are a version, and no address.
-_VERSION = re.compile(
-    r"\b(?:version|firmware|release|build|update|software|driver|revision|v)\W{0,3}$", re.IGNORECASE
-)
+_OTHERS: dict[str, Callable[[str, int, int], bool]] = {
+    "IP_ADDRESS": is_no_ip_address,
+    "MAC_ADDRESS": is_no_mac_address,
+    "PHONE_NUMBER": lambda text, start, end: not is_telephone(text, start, end),
+}
 _NUMERIC = frozenset(
     {"CREDIT_CARD", "PHONE_NUMBER", "NL_BSN", "US_SSN", "AU_TFN", "FR_NIR", "IN_AADHAAR", "UK_NHS"}
 )
@@ -113,8 +103,7 @@ class Scrubber:
         self._policy = policy
         self._entities = tuple(policy.entities)
         self._patterns = tuple(e for e in self._entities if e not in _NAMED or e == "PHONE_NUMBER")
-        apart = {*_LONG, "DOMAIN_NAME", "PHONE_NUMBER"}
-        self._short = tuple(e for e in self._patterns if e not in apart)
+        self._short = tuple(e for e in self._patterns if e not in _WITHOUT_PRESIDIO)
         self._named = frozenset(e for e in self._entities if e in _NAMED) if with_names else frozenset()
         self._allow = tuple(pattern.lower() for pattern in policy.allow)
         self._pseudonyms = pseudonyms or Pseudonyms(b"")
@@ -189,7 +178,8 @@ class Scrubber:
         value = text[finding.start : finding.end]
         if finding.entity == "PHONE_NUMBER":
             is_long = sum(c.isdigit() for c in value) >= 6
-            return is_long and not _follows_business_word(text, finding.start) and not self._is_allowed(value)
+            is_long = is_long and is_telephone(text, finding.start, finding.end)
+            return is_long and not follows_business_word(text, finding.start) and not self._is_allowed(value)
         if finding.entity in ("PERSON", "LOCATION", "ORGANIZATION", "NRP") and not any(
             c.isalpha() for c in value
         ):
@@ -200,11 +190,14 @@ class Scrubber:
         """Findings of patterns. A text is read only around what may be one: reading all takes twenty times as long."""
         text = alike(text)
         found = self._find_private_keys(text)
-        if has_sign(text):
-            rest = without_findings(text, found, "\n")
-            for entity, (find, score) in _LONG.items():
-                found += self._find_by_form(entity, find, score, rest)
-                rest = without_findings(rest, found, "\n")
+        needs = needs_met(text)
+        rest = without_findings(text, found, "\n")
+        for finder in FINDERS:
+            if finder.need in needs and finder.entity in self._patterns:
+                more = self._find_by_form(finder, rest)
+                found += more
+                rest = without_findings(rest, more, "\n")
+        if "sign" in needs:
             seen: list[Finding] = []
             for window in windows(rest):
                 part = self._find_within(rest[window.start : window.end])
@@ -212,21 +205,20 @@ class Scrubber:
                 seen += [f for f in placed if window.first <= f.start < window.last]
             # A run of numbers may be parted in one way by a window and in another way by the next.
             found += merged(seen)
-        return found + self._find_by_form("DOMAIN_NAME", *_DOMAIN, without_findings(text, found, "\n"))
+        return found + self._find_by_form(DOMAINS, without_findings(text, found, "\n"))
 
     def _find_private_keys(self, text: str) -> list[Finding]:
         """Private keys as a whole: nothing else is sought in their lines."""
         if "PRIVATE KEY" not in text:
             return []
-        return self._find_by_form(
-            "SECRET_KEY", lambda t: (m.span() for m in PRIVATE_KEY.finditer(t)), 1.0, text
-        )
+        blocks = Finder("SECRET_KEY", lambda t: (m.span() for m in PRIVATE_KEY.finditer(t)), 1.0)
+        return self._find_by_form(blocks, text)
 
-    def _find_by_form(self, entity: str, find: _Find, score: float, text: str) -> list[Finding]:
+    def _find_by_form(self, finder: Finder, text: str) -> list[Finding]:
         """What a function finds, and what it finds in the rest when that is gone."""
         found: list[Finding] = []
-        for _ in range(_PASSES if entity in self._patterns else 0):
-            more = [Finding(entity, start, end, score) for start, end in find(text)]
+        for _ in range(_PASSES if finder.entity in self._patterns else 0):
+            more = [Finding(finder.entity, start, end, finder.score) for start, end in finder.find(text)]
             more = [one for one in apart(more) if not self._is_allowed(text[one.start : one.end])]
             if not more:
                 break
@@ -317,11 +309,10 @@ class Scrubber:
 
     def _is_exempt(self, text: str, result: "RecognizerResult") -> bool:
         value = text[result.start : result.end]
-        if result.entity_type in _NUMERIC and _follows_business_word(text, result.start):
+        if result.entity_type in _NUMERIC and follows_business_word(text, result.start):
             return True
-        if result.entity_type == "IP_ADDRESS" and _VERSION.search(
-            text[max(0, result.start - _CONTEXT_CHARS) : result.start]
-        ):
+        is_other = _OTHERS.get(result.entity_type)
+        if is_other is not None and is_other(text, result.start, result.end):
             return True
         words = _CONTEXT_WORDS.get(result.entity_type)
         if words is not None:
@@ -330,16 +321,12 @@ class Scrubber:
                 return True
         elif result.score < _MIN_SCORE:
             return True
-        if result.entity_type == "PHONE_NUMBER" and (_DATE.match(value) or not SEVEN_DIGITS.search(value)):
-            return True  # dates look like phone numbers, and short codes are nobody's
+        if result.entity_type == "PHONE_NUMBER" and not SEVEN_DIGITS.search(value):
+            return True  # short codes are nobody's
         return self._is_allowed(value)
 
     def _is_allowed(self, value: str) -> bool:
         return any(fnmatchcase(value.lower(), pattern) for pattern in self._allow)
-
-
-def _follows_business_word(text: str, start: int) -> bool:
-    return _BUSINESS_ID.search(text[max(0, start - _CONTEXT_CHARS) : start]) is not None
 
 
 def _narrow(text: str) -> View:

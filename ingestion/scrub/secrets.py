@@ -11,7 +11,11 @@ _CREDENTIALS: dict[str, tuple[str, str]] = {
     "AWS_KEY": (r"(?:AKIA|ASIA|ABIA|ACCA)", r"[A-Z0-9]{16}"),
     "GITHUB_TOKEN": (r"(?:gh[pousr]|github_pat)_", r"[A-Za-z0-9_]{36,}"),
     "GITLAB_TOKEN": (r"glpat-", r"[A-Za-z0-9_-]{20,}"),
-    "OPENAI_KEY": (r"sk-", r"[A-Za-z0-9_-]{20,}"),
+    # Not names of several words, such as sk-ecdsa-sha2-nistp256-cert-v01.
+    "OPENAI_KEY": (
+        r"sk-",
+        r"(?!(?:[a-z]{0,12}\d{0,5}-){2,8}[a-z]{0,12}\d{0,5}(?![A-Za-z0-9_-]))[A-Za-z0-9_-]{20,}",
+    ),
     "STRIPE_KEY": (r"[rs]k_(?:live|test)_", r"[A-Za-z0-9]{16,}"),
     "SLACK_TOKEN": (r"xox[abeprs]-", r"[A-Za-z0-9-]{10,}"),
     "GOOGLE_KEY": (r"AIza", r"[A-Za-z0-9_-]{35}"),

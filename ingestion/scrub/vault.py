@@ -21,7 +21,7 @@ class Vault:
             self._fernet = Fernet(key)
         except ValueError as exc:
             raise VaultError(
-                "The vault's key is no Fernet key. Make one: python -m ingestion vault new-key."
+                "The vault's key is no Fernet key. Make one: touchstone ingestion vault new-key."
             ) from exc
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "vault.sqlite"

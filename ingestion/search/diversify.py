@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from ingestion.corpus import Chunk, Hit
 from ingestion.releases.release import Release
 from ingestion.search.fusion import Candidates
+from ingestion.text.particulars import particulars
 
 _WORD = re.compile(r"\w+")
-# Passages that share so many words, and every number, say the same.
+# Passages that share so many words, and every number and name, say the same.
 _SAME_WORDS = 0.9
 _MOST_JOINED = 3
 _SEVERITY = ("pass", "flag", "redact", "block")
@@ -56,7 +57,7 @@ class _Selection:
     def __init__(self, release: Release, rules: Diversity) -> None:
         self._release = release
         self._rules = rules
-        self._texts: list[frozenset[str]] = []
+        self._texts: list[_Said] = []
         self._counts: Counter[str] = Counter()
         self.shown: list[Hit] = []
         self.waiting: list[Hit] = []
@@ -80,10 +81,10 @@ class _Selection:
 
     def _is_copy(self, chunk: Chunk) -> bool:
         """Whether a passage that was taken says the same; if none does, this one is remembered."""
-        words = frozenset(_WORD.findall(chunk.text.casefold()))
-        if any(_say_the_same(one, words) for one in self._texts):
+        said = _Said.of(chunk)
+        if any(said.is_that_of(one) for one in self._texts):
             return True
-        self._texts.append(words)
+        self._texts.append(said)
         return False
 
 
@@ -120,9 +121,35 @@ def _are_neighbours(one: Chunk, other: Chunk) -> bool:
     )
 
 
-def _say_the_same(one: frozenset[str], other: frozenset[str]) -> bool:
-    if min(len(one), len(other)) < _SAME_WORDS * max(len(one), len(other)):
-        return False
-    if len(one & other) < _SAME_WORDS * len(one | other):
-        return False
-    return not any(word.isnumeric() for word in one ^ other)
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a passage says, to be compared: its words, those with digits or capitals, and the numbers of its header."""
+
+    words: frozenset[str]
+    particulars: frozenset[str]
+    header: str
+    numbers: frozenset[str]
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> "_Said":
+        header = _WORD.findall(chunk.header.casefold())
+        return cls(
+            frozenset(_WORD.findall(chunk.text.casefold())),
+            particulars(chunk.text),
+            " ".join(word for word in header if not _has_digit(word)),
+            frozenset(filter(_has_digit, header)),
+        )
+
+    def is_that_of(self, other: "_Said") -> bool:
+        """Whether two passages share nearly all words, and every number and name, and aren't of one line of products."""
+        one, two = self.words, other.words
+        if len(one & two) < _SAME_WORDS * len(one | two) or any(map(_has_digit, one ^ two)):
+            return False
+        names = (self.particulars - other.particulars, two), (other.particulars - self.particulars, one)
+        if any(not words.issuperset(_WORD.findall(name)) for own, words in names for name in own):
+            return False
+        return self.header != other.header or self.numbers == other.numbers
+
+
+def _has_digit(word: str) -> bool:
+    return any(c.isdigit() for c in word)

@@ -18,6 +18,7 @@ from ingestion.embed import Embedder, load_embedder
 from ingestion.errors import EmbedderError
 from ingestion.filter import parse_filter
 from ingestion.releases.release import Release, active_id, collection_folder, open_active
+from ingestion.search.asking import asked_part
 from ingestion.search.rerank import load_reranker
 from ingestion.search.retrieve import RetrievalSettings, SearchRequest, Tools, retrieve
 from ingestion.view import View, view_groups
@@ -36,7 +37,7 @@ class TouchstoneEmbeddings(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """The unit vector of a question."""
-        vector: list[float] = self._embedder.embed([text])[0].tolist()
+        vector: list[float] = self._embedder.encode_questions([text])[0].vector.tolist()
         return vector
 
 
@@ -93,7 +94,7 @@ class TouchstoneRetriever(BaseRetriever):
             self._release = open_active(self.folder, self._release)
         chosen = parse_filter(self.filter) if self.filter else None
         groups = None if self.groups is None else view_groups(self.groups)
-        question = self._embedder.encode_questions([query])[0]
+        question = self._embedder.encode_questions([asked_part(query)])[0]
         request = SearchRequest(query, question, settings=self.settings, view=View(groups, chosen))
         hits = retrieve(self._release, request, self._tools)
         return [_document(hit) for hit in hits]

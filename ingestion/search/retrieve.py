@@ -10,8 +10,10 @@ from ingestion.corpus import Hit
 from ingestion.embed import EncodedQuestion, LateHead
 from ingestion.releases.candidates import Positions
 from ingestion.releases.release import Release
+from ingestion.search.asking import asked_part
 from ingestion.search.diversify import Diversity, diversify
 from ingestion.search.fusion import Candidates, Floats, Mode, fuse_candidates
+from ingestion.search.named import raise_named
 from ingestion.search.rerank import Reranker, cross_scores, late_scores, rerank
 from ingestion.text.language import guess_language
 from ingestion.view import EVERYTHING, View
@@ -60,7 +62,7 @@ class RetrievalSettings(BaseModel):
     relevance_floor: Annotated[float, Field(ge=0, le=1)] = Field(
         0.53,
         description="Abstain when the probability that the passages answer is below this. An embedder without a"
-        " calibration (`python -m evals calibrate`) gives no probability: unset counts as 0 there, and more is refused.",
+        " calibration (`touchstone evals calibrate`) gives no probability: unset counts as 0 there, and more is refused.",
     )
 
 
@@ -68,7 +70,7 @@ class RetrievalSettings(BaseModel):
 class SearchRequest:
     """A question as it is searched for, how, and in what the caller may see.
 
-    `hints` are further words for the lexical index alone.
+    `question` is the encoded part of the text that asks (`asked_part`). `hints` are further words for the lexical index alone.
     """
 
     text: str
@@ -101,6 +103,8 @@ def retrieve(release: Release, request: SearchRequest, tools: Tools = Tools()) -
     scores = _second_scores(release, request, tools, top, is_known=is_known)
     if scores is not None:
         found = rerank(found, scores, weight=settings.rerank_weight)
+    if settings.mode != "dense":
+        found = raise_named(release, found, asked_part(request.text), depth=len(top))
     rules = Diversity(settings.top_k, settings.per_document, settings.collapse, settings.join)
     return diversify(release, found, rules)
 
@@ -116,10 +120,13 @@ def _is_known(release: Release, text: str, tools: Tools) -> bool:
 def _candidates(release: Release, request: SearchRequest, *, is_known: bool) -> Candidates | None:
     settings, view = request.settings, request.view
     view = replace(view, include_superseded=settings.include_superseded or view.include_superseded)
+    asked, whole = asked_part(request.text), f"{request.text} {request.hints}"
+    is_long = asked != request.text
+    words = release.index.words(asked if is_long else whole, view, background=whole if is_long else "")
     return fuse_candidates(
         release,
         request.question.vector,
-        release.index.words(f"{request.text} {request.hints}", view),
+        words,
         mode=settings.mode,
         limit=max(settings.candidates, settings.top_k),
         dense_weight=_dense_weight(settings, is_known=is_known),
@@ -144,4 +151,4 @@ def _second_scores(
         return late_scores(tools.late, release.index, request.question, positions)
     if settings.rerank == "none" or not tools.rerankers:
         return None
-    return cross_scores(tools.rerankers[settings.rerank], release, request.text, positions)
+    return cross_scores(tools.rerankers[settings.rerank], release, asked_part(request.text), positions)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -15,6 +15,11 @@ INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
+# Where they may carry something: in a row, or within a word of Latin letters, which no script needs and no typesetter does.
+# One behind a sign or an underscore is where a line may break.
+_CARRYING = re.compile(
+    rf"{INVISIBLE.pattern}{{3,}}|(?<=[A-Za-z])[\u200b-\u200f\u2060-\u206f\ufeff](?=[A-Za-z])"
+)
 TAGS = re.compile("[\U000e0020-\U000e007e]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SPACES = re.compile(r"[^\S\n]+")
@@ -24,7 +29,6 @@ _COMPATIBLE = re.compile(
     "[\u0132\u0133\u017f\u2160-\u217f\uf900-\ufaff\ufb00-\ufb4f\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
     "\uff01-\uffdc\U0001d400-\U0001d7ff\U0002f800-\U0002fa1f]"
 )
-_REPEATS = 3
 # The first and behind the last combining mark of Unicode, and how many may stand on one character: the bound of the
 # Stream-Safe Text Format (UAX #15, section 13). Sorting a longer run takes time that grows with its square.
 _MARKS = range(0x300, 0x1E94B)
@@ -33,7 +37,7 @@ _MOST_MARKS = 30
 
 @dataclass(frozen=True, slots=True)
 class CleanText:
-    """Clean blocks, invisible text that was carried by tag characters, and how many characters went."""
+    """Clean blocks, invisible text that was carried by tag characters, and how many characters went that may carry some."""
 
     blocks: tuple[Block, ...]
     hidden: tuple[str, ...]
@@ -78,7 +82,7 @@ def clean_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
 
 
 def clean(blocks: Iterable[Block]) -> CleanText:
-    """Clean every block, drop what is empty and what is repeated on page after page."""
+    """Clean every block and drop what is empty."""
     kept: list[Block] = []
     hidden: list[str] = []
     invisible = 0
@@ -86,26 +90,13 @@ def clean(blocks: Iterable[Block]) -> CleanText:
         # Most of a corpus is ASCII, where nothing is invisible.
         if not block.text.isascii():
             hidden += [tagged_text(found[0]) for found in TAGS.finditer(block.text)]
-            invisible += len(INVISIBLE.findall(block.text))
+            invisible += sum(map(len, _CARRYING.findall(block.text)))
         block = clean_block(block)
         if block.text.strip():
             kept.append(block)
-    return CleanText(tuple(_without_running_lines(kept)), tuple(filter(str.strip, hidden)), invisible)
+    return CleanText(tuple(kept), tuple(filter(str.strip, hidden)), invisible)
 
 
 def tagged_text(text: str) -> str:
     """ASCII text written in characters of the tag block, which no font shows."""
     return "".join(chr(ord(c) - 0xE0000) for c in text if 0xE0020 <= ord(c) <= 0xE007E)
-
-
-def _without_running_lines(blocks: Sequence[Block]) -> Sequence[Block]:
-    """Without short paragraphs that come again on more than half of the pages."""
-    pages = {block.page for block in blocks if block.page is not None}
-    if len(pages) < _REPEATS:
-        return blocks
-    seen: dict[str, set[int | None]] = {}
-    for block in blocks:
-        if block.kind != "row" and len(block.text) < 120:
-            seen.setdefault(re.sub(r"\d+", "#", block.text), set()).add(block.page)
-    running = {text for text, on in seen.items() if len(on) >= _REPEATS and len(on) * 2 > len(pages)}
-    return [block for block in blocks if re.sub(r"\d+", "#", block.text) not in running]

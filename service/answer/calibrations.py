@@ -1,24 +1,29 @@
 """Weights that were fitted to an embedder's scores: of sentences, and of the guess whether passages answer.
 
-Each calibration is an artefact in `calibration/` that names the embedder it was fitted for; `python -m evals calibrate`
+Each calibration is an artefact in `calibration/` that names the embedder it was fitted for; `touchstone evals calibrate`
 writes it.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ingestion.artifact import Artifact, open_artifact, written_artifact
+from ingestion.cache import LruCache
 from ingestion.embed import Embedder
+from ingestion.embed.anchors import ANCHORS, scale_of
 from ingestion.errors import EmbedderError, ScopeError
 from service.scope import Scope
 
 CALIBRATION_DIR = Path(__file__).parent / "calibration"
 WEIGHTS_FILE = "weights.json"
-REBUILD = "python -m evals calibrate --data FOLDER"
+REBUILD = "touchstone evals calibrate --data FOLDER"
+_MOST_DEFAULTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +32,15 @@ class SentenceWeights:
 
     They weigh the cosine of question and sentence (under its heading), the share of the question's words that the sentence
     has (rare words count more), the passage's own score, and a quantity where one is asked for. The defaults were chosen on
-    XQuAD English and the demo's cases with the built-in embedder, where two sentences hold the answer in .913 and .949;
-    an embedder without a calibration gets them too.
+    XQuAD English and the demo's cases with the built-in embedder, where two sentences hold the answer in .913 and .949; an
+    embedder without a calibration gets them too, its cosines counted from `origin` and weighted so that they mean the same.
     """
 
     cosine: float = 1.0
     overlap: float = 1.0
     passage: float = 0.8
     quantity: float = 0.3
+    origin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +82,34 @@ class Calibration:
 UNCALIBRATED = Calibration(SentenceWeights(), None)
 
 
+def sentence_weights_of(embedder: Embedder) -> SentenceWeights:
+    """The default weights, carried over to an embedder's cosines of questions and sentences."""
+    questions = np.stack([one.vector for one in embedder.encode_questions(list(ANCHORS))])
+    scale = scale_of(questions, embedder.embed(list(ANCHORS)))
+    default = SentenceWeights()
+    return replace(default, cosine=round(default.cosine * scale.slope, 1), origin=round(scale.origin, 2))
+
+
 class Calibrations:
     """Calibrations by the digest of the embedder's weights."""
 
     def __init__(self, by_weights: Mapping[str, Calibration]) -> None:
         self._by_weights = dict(by_weights)
+        self._defaults: LruCache[str, Calibration] = LruCache(_MOST_DEFAULTS)
 
     def of(self, embedder: Embedder) -> Calibration:
         """The calibration of an embedder, or the defaults without a guess whether passages answer."""
-        return self._by_weights.get(embedder.weights_digest, UNCALIBRATED)
+        weights = embedder.weights_digest
+        if weights in self._by_weights:
+            return self._by_weights[weights]
+        return self._defaults.get(
+            weights, lambda _: replace(UNCALIBRATED, sentences=sentence_weights_of(embedder))
+        )
+
+    def has_abstention(self, embedder: Embedder) -> bool:
+        """Whether there is a guess whether passages answer."""
+        known = self._by_weights.get(embedder.weights_digest)
+        return known is not None and known.abstention is not None
 
     def check(self, scope: Scope, embedders: Mapping[str, Embedder]) -> None:
         """Raise `ScopeError` for a relevance floor that is set where probabilities can't be told.
@@ -96,7 +121,7 @@ class Calibrations:
             retrieval = scope.variants[assistant.variant].retrieval
             is_set = "relevance_floor" in retrieval.model_fields_set and retrieval.relevance_floor > 0
             embedder = embedders[assistant.collection]
-            if is_set and self.of(embedder).abstention is None:
+            if is_set and not self.has_abstention(embedder):
                 raise ScopeError(
                     f"The variant {assistant.variant!r} sets `relevance_floor: {retrieval.relevance_floor}`, and the embedder"
                     f" {embedder.name!r} of the collection {assistant.collection!r} has no calibration, without which there"

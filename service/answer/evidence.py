@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from ingestion.corpus import Chunk, Hit
 from ingestion.embed import EncodedQuestion
 from ingestion.releases.release import Release
+from ingestion.search.asking import asked_part
 from ingestion.search.retrieve import RetrievalSettings, SearchRequest, retrieve
+from ingestion.search.spelling import Vocabulary, respelled
 from ingestion.view import EVERYTHING, View
-from service.answer.abstain import Relevance, answerability
+from service.answer.abstain import Relevance, about_asked, about_named, answerability
 from service.answer.sentences import Sentence, SentenceScorer
 from service.corpus.embedders import Embedders
 from service.feedback.curated.answer import CURATED, CuratedMatch
@@ -86,8 +88,9 @@ def likely_of(evidence: Evidence) -> tuple[Likely, ...]:
 class EvidenceRequest:
     """What is sought, in which release, and within what the caller may see.
 
-    `hints` are words for the lexical index alone; `rules` are the guards of the retrieved zone. `curated` is where a
-    curated answer may take the place of passages.
+    `hints` are words for the lexical index alone; `named` is what a follow-up puts in the place of a part of the question
+    before it, and `language` the one that it is written in. `rules` are the guards of the retrieved zone. `curated` is
+    where a curated answer may take the place of passages.
     """
 
     release: Release
@@ -97,6 +100,8 @@ class EvidenceRequest:
     view: View = EVERYTHING
     rules: Mapping[str, Rule] | None = None
     curated: Lookup | None = None
+    named: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +173,9 @@ class EvidenceFinder:
         for group in by_model.values():
             begun = time.perf_counter()
             try:
+                group = [replace(waiting, request=_respelled(waiting.request)) for waiting in group]
                 embedder = self._embedders.of(group[0].request.release)
-                questions = embedder.encode_questions([waiting.request.text for waiting in group])
+                questions = embedder.encode_questions([asked_part(w.request.text) for w in group])
             except Exception as exc:  # noqa: BLE001 - each waiting request must hear of it
                 for waiting in group:
                     loop.call_soon_threadsafe(_settle, waiting.future, exc)
@@ -194,6 +200,7 @@ class EvidenceFinder:
         begun = time.perf_counter()
         request = waiting.request
         release, view = request.release, request.view
+        asked = asked_part(request.text)
         if request.curated is not None:
             match = request.curated.near(request.text, question.vector, release.manifest.embedder_digest)
             if match is not None:
@@ -204,14 +211,17 @@ class EvidenceFinder:
         if not waiting.is_weighed:
             return SearchHits(hits, release, timings, verdicts)
         embedder = self._embedders.of(release)
-        scored = self._scorer.score(request.text, question.vector, hits, release, view, embedder)
+        scored = self._scorer.score(asked, question.vector, hits, release, view, embedder)
         relevance = answerability(
             hits,
             scored,
             self._scorer.calibrations.of(embedder),
-            # The question as it was asked, beside the best passage.
-            lambda: self._cross_encoder.answers(request.text, [hits[0].chunk.embedded_text]),
+            # The question as it was asked, without what a long message tells besides, beside the best passage.
+            lambda: self._cross_encoder.answers(asked, [hits[0].chunk.embedded_text]),
         )
+        relevance = about_asked(relevance, asked, hits)
+        if request.named:
+            relevance = about_named(relevance, request.named, hits, request.language)
         timings["weigh"] = time.perf_counter() - searched
         return Evidence(hits, scored.sentences, relevance, release, timings, verdicts)
 
@@ -233,6 +243,13 @@ class EvidenceFinder:
         found = retrieve(release, replace(sought, settings=more), tools)
         again = vet(found, request.rules, release.documents.trust)
         return again.hits[: settings.top_k], again.verdicts
+
+
+def _respelled(request: EvidenceRequest) -> EvidenceRequest:
+    """The request with words put right that stand in no document."""
+    index = request.release.index
+    text = respelled(request.text, Vocabulary(index, index.languages, request.view))
+    return replace(request, text=SearchableText(text))
 
 
 def _settle(future: asyncio.Future[SearchHits | Evidence], result: SearchHits | Evidence | Exception) -> None:

@@ -1,16 +1,19 @@
 """From a turn to its evidence: the question is made to stand alone, then retrieval looks for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service import metrics
 from service.answer.evidence import Evidence, EvidenceFinder, EvidenceRequest, evidence_of
 from service.answer.rewrite import (
     Completer,
+    Said,
+    WholeQuestion,
     by_generator,
     has_masks,
     is_follow_up,
-    standalone,
+    made_whole,
+    may_lean,
     without_masks,
 )
 from service.answer.understand import Turn
@@ -41,7 +44,7 @@ async def find(
     timings: dict[str, float] = {}
     lookup = _lookup(turn, book)
     query = await _query(turn, completer, timings)
-    match = lookup.exact(query) if lookup else None
+    match = lookup.exact(query.text) if lookup else None
     if match is None:
         evidence = await _sought(turn, finder, query, rules, lookup, timings)
     else:
@@ -70,7 +73,7 @@ def _lookup(turn: Turn, book: CuratedBook | None) -> Lookup | None:
 async def _sought(
     turn: Turn,
     finder: EvidenceFinder,
-    query: SearchableText,
+    query: WholeQuestion,
     rules: Mapping[str, Rule],
     lookup: Lookup | None,
     timings: dict[str, float],
@@ -80,7 +83,17 @@ async def _sought(
         settings = settings.model_copy(update={"top_k": turn.request.top_k})
     begun = turn.since()
     evidence = await finder.find(
-        EvidenceRequest(turn.release, query, settings, turn.search.hints, turn.request.view, rules, lookup)
+        EvidenceRequest(
+            turn.release,
+            SearchableText(query.text),
+            settings,
+            query.hints,
+            turn.request.view,
+            rules,
+            lookup,
+            named=query.named,
+            language=query.language,
+        )
     )
     timings["retrieve_s"] = turn.since() - begun
     for stage, seconds in evidence.timings.items():
@@ -93,17 +106,22 @@ def _leans(turn: Turn) -> bool:
     return bool(turn.earlier) and is_follow_up(turn.search.text)
 
 
-async def _query(turn: Turn, completer: Completer | None, timings: dict[str, float]) -> SearchableText:
-    """What is searched for: the question, made to stand alone where it leans on the conversation."""
-    variant = turn.route.variant
-    text = turn.search.text
-    if variant.rewrite == "none" or not _leans(turn):
-        return SearchableText(without_masks(text))
-    if completer is not None and variant.rewrite == "auto":
+async def _query(turn: Turn, completer: Completer | None, timings: dict[str, float]) -> WholeQuestion:
+    """What is searched for: the question, made whole in one sentence where it leans on the conversation, and for the
+    lexical index the words of the conversation that may help.
+
+    Vectors, the judge and the choice of sentences read the sentence alone: words that it doesn't need look to them like
+    parts of the question that no passage answers.
+    """
+    variant, search = turn.route.variant, turn.search
+    if variant.rewrite == "none" or not turn.earlier:
+        return WholeQuestion(without_masks(search.text), search.hints)
+    whole = made_whole(search.text, [Said(message.role, message.content) for message in turn.history])
+    if completer is not None and variant.rewrite == "auto" and may_lean(search.text):
         begun = turn.since()
         deadline_s = variant.rewrite_deadline_s
         written = await by_generator(turn.question, turn.history, completer, deadline_s=deadline_s)
         timings["rewrite_s"] = turn.since() - begun
         if written:
-            return SearchableText(written)
-    return SearchableText(standalone(text, turn.earlier))
+            return replace(whole, text=written, hints=search.hints)
+    return replace(whole, hints=f"{search.hints} {whole.hints}".strip())

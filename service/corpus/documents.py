@@ -16,19 +16,26 @@ from typing import Any
 from uuid import uuid4
 
 from ingestion.atomic import write_atomically
+from ingestion.audience import shown_id
 from ingestion.corpus import Document, Source, SourceFacts
 from ingestion.embed import Embedder
-from ingestion.runs.changes import ChangeResult, decide, upload, withdraw
+from ingestion.errors import StateError
+from ingestion.runs.changes import ChangeResult, decide, decide_all, upload, withdraw
 from ingestion.runs.collection import Collection
 from ingestion.runs.holders import Holders, live_id
+from ingestion.runs.review import Selection
 from ingestion.runs.state import Decision, QuarantinedDocument, RunState
 from ingestion.runs.workers import Failure, LocalWorkers
 from ingestion.scrub.vault import Vault
 from ingestion.view import View
+from service.corpus.listing import DocumentListing, Page, list_documents
 from service.corpus.live import LiveReleases
+from service.errors import NotReadyError
+from service.logs import get_logger
 from service.scope import Scope
 from service.settings import Settings
 
+log = get_logger()
 _KEPT_UPLOADS = 1_000
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -135,6 +142,34 @@ class Library:
         """Ids of the documents that a view shows."""
         return self._live.current(collection).documents.visible_ids(replace(view, include_superseded=True))
 
+    def listing(
+        self, collection: str, view: View, page: Page, *, served_alone: bool = False
+    ) -> DocumentListing:
+        """A page of the documents that the caller may know of. Raises `NotReadyError` where there is nothing yet.
+
+        Where the ledger can't be opened, as on a full disk, what is served is listed alone, unless the others are asked for:
+        then it raises `StateError`.
+        """
+        if served_alone:
+            return list_documents(self._live.current(collection), None, view, page)
+        try:
+            state = RunState(self._opened(collection).folder)
+        except StateError:
+            if page.statuses is not None and page.statuses != {"served"}:
+                raise
+            log.warning("ledger_unreadable", collection=collection)
+            return list_documents(self._live.current(collection), None, view, page)
+        try:
+            return list_documents(self._live.current(collection), state, view, page)
+        except NotReadyError:
+            # All that was brought may be held back.
+            found = list_documents(None, state, view, page)
+            if not any(found.counts.values()):
+                raise
+            return found
+        finally:
+            state.close()
+
     def document(self, collection: str, document_id: str, view: View) -> tuple[Document, int] | None:
         """A document and how many chunks it has; None when there is none that the caller may see."""
         texts = self._live.current(collection).documents
@@ -159,6 +194,17 @@ class Library:
         done = decide(opened, document_id, state, by=by, like=like, groups=view.groups)
         self._live.refresh()
         return done
+
+    def decide_all(
+        self, collection: str, selection: Selection, state: Decision, by: str, view: View
+    ) -> tuple[list[str], ChangeResult]:
+        """Approve or reject those that wait and a selection names; their ids. Raises `QuarantineError`."""
+        opened, like = self._opened(collection), self._live.peek(collection)
+        chosen = selection.chosen(self.held(collection, view), view.groups)
+        ids = [one.document_id for one in chosen]
+        done = decide_all(opened, ids, state, by=by, like=like, groups=view.groups)
+        self._live.refresh()
+        return [shown_id(one, view.groups) for one in ids], done
 
     def run(self, run_id: str, caller: str, view: View) -> dict[str, Any] | None:
         """What is known of a run, of whichever collection: an upload of the caller's own, or any for who sees everything.

@@ -75,7 +75,7 @@ class LiveReleases:
         release = self._open.get(collection)
         if release is None:
             raise NotReadyError(
-                f"The collection {collection!r} has no index yet. Run: python -m ingestion run."
+                f"The collection {collection!r} has no index yet. Run: touchstone ingestion run."
             )
         return release
 

@@ -47,7 +47,7 @@ def _file(folder: Path, what: What) -> Path:
     if not found:
         names = ", ".join(f"{what}.{form}" for form in FILE_FORMATS)
         raise InvalidRequestError(
-            f"{str(folder)!r} has none of {names}. Export them: python -m service export all --out FOLDER.",
+            f"{str(folder)!r} has none of {names}. Export them: touchstone export all --out FOLDER.",
             param="folder",
         )
     return found[0]
@@ -76,7 +76,7 @@ def _declare(engine: Engine, path: Path) -> Metrics:
     """Load what was declared; how metrics are counted."""
     if not path.is_file():
         raise InvalidRequestError(
-            f"{str(path)!r} is missing. Export it: python -m service export all --out FOLDER.", param="folder"
+            f"{str(path)!r} is missing. Export it: touchstone export all --out FOLDER.", param="folder"
         )
     metrics: dict[str, Metric] = {}
     with engine.begin() as connection, path.open(encoding="utf-8") as file:

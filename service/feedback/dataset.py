@@ -45,7 +45,7 @@ def dataset_rows(engine: Engine) -> list[DatasetRow]:
     A row counts (see `current_feedback`), its actor consented to `train`, it is not suspect, and there is a ground to
     believe it: an agent or analyst says it; its actor has a history of at least three events that are not suspect, on
     two documents, over a week; or another actor, not suspect either, says the same of the same passage. Ratings of three
-    say nothing. Run `python -m service feedback screen` before, since it is what makes events suspect.
+    say nothing. Run `touchstone feedback screen` before, since it is what makes events suspect.
     """
     query = (
         current_feedback()

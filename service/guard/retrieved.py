@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.corpus import Hit
+from ingestion.prepare.rivals import question_at
+from ingestion.text.particulars import siblings
 from service.guard.chain import Outcome, Verdict
 from service.guard.rouge import alike
 from service.scope.policy import Rule
@@ -52,13 +54,40 @@ def _flagged(hits: Sequence[Hit], rule: Rule, trust: Trust) -> list[tuple[int, s
 def _copies(hits: Sequence[Hit], rule: Rule, trust: Trust) -> list[tuple[int, str]]:
     """Short passages of at least `limit` documents that say nearly the same, but for those of a trusted source.
 
-    Two honest pages may share a sentence (one question of the demo in ten has such a pair, none has three).
+    Two honest pages may share a sentence (one question of the demo in ten has such a pair, none has three). Two documents
+    that begin with one question and answer it alike are enough, and the one passage that is merely like these stays.
     """
     groups = alike([hit.chunk.text for hit in hits], [hit.chunk.document_id for hit in hits], rule.threshold)
-    crowded = [g for g in groups if len({hits[i].chunk.document_id for i in g}) >= max(rule.limit, 2)]
-    return [
-        (i, "NEAR_COPY") for group in crowded for i in group if trust(hits[i].chunk.document_id)[1] != "high"
-    ]
+    groups = [_without_siblings(group, hits) for group in groups]
+    crowded: list[int] = []
+    for group in groups:
+        rivals = _rivals(group, hits)
+        others = [i for i in group if i not in rivals]
+        is_alone = bool(rivals) and _documents(others, hits) == 1
+        crowded += rivals
+        crowded += others if _documents(group, hits) >= max(rule.limit, 2) and not is_alone else []
+    return [(i, "NEAR_COPY") for i in crowded if trust(hits[i].chunk.document_id)[1] != "high"]
+
+
+def _documents(group: Sequence[int], hits: Sequence[Hit]) -> int:
+    return len({hits[i].chunk.document_id for i in group})
+
+
+def _rivals(group: Sequence[int], hits: Sequence[Hit]) -> list[int]:
+    """Of like passages those that begin their documents with the same question as another one does."""
+    asking: dict[str, list[int]] = {}
+    for i in group:
+        chunk = hits[i].chunk
+        question = question_at(chunk.text) if chunk.ordinal == 0 else None
+        if question is not None:
+            asking.setdefault(question, []).append(i)
+    return [i for found in asking.values() if len(found) > 1 for i in found]
+
+
+def _without_siblings(group: Sequence[int], hits: Sequence[Hit]) -> list[int]:
+    """The passages of a group without those that name something of their own: pages of one product line."""
+    apart = siblings([(hits[i].chunk.header, hits[i].chunk.text) for i in group])
+    return [i for i, is_sibling in zip(group, apart, strict=True) if not is_sibling]
 
 
 def _crowding(hits: Sequence[Hit], rule: Rule, trust: Trust) -> list[tuple[int, str]]:

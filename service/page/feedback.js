@@ -1,14 +1,18 @@
 // A thumb, and after a thumb down what was wrong: reasons and a comment. Knows no network: `post` sends, `say` tells.
 
 import { element } from "./markup.js";
+import { plainWords } from "./problems.js";
+import { words } from "./strings.js";
 
 const REASONS = [
-  ["wrong", "Wrong"],
-  ["incomplete", "Incomplete"],
-  ["out_of_date", "Out of date"],
-  ["not_my_question", "Not my question"],
-  ["hard_to_read", "Hard to read"],
+  ["wrong", "wrong"],
+  ["incomplete", "incomplete"],
+  ["out_of_date", "outOfDate"],
+  ["not_my_question", "notMyQuestion"],
+  ["hard_to_read", "hardToRead"],
 ];
+
+const notStored = (problem) => (problem?.code === "rate_limit_exceeded" ? plainWords(problem) : words("notStored"));
 
 /** A drawn hand: not every machine has a font with one. */
 function hand() {
@@ -36,10 +40,10 @@ const isOn = (button) => button.getAttribute("aria-pressed") === "true";
 export function thumbs(post, say) {
   const box = element("div", "thumbs");
   const why = form(post, say);
-  const buttons = [["up", "Yes, this helped"], ["down", "No, this didn’t help"]].map(([value, label]) => {
+  const buttons = [["up", "helpedYes"], ["down", "helpedNo"]].map(([value, label]) => {
     const button = toggle(value);
     button.append(hand());
-    button.setAttribute("aria-label", label);
+    button.setAttribute("aria-label", words(label));
     button.addEventListener("click", () => rate(value, button));
     return button;
   });
@@ -48,7 +52,7 @@ export function thumbs(post, say) {
     try {
       await post({ kind: "thumb", value: wasOn ? null : value });
     } catch (problem) {
-      say(problem?.message ?? "Your feedback couldn’t be stored. Try again.");
+      say(notStored(problem));
       return;
     }
     for (const one of buttons) one.setAttribute("aria-pressed", "false");
@@ -56,9 +60,9 @@ export function thumbs(post, say) {
     const isDown = value === "down" && !wasOn;
     why.hidden = !isDown;
     if (isDown) why.scrollIntoView({ block: "nearest" });
-    say(wasOn ? "Taken back." : isDown ? "Noted. You can say what was wrong." : "Thank you, noted.");
+    say(words(wasOn ? "takenBack" : isDown ? "noted" : "thanks"));
   }
-  box.append(element("span", "", "Did this help?"), ...buttons);
+  box.append(element("span", "", words("helped")), ...buttons);
   return [box, why];
 }
 
@@ -67,11 +71,11 @@ function form(post, say) {
   const why = element("form", "why");
   why.hidden = true;
   const group = element("fieldset");
-  group.append(element("legend", "", "What was wrong?"));
-  const send = element("button", "send", "Send");
+  group.append(element("legend", "", words("whatWasWrong")));
+  const send = element("button", "send", words("send"));
   send.disabled = true;
   const chips = REASONS.map(([code, label]) => {
-    const chip = toggle("chip", label);
+    const chip = toggle("chip", words(label));
     chip.addEventListener("click", () => {
       chip.setAttribute("aria-pressed", String(!isOn(chip)));
       changed();
@@ -79,7 +83,7 @@ function form(post, say) {
     return [code, chip];
   });
   group.append(...chips.map(([, chip]) => chip));
-  const label = element("label", "", "In your own words (optional; personal data is masked)");
+  const label = element("label", "", words("comment"));
   const comment = element("textarea");
   comment.rows = 2;
   comment.maxLength = 4000;
@@ -89,20 +93,20 @@ function form(post, say) {
   function changed() {
     const hasReason = chips.some(([, chip]) => isOn(chip));
     send.disabled = !hasReason && !comment.value.trim();
-    send.textContent = "Send";
+    send.textContent = words("send");
   }
   why.addEventListener("submit", async (event) => {
     event.preventDefault();
     const reasons = chips.filter(([, chip]) => isOn(chip)).map(([code]) => code);
-    const words = comment.value.trim();
+    const said = comment.value.trim();
     send.disabled = true;
     try {
-      await post({ kind: "thumb", value: "down", reasons, ...(words ? { comment: words } : {}) });
-      send.textContent = "Sent";
-      say("Thank you. That helps to make it better.");
+      await post({ kind: "thumb", value: "down", reasons, ...(said ? { comment: said } : {}) });
+      send.textContent = words("sent");
+      say(words("thanksAgain"));
     } catch (problem) {
       changed();
-      say(problem?.message ?? "Your feedback couldn’t be stored. Try again.");
+      say(notStored(problem));
     }
   });
   return why;

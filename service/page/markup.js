@@ -1,5 +1,7 @@
 // Text with [n] markers to DOM nodes, and server-sent events to objects. No network, no state.
 
+import { words } from "./strings.js";
+
 const MARKER = /\s?\[(\d{1,3})\]/g;
 
 export function element(tag, className, text) {
@@ -35,15 +37,15 @@ function marker(number, citation, open) {
   button.className = "cite";
   button.textContent = number;
   button.title = citation.quote;
-  button.setAttribute("aria-label", `Source ${number}: ${place(citation)}`);
+  button.setAttribute("aria-label", words("source", { number, place: place(citation) }));
   button.addEventListener("click", () => open(citation));
   return button;
 }
 
 /** Where a passage stands, for people: title, heading, page. A curated answer stands in no document. */
 export function place(citation) {
-  if (citation.kind === "curated") return "Curated answer";
-  const parts = [citation.title, citation.heading, citation.page ? `page ${citation.page}` : ""];
+  if (citation.kind === "curated") return words("curated");
+  const parts = [citation.title, citation.heading, citation.page ? words("page", { page: citation.page }) : ""];
   return parts.filter(Boolean).join(" › ");
 }
 

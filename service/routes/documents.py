@@ -19,7 +19,9 @@ from ingestion.errors import (
     StoppedError,
     WorkersError,
 )
+from ingestion.prepare.beside import texts_of, with_texts
 from ingestion.runs.changes import ChangeResult
+from ingestion.runs.review import Selection
 from ingestion.runs.workers import Failure
 from ingestion.view import View
 from service.corpus.documents import UploadedFile
@@ -37,16 +39,17 @@ from service.metrics import DOCUMENTS
 from service.openapi import Responses, errors
 from service.routes.once import IdempotencyKey, once
 from service.routes.search import collection_of
-from service.routes.uploads import checked_id, facts_of, json_object, suffix_of, uploaded_file
+from service.routes.uploads import checked_id, facts_of, file_of, json_object, uploaded_file
 from service.schemas import (
     DecisionReply,
+    DecisionsReply,
     DocumentChanged,
-    DocumentList,
     DocumentReply,
     DocumentsChanged,
     DocumentText,
     HeldDocument,
     HeldList,
+    HeldSelection,
     RemovedReply,
 )
 from service.threads import in_turn
@@ -100,52 +103,49 @@ async def post_documents(
 ) -> Response:
     """Add or replace files; their names are their ids. A file that can't be read doesn't stop the others."""
     name = collection_of(call.state, collection)
-    files = [await _posted(one, facts_of(metadata)) for one in file]
-    if len({one.id for one in files}) < len(files):
+    ids = [checked_id(one.filename or "") for one in file]
+    if len(set(ids)) < len(ids):
         raise InvalidRequestError(
             "Two files have the same name, so one would replace the other.", param="file"
         )
+    files, refused = await _posted(file, facts_of(metadata))
     # A client that sends the form again divides it by other boundaries, so that the files are compared.
     parts = [(metadata or "").encode()]
     for one in files:
         parts += [one.id.encode(), one.suffix.encode(), one.data]
-    work = partial(_post, call, name, files)
+    parts += [f"{one}: {reason}".encode() for one, reason in refused.items()]
+    work = partial(_post, call, name, files, refused)
     return await once(call, work, key=idempotency_key, request=request, parts=parts)
 
 
-async def _posted(file: UploadFile, facts: SourceFacts) -> UploadedFile:
-    name = file.filename or ""
-    return UploadedFile(checked_id(name), suffix_of(name, file.content_type or ""), await file.read(), facts)
+async def _posted(files: list[UploadFile], facts: SourceFacts) -> tuple[list[UploadedFile], dict[str, str]]:
+    """The files that something reads, and why the others are refused. Raises `InvalidRequestError` when none is read."""
+    taken: list[UploadedFile] = []
+    refused: dict[str, InvalidRequestError] = {}
+    for file in files:
+        name = file.filename or ""
+        try:
+            taken.append(file_of(name, name, await file.read(), file.content_type or "", facts))
+        except InvalidRequestError as exc:
+            refused[name] = exc
+    if not taken:
+        raise next(iter(refused.values()))
+    return taken, {name: str(exc) for name, exc in refused.items()}
 
 
-async def _post(call: Call, collection: str, files: list[UploadedFile]) -> tuple[int, DocumentsChanged]:
+async def _post(
+    call: Call, collection: str, files: list[UploadedFile], refused: dict[str, str]
+) -> tuple[int, DocumentsChanged]:
     work = partial(call.state.library.put, collection, files, call.caller.id, call.view())
     run_id, results = await _work(call, work)
     pairs = list(zip(files, results, strict=True))
-    failures = {f.id: r.reason for f, r in pairs if isinstance(r, Failure)}
+    failures = refused | {f.id: r.reason for f, r in pairs if isinstance(r, Failure)}
     done = [_changed(f.id, collection, run_id, r) for f, r in pairs if isinstance(r, ChangeResult)]
     if not done:
         raise DocumentRefusedError(
             " ".join(f"{i!r}: {reason}" for i, reason in failures.items()), param="file"
         )
     return 201, DocumentsChanged(run_id=run_id, documents=done, failures=failures)
-
-
-@router.get("/documents")
-async def list_documents(
-    call: SearchCall,
-    collection: Collection = None,
-    filter: Annotated[str | None, Query(max_length=10_000)] = None,
-    after: Annotated[str, Query(max_length=300)] = "",
-    limit: Annotated[int, Query(ge=1, le=1_000)] = _PAGE,
-) -> DocumentList:
-    """Ids of documents in order, a page at a time."""
-    name = collection_of(call.state, collection)
-    view = call.view(json_object(filter) if filter else None)
-    stored = await _aside(call, partial(call.state.library.matching, name, view))
-    ids = sorted({shown_id(one, view.groups) for one in stored})
-    page = [i for i in ids if i > after][: limit + 1]
-    return DocumentList(collection=name, documents=page[:limit], has_more=len(page) > limit, total=len(ids))
 
 
 @router.get("/documents/{document_id:path}", responses=errors(404))
@@ -226,10 +226,55 @@ async def get_ingestion(run_id: str, call: IngestCall) -> dict[str, Any]:
 
 @router.get("/quarantine")
 async def list_quarantine(call: IngestCall, collection: Collection = None) -> HeldList:
-    """Documents that wait for a person, and why."""
+    """Documents that wait for a person, and why: each finding in its context."""
     name = collection_of(call.state, collection)
-    held = await _aside(call, partial(call.state.library.held, name, call.view()))
-    return HeldList(collection=name, documents=[HeldDocument.of(one, call.view().groups) for one in held])
+    return await _aside(call, partial(_held, call, name))
+
+
+def _held(call: Call, collection: str) -> HeldList:
+    view = call.view()
+    held = call.state.library.held(collection, view)
+    shown = [HeldDocument.of(one, view.groups, call.reader(collection, {one.pii_policy})) for one in held]
+    return HeldList(collection=collection, documents=shown)
+
+
+@router.post("/quarantine:approve", response_model=DecisionsReply, responses=errors(404, 409, 422))
+async def approve_all(
+    selection: HeldSelection,
+    request: Request,
+    call: IngestCall,
+    collection: Collection = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Publish documents that wait, by a pattern of ids, by rule or by source."""
+    work = partial(_decide_all, call, selection, collection_of(call.state, collection), "approved")
+    parts = [selection.model_dump_json().encode()]
+    return await once(call, work, key=idempotency_key, request=request, parts=parts)
+
+
+@router.post("/quarantine:reject", response_model=DecisionsReply, responses=errors(404, 409, 422))
+async def reject_all(
+    selection: HeldSelection,
+    request: Request,
+    call: IngestCall,
+    collection: Collection = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Keep documents out for good, by a pattern of ids, by rule or by source."""
+    work = partial(_decide_all, call, selection, collection_of(call.state, collection), "rejected")
+    parts = [selection.model_dump_json().encode()]
+    return await once(call, work, key=idempotency_key, request=request, parts=parts)
+
+
+async def _decide_all(
+    call: Call, asked: HeldSelection, collection: str, state: Literal["approved", "rejected"]
+) -> tuple[int, DecisionsReply]:
+    selection = Selection(asked.pattern, asked.rule, asked.source)
+    library, view = call.state.library, call.view()
+    work = partial(library.decide_all, collection, selection, state, call.caller.id, view)
+    ids, done = await _work(call, work)
+    reply = DecisionsReply(documents=ids, collection=collection, state=state, release=done.release_id)
+    return 200, reply
 
 
 @router.post(
@@ -319,7 +364,7 @@ def _document_reply(
         digest=document.digest,
         chunks=chunks,
         clearance=dict(document.clearance),
-        metadata={k: read(v) if isinstance(v, str) else v for k, v in document.metadata.items()},
+        metadata=with_texts(document.metadata, map(read, texts_of(document.metadata))),
         groups=list(document.groups),
         pii=dict(document.pii),
         flags=[flag.rule for flag in document.flags],

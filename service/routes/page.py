@@ -2,22 +2,26 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse
 
-from service.deps import AppState
-from service.errors import NotFoundError
+from service.deps import AppState, State
+from service.errors import NotFoundError, TouchstoneError
 
 router = APIRouter(include_in_schema=False)
 _FOLDER = Path(__file__).parent.parent / "page"
 _ASSETS = {
+    "answers.js": "text/javascript",
     "app.js": "text/javascript",
     "console.css": "text/css",
     "console.js": "text/javascript",
     "docs.js": "text/javascript",
     "feedback.js": "text/javascript",
     "markup.js": "text/javascript",
+    "passage.js": "text/javascript",
+    "problems.js": "text/javascript",
     "report.css": "text/css",
+    "strings.js": "text/javascript",
     "style.css": "text/css",
 }
 _HEADERS = {
@@ -56,15 +60,26 @@ async def asset(name: str) -> FileResponse:
 
 
 @router.get("/page-config")
-async def config(state: AppState) -> JSONResponse:
-    """What the page needs before the first question."""
-    name, assistant = next(iter(state.scope.assistants.items()))
-    return JSONResponse(
-        {
-            "assistant": name,
-            "description": assistant.description,
-            "examples": assistant.examples,
-            "needs_key": state.keys.has_keys,
-        },
-        headers={"cache-control": "no-cache"},
-    )
+async def config(request: Request, state: AppState) -> JSONResponse:
+    """What the page needs before the first question. Without a key where there are keys: the first assistant alone."""
+    shown = list(state.scope.assistants.items())[: None if _may_ask(state, request) else 1]
+    assistants = [
+        {"name": name, "description": one.description, "examples": one.examples} for name, one in shown
+    ]
+    name, first = shown[0]
+    body = {
+        "assistant": name,
+        "description": first.description,
+        "examples": first.examples,
+        "assistants": assistants,
+        "needs_key": state.keys.has_keys,
+    }
+    return JSONResponse(body, headers={"cache-control": "no-cache"})
+
+
+def _may_ask(state: State, request: Request) -> bool:
+    try:
+        state.keys.identify(request.headers.get("authorization")).need("answer")
+    except TouchstoneError:
+        return False
+    return True

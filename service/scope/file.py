@@ -59,13 +59,13 @@ class Variant(Strict):
     prompt: Literal["cited", "brief"] = Field(
         "cited",
         description="What the generator is told: `cited` for models that follow several rules at once, `brief` for small"
-        " ones, with few words and an example. `python -m evals run answers --generator URL --prompt brief` says which"
+        " ones, with few words and an example. `touchstone evals run answers --generator URL --prompt brief` says which"
         " is better for yours.",
     )
     marking: Literal["fence", "none"] = Field(
         "fence",
         description="Whether passages are fenced as data with a word that is new for every request; measure what it"
-        " does for your model with `python -m evals run marking --model URL`.",
+        " does for your model with `touchstone evals run marking --model URL`.",
     )
     generator: str = Field(
         AUTO,
@@ -134,7 +134,7 @@ class Retention(Strict):
 
     answers_days: Annotated[int, Field(ge=1)] | None = Field(
         None,
-        description="Age at which `python -m service purge` deletes an answer with its feedback; `null`: never.",
+        description="Age at which `touchstone purge` deletes an answer with its feedback; `null`: never.",
     )
 
 

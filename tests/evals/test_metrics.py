@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from evals.__main__ import _with_embedder, parser
 from evals.calibrate import calibrate
 from evals.case import load_cases
 from evals.corpora import xquad
@@ -101,6 +102,16 @@ def test_the_demo_abstains_where_it_must_and_seldom_elsewhere(context: Context) 
 
 
 @pytest.mark.slow
+def test_another_embedder_is_that_of_the_first_collection() -> None:
+    scope = load_scope(SCOPE)
+    assert _with_embedder(scope, None) is scope
+    found = _with_embedder(scope, "multilingual")
+    assert found.collections["help"].embedder == "multilingual"
+    assert found.collections["help"].sources == scope.collections["help"].sources
+    args = parser().parse_args(["calibrate", "--embedder", "multilingual"])
+    assert args.embedder == "multilingual"
+
+
 def test_a_calibration_is_written_for_the_embedder_that_was_measured(
     context: Context, embedder: Embedder, tmp_path: Path
 ) -> None:

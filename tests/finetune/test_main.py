@@ -10,6 +10,7 @@ import yaml
 
 from finetune.__main__ import main, parser
 from tests.conftest import ROOT, SCOPE, Demo
+from tests.finetune.lora.made import registered
 
 RECIPE = str(ROOT / "finetune/lora/recipes/demo.yaml")
 COMMANDS = "adapters base choose cycle merge prepare prove publish rollback search tokens train".split()
@@ -86,6 +87,17 @@ def test_a_recipe_without_adapters_lists_none(capsys: pytest.CaptureFixture[str]
     assert main(["adapters", RECIPE]) == 0
     assert main(["adapters", RECIPE, "--source", "orders.md"]) == 0
     assert capsys.readouterr().out == "There is no adapter yet.\nNo adapter learned from 'orders.md'.\n"
+
+
+def test_adapters_are_found_where_training_leaves_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapter = registered(tmp_path / "data/finetune/demo-quick")
+    assert main(["adapters", RECIPE]) == 0
+    assert capsys.readouterr().out == f"{adapter.name}  trained\n"
+    back = ["rollback", RECIPE, "--adapter", adapter.name, "--by", "Ana", "--reason", "bad"]
+    assert main(back) == 1
+    assert "isn't published: there is nothing to roll back" in capsys.readouterr().err
 
 
 def test_a_choice_with_nobody_to_choose_is_written_down_all_the_same(

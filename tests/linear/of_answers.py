@@ -2,19 +2,29 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import cast
 
 from sqlalchemy import create_engine
 
 from ingestion.corpus import Chunk, Hit
 from ingestion.detect.heads import load_head
+from ingestion.releases.candidates import LocalIndex
+from ingestion.search.asking import asked_part
+from ingestion.search.spelling import Vocabulary, respelled
+from ingestion.view import EVERYTHING
+from service.answer.abstain import Relevance, about_asked
 from service.answer.cite import cite
 from service.answer.generate.chunks import ChatStream
 from service.answer.generate.cleaning import Cleaner
+from service.answer.generate.extractive import pick
 from service.answer.quantities import asks_for_quantity, has_quantity
-from service.answer.rewrite import is_follow_up, standalone, without_masks
+from service.answer.rewrite import Said, is_follow_up, made_whole, standalone, without_masks
+from service.answer.rewrite.items import listed
+from service.answer.rewrite.languages import GRAMMARS
 from service.answer.schema import read_schema
+from service.answer.sentences import Sentence
 from service.answer.small_talk import is_small_talk
 from service.auth import KeyRing, create_key
 from service.errors import TouchstoneError
@@ -40,12 +50,45 @@ _PASSAGE = "The Hub has a yellow ring from 1 May 2024. It does not need 12 batte
 _PIECE = 40
 
 
+class _Known(Vocabulary):
+    """Documents that have every word."""
+
+    def counts(self, words: Sequence[str]) -> list[int | None]:
+        return [1 for _ in words]
+
+
+def _asked_by_name(text: str) -> object:
+    """A question that names something, beside passages that may."""
+    chunk = Chunk("c", "d", 0, text, 0, len(text), "T", "d", "en")
+    return about_asked(
+        Relevance(0.9, 0.8, 0.8, 1.5, 0.9, None), f"Zephyr 3 --most {text}", [Hit(chunk, 1.0, {})]
+    )
+
+
+def _picked(text: str) -> object:
+    sentences = [Sentence(0, a, b, 1.0, 1.0, 1.0) for a, b in ((0, len(text)), (len(text) // 2, len(text)))]
+    return pick(sentences, [_hit(text)], text)
+
+
 def _hit(text: str) -> Hit:
     return Hit(Chunk("c", "d", 0, text, 0, len(text), "Title", "source", "en"), 1.0, {"dense": 1.0})
 
 
 def _streamed(stream: StreamGuard | SentenceStream, text: str) -> object:
     return [stream.feed(text[i : i + _PIECE]) for i in range(0, len(text), _PIECE)], stream.close()
+
+
+def _whole_questions(text: str) -> object:
+    """A message as a question, as what it leans on, as the reply, and as parts of a reply that is read in full."""
+    reply = [Said("user", "Which speakers are there?"), Said("assistant", text)]
+    asked = [Said("user", text), Said("assistant", "The Murmur and the Chime.")]
+    lists = [listed(text, grammar) for grammar in GRAMMARS.values()]
+    whole = [
+        made_whole(text, reply),
+        made_whole("And of the second one?", reply),
+        made_whole("And it?", asked),
+    ]
+    return lists, whole
 
 
 def _whole_answer(text: str) -> object:
@@ -120,6 +163,11 @@ def of_answers() -> Iterator[Reader]:
     yield Reader("ChatStream", _stream_of_a_generator, ("service.answer.generate.chunks",))
     yield Reader("ChatStream's calls", _calls_of_a_generator, ("service.answer.generate.chunks",))
     yield Reader("a schema's pattern", _pattern_of_a_schema, ("service.answer.schema.patterns",))
+    known = _Known(cast(LocalIndex, None), ("en",), EVERYTHING)
+    yield Reader("asked_part", asked_part, ("ingestion.search.asking",))
+    yield Reader("respelled", lambda t: respelled(t, known), ("ingestion.search.spelling",))
+    yield Reader("about_asked", _asked_by_name, ("service.answer.abstain",))
+    yield Reader("pick", _picked, ("service.answer.generate.extractive",))
     yield Reader("is_small_talk", is_small_talk, ("service.answer.small_talk",))
     yield Reader(
         "cite an answer",
@@ -135,7 +183,18 @@ def of_answers() -> Iterator[Reader]:
     yield Reader(
         "rewrite",
         lambda t: (is_follow_up(t), without_masks(t), standalone("it", [t, t])),
-        ("service.answer.rewrite",),
+        ("service.answer.rewrite.masks", "service.answer.rewrite.by_generator"),
+    )
+    yield Reader(
+        "a conversation",
+        _whole_questions,
+        (
+            "service.answer.rewrite.grammar",
+            "service.answer.rewrite.items",
+            "service.answer.rewrite.languages",
+            "service.answer.rewrite.phrases",
+            "service.answer.rewrite.whole",
+        ),
     )
     yield Reader(
         "curated questions",

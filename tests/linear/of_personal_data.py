@@ -14,8 +14,10 @@ from ingestion.prepare.beside import (
     scrub_numbers,
 )
 from ingestion.scrub import Scrubber
+from ingestion.scrub.finders import FINDERS
 from ingestion.scrub.names.lexicon import Lexicon
 from ingestion.scrub.names.model import NAMES_DIR
+from ingestion.scrub.names.plausible import is_a_thing, may_be_person, small_words
 from ingestion.scrub.pseudonyms import Pseudonyms
 from ingestion.scrub.recognisers import _recognisers
 from service.feedback.screen.texts import Remark, judge_texts
@@ -27,6 +29,9 @@ from service.guard.checks.secrets import SecretGuard
 from service.scope.policy import policy_of
 from tests.linear.reader import Reader
 
+_SCRUB = ("scrubber", "secrets", "forms", "marks", "views", "lookalikes", "telephones")
+# What Presidio has no part in, so that each of the many texts takes a moment.
+_FOUND = ("labels", "births", "dialling", "papers", "passwords", "tax", "user_names")
 _DIGESTS = Digests(b"sweep")
 _PASSAGE = "The Hub has a yellow ring from 1 May 2024. It does not need 12 batteries, says Jane Doe."
 
@@ -48,6 +53,13 @@ def _lexicon() -> Lexicon:
     return Lexicon(NAMES_DIR)
 
 
+def _people(text: str) -> None:
+    known = small_words([text])
+    for start, end in ((0, len(text) // 2), (len(text) // 2, len(text)), (0, len(text))):
+        may_be_person(text, start, end, _lexicon())
+        is_a_thing(text[start:end], known, _lexicon())
+
+
 def _facts(text: str) -> object:
     facts = is_web_address(text), language_of(text), date_of(text)
     try:
@@ -58,7 +70,9 @@ def _facts(text: str) -> object:
 
 def of_personal_data() -> Iterator[Reader]:
     """All of them."""
-    scrub = tuple(f"ingestion.scrub.{name}" for name in ("scrubber", "secrets", "forms", "marks", "views"))
+    scrub = tuple(f"ingestion.scrub.{name}" for name in _SCRUB)
+    found = tuple(f"ingestion.scrub.{name}" for name in _FOUND)
+    yield Reader("FINDERS", lambda t: [list(one.find(t)) for one in FINDERS], found)
     leak = policy_of().output["leak"]
     yield Reader("Scrubber.scrub", lambda t: _scrubber().scrub(t), scrub, _of_presidio)
     yield Reader(
@@ -96,4 +110,5 @@ def of_personal_data() -> Iterator[Reader]:
         ("service.feedback.screen.texts",),
     )
     yield Reader("facts of a document", _facts, ("ingestion.prepare.beside",))
+    yield Reader("may_be_person", _people, ("ingestion.scrub.names.plausible",))
     yield Reader("Lexicon.parts", lambda t: list(_lexicon().parts(t)), ("ingestion.scrub.names.lexicon",))

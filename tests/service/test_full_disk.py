@@ -136,7 +136,9 @@ class Site:
 
     def documents_listed(self) -> set[str]:
         found = self.client.get("/v1/documents", params={"limit": 1000})
-        return set(found.json()["documents"]) if found.status_code == 200 else set()
+        if found.status_code != 200:
+            return set()
+        return {one["document_id"] for one in found.json()["documents"] if one["status"] == "served"}
 
     def stored(self) -> set[str]:
         """Ids in the database."""

@@ -1,6 +1,7 @@
 """Whatever is set wrongly ends in one line that names the setting and the remedy, and never shows a secret."""
 
 import json
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -12,18 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
+from uvicorn.supervisors.multiprocess import SIGNALS
 
 from evals.__main__ import main as evaluate
 from ingestion.errors import SettingsError
 from ingestion.settings import CorpusSettings, load_settings
 from service.__main__ import main
 from service.errors import SecretError
+from service.listen import TellingSupervisor
 from service.settings import Settings
 from service.start import SayWhy
-from tests.conftest import ROOT, SCOPE
+from tests.conftest import ROOT, SCOPE, Demo
 from tests.service.processes import environment, free_port
 
 SECRET = "correct-horse-battery\n-staple"
@@ -46,6 +50,7 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch
     for name in Settings.model_fields:
         monkeypatch.delenv(f"TOUCHSTONE_{name.upper()}", raising=False)
     monkeypatch.setenv("TOUCHSTONE_SCOPE_FILE", str(SCOPE))
+    monkeypatch.setenv("TOUCHSTONE_DATA_DIR", str(tmp_path / "var"))
     return monkeypatch
 
 
@@ -206,7 +211,8 @@ def test_a_model_that_is_not_there_ends_the_start_without_a_traceback(workers: i
     )
     begins, *words = done.stderr.splitlines()
     assert done.returncode != 0
-    assert begins.startswith("Touchstone serves on ")
+    assert begins == f"Touchstone starts: scope file {str(scope)!r}, data in {str(tmp_path / 'data')!r}"
+    assert "serves on" not in done.stderr, "nobody can be answered"
     errors = [line for line in words if line.startswith("error: The embedder '/no/such-model' ")]
     others = [line for line in words if line not in errors]
     # Each worker says it, and at last the process that starts them.
@@ -258,3 +264,122 @@ def test_ingestion_names_its_settings_too(name: str, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert line.startswith(f"error: TOUCHSTONE_{name.upper()} is ")
     assert json.dumps(value) not in line
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder, with nothing set."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"TOUCHSTONE_{name.upper()}", raising=False)
+    return folder
+
+
+def places() -> tuple[Path, Path]:
+    found = load_settings(CorpusSettings)
+    return found.scope_file.resolve(), found.data_dir.resolve()
+
+
+def test_the_current_folders_scope_file_comes_first_and_the_data_lie_beside_it(elsewhere: Path) -> None:
+    (elsewhere / "touchstone.yaml").write_text(SCOPE.read_text())
+    assert places() == (elsewhere / "touchstone.yaml", elsewhere / "var")
+    assert not load_settings(CorpusSettings).is_elsewhere
+
+
+def test_from_any_other_folder_the_programs_own_are_used_and_named(elsewhere: Path) -> None:
+    assert places() == (SCOPE, ROOT / "var")
+    found = load_settings(CorpusSettings)
+    assert found.is_elsewhere
+    assert found.used == f"scope file {str(SCOPE)!r}, data in {str(ROOT / 'var')!r}"
+
+
+def test_a_named_scope_file_brings_its_data_folder_from_any_folder(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TOUCHSTONE_SCOPE_FILE", str(tmp_path / "shop" / "scope.yaml"))
+    assert places() == (tmp_path / "shop" / "scope.yaml", tmp_path / "shop" / "var")
+    monkeypatch.setenv("TOUCHSTONE_DATA_DIR", "mine")
+    assert places() == (tmp_path / "shop" / "scope.yaml", elsewhere / "mine"), (
+        "a named one is where it was named"
+    )
+
+
+def test_a_data_folder_that_is_named_here_is_here_whatever_the_scope_file(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOUCHSTONE_DATA_DIR", "mine")
+    assert places() == (SCOPE, elsewhere / "mine")
+
+
+def test_an_env_file_of_the_current_folder_is_read_in_any_case(elsewhere: Path) -> None:
+    (elsewhere / ".env").write_text("TOUCHSTONE_PORT=8123\nTOUCHSTONE_DATA_DIR=mine\n")
+    assert load_settings(Settings).port == 8123
+    assert places() == (SCOPE, elsewhere / "mine")
+
+
+def starting(folder: Path, *options: str, **settings: object) -> list[str]:
+    """What a gateway says until it serves; a client of its port is answered from that moment on."""
+    port = free_port()
+    command = [sys.executable, "-m", "service", "serve", f"--port={port}", *options]
+    env = environment(**settings)
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = []
+        try:
+            for line in process.stderr:
+                said.append(line.strip())
+                if "serves on" in line:
+                    for _ in range(8):
+                        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+                            client.sendall(b"GET /livez HTTP/1.0\r\nhost: localhost\r\n\r\n")
+                            assert client.recv(65_536).startswith(b"HTTP/1.1 200")
+                    break
+        finally:
+            process.terminate()
+    return [line.replace(str(port), "PORT") for line in said if not line.startswith("{")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_says_that_it_serves_once_every_worker_can_answer(
+    workers: int, demo: Demo, tmp_path: Path
+) -> None:
+    used = {"scope_file": SCOPE, "data_dir": demo.data_dir, "database_url": f"sqlite:///{tmp_path / 'db'}"}
+    said = starting(tmp_path, f"--workers={workers}", **used)
+    assert said == [
+        f"Touchstone starts: scope file {str(SCOPE)!r}, data in {str(demo.data_dir)!r}",
+        "Touchstone serves on http://127.0.0.1:PORT",
+    ]
+
+
+class _Worker:
+    """A process that answers whether it has started."""
+
+    def __init__(self, *answers: bool) -> None:
+        self._answers = list(answers)
+
+    def is_alive(self, timeout: float) -> bool:
+        return True
+
+    def is_ready(self, timeout: float) -> bool:
+        return self._answers.pop(0)
+
+
+def test_several_workers_are_told_once_when_the_last_is_ready() -> None:
+    told: list[int] = []
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        config = uvicorn.Config("x:y", workers=2)
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        supervisor = TellingSupervisor(config, [sock], told.append)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        supervisor.processes = [_Worker(True, True, True), _Worker(False, True)]  # type: ignore[list-item]
+        counts = []
+        for _ in range(3):
+            supervisor.keep_subprocess_alive()
+            counts.append(len(told))
+        assert counts == [0, 1, 1]
+        assert told == [sock.getsockname()[1]]

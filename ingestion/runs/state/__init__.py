@@ -1,4 +1,4 @@
-"""What a collection remembers besides its releases: a run in progress, outcomes, and quarantine.
+"""What a collection remembers besides its releases: a run in progress, outcomes, quarantine, and what decisions teach.
 
 One SQLite file in the collection's folder. A run commits what it has finished, vectors included, in small
 transactions, so a killed run loses at most the batch in hand and the next one goes on from there.
@@ -7,12 +7,14 @@ transactions, so a killed run loses at most the batch in hand and the next one g
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from ingestion.runs.state.boilerplate import Boilerplate
 from ingestion.runs.state.database import Database
+from ingestion.runs.state.lessons import Lessons
 from ingestion.runs.state.outcomes import Outcome, Outcomes
-from ingestion.runs.state.quarantine import Decision, Quarantine, QuarantinedDocument
+from ingestion.runs.state.quarantine import Decision, Excerpt, Quarantine, QuarantinedDocument
 from ingestion.runs.state.staging import Staging
 
-__all__ = ["Decision", "Outcome", "QuarantinedDocument", "RunState"]
+__all__ = ["Decision", "Excerpt", "Outcome", "QuarantinedDocument", "RunState"]
 
 
 class RunState:
@@ -24,6 +26,8 @@ class RunState:
         self.staging = Staging(self._database)
         self.outcomes = Outcomes(self._database)
         self.quarantine = Quarantine(self._database)
+        self.lessons = Lessons(self._database)
+        self.boilerplate = Boilerplate(self._database)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -15,6 +15,10 @@ create table if not exists outcomes (id text primary key, digest text not null, 
 create table if not exists quarantine (document_id text not null, content text not null, state text not null,
     flags text not null, entry text not null, at text not null, run_id text not null, decided_by text not null,
     decided_at text not null, primary key (document_id, content)) without rowid;
+create table if not exists lessons (source_name text not null, rule text not null, approvals integer not null,
+    primary key (source_name, rule)) without rowid;
+create table if not exists boilerplate (source_name text not null, key text not null,
+    primary key (source_name, key)) without rowid;
 create table if not exists seen (id text primary key, source_name text not null) without rowid;
 create table if not exists waiting (number integer primary key, source blob not null);
 create table if not exists validators (id text primary key, source_name text not null, validator text not null,

@@ -33,6 +33,13 @@ class Outcomes:
         rows = self._db.rows(query, (source_name,))
         return {i: Outcome(kind, detail, digest, recipe) for i, kind, detail, digest, recipe in rows}
 
+    def all(self) -> list[tuple[str, str, Outcome]]:
+        """Id, source and outcome of every document that isn't in the index, or whose newer text isn't."""
+        rows = self._db.rows("select id, source_name, kind, detail, digest, recipe from outcomes order by id")
+        return [
+            (i, source, Outcome(kind, detail, sha, recipe)) for i, source, kind, detail, sha, recipe in rows
+        ]
+
     def note(self, document_id: str, source_name: str, outcome: Outcome) -> None:
         """Remember what became of a document. Call it within a batch, or pay for one."""
         self._db.execute(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -14,12 +14,39 @@ from ingestion.index.texts import dump, load_chunk, load_document
 from ingestion.runs.state.database import Database
 
 Decision = Literal["waiting", "approved", "rejected"]
+_AROUND_CHARS, _PASSAGE_CHARS = 160, 600
 _COLUMNS = "document_id, content, state, flags, entry, at, run_id, decided_by, decided_at"
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What a flag is about, between what stands before and behind it; empty where it is about no place in the text."""
+
+    before: str = ""
+    passage: str = ""
+    after: str = ""
+
+    @classmethod
+    def of(cls, text: str, flag: Flag) -> Self:
+        """From the text of the document. Long passages are cut at their end."""
+        if flag.end <= flag.start:
+            return cls()
+        end = min(flag.end, flag.start + _PASSAGE_CHARS)
+        first, last = max(0, flag.start - _AROUND_CHARS), min(len(text), end + _AROUND_CHARS)
+        before, after = text[first : flag.start], text[end:last]
+        # A word that is cut in two says nothing.
+        before = before.partition(" ")[2] if first else before
+        after = after.rpartition(" ")[0] if last < len(text) else after
+        return cls(before, text[flag.start : end], after)
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantinedDocument:
-    """A document in quarantine. Of one that was decided about, title, source and groups are no longer known."""
+    """A document in quarantine, with an excerpt of its text for each flag.
+
+    Of one that was decided about, title, source, groups and text are no longer known. Is only part of it in quarantine, the
+    rest is in the index.
+    """
 
     document_id: str
     content: str
@@ -32,6 +59,13 @@ class QuarantinedDocument:
     decided_by: str
     decided_at: str
     groups: tuple[str, ...] = ()
+    excerpts: tuple[Excerpt, ...] = ()
+    pii_policy: str = ""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only passages of it wait."""
+        return bool(self.flags) and all(flag.holds == "passage" for flag in self.flags)
 
 
 class Quarantine:
@@ -124,11 +158,12 @@ def _held(row: tuple[Any, ...]) -> QuarantinedDocument:
     document_id, content, state, flags, entry, at, run_id, by, decided_at = row
     raw = json.loads(entry).get("document")
     document = load_document(raw) if raw else None
+    found = tuple(Flag(**flag) for flag in json.loads(flags))
     return QuarantinedDocument(
         document_id=document_id,
         content=content,
         state=state,
-        flags=tuple(Flag(**flag) for flag in json.loads(flags)),
+        flags=found,
         title=document.title if document else "",
         source_name=document.source_name if document else "",
         at=at,
@@ -136,4 +171,6 @@ def _held(row: tuple[Any, ...]) -> QuarantinedDocument:
         decided_by=by,
         decided_at=decided_at,
         groups=document.groups if document else (),
+        excerpts=tuple(Excerpt.of(document.text, flag) for flag in found) if document else (),
+        pii_policy=document.pii_policy if document else "",
     )

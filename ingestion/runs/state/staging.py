@@ -79,6 +79,22 @@ class Staging:
             source: Source = pickle.loads(found[0][1])
             yield source
 
+    def sample(self, least: int, most: int, *, largest_bytes: int) -> Iterator[tuple[str, list[Source]]]:
+        """By name, sources of which at least `least` documents wait: `most` of these, spread over all, without large ones."""
+        numbers: dict[str, list[int]] = {}
+        query = "select number, source from waiting where number > ? order by number limit 1"
+        number = 0
+        while found := self._db.rows(query, (number,)):
+            number = found[0][0]
+            source: Source = pickle.loads(found[0][1])
+            if source.size_bytes <= largest_bytes:
+                numbers.setdefault(source.source_name, []).append(number)
+        for source_name, waiting in numbers.items():
+            if len(waiting) >= least:
+                chosen = waiting[:: max(1, len(waiting) // most)][:most]
+                rows = [self._db.rows("select source from waiting where number = ?", (n,))[0] for n in chosen]
+                yield source_name, [pickle.loads(blob) for (blob,) in rows]
+
     # What is staged.
 
     def stage(self, entry: Entry, beginning: str) -> None:
@@ -176,12 +192,15 @@ class Staging:
         )
         return list(dict.fromkeys(i for (i,) in [*same, *near]))
 
-    def beginnings(self, least: int) -> Iterator[list[str]]:
-        """Groups of at least `least` staged documents that begin alike."""
-        query = "select beginning from staged where beginning <> '' group by beginning having count(*) >= ?"
-        for (text,) in self._db.rows(query, (least,)):
-            rows = self._db.rows("select id from staged where beginning = ? order by id", (text,))
-            yield [document_id for (document_id,) in rows]
+    def beginnings(self, least: int) -> Iterator[tuple[str, list[str]]]:
+        """With what at least `least` staged documents of one source begin, and these documents."""
+        query = (
+            "select beginning, source_name from staged where beginning <> ''"
+            " group by beginning, source_name having count(*) >= ? order by 1, 2"
+        )
+        of_source = "select id from staged where beginning = ? and source_name = ? order by id"
+        for text, source_name in self._db.rows(query, (least,)):
+            yield text, [document_id for (document_id,) in self._db.rows(of_source, (text, source_name))]
 
     def by_source(self) -> dict[str, list[str]]:
         """Ids of staged documents by source."""

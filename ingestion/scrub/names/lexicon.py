@@ -49,6 +49,18 @@ class Lexicon:
         """Whether a word of a text is a name."""
         return any(word.casefold() in self._names for word in WORD.findall(text))
 
+    def is_name(self, word: str) -> bool:
+        """Whether somebody is called so, or by one of its parts; with a capital it may be another word too."""
+        small = word.casefold()
+        is_capital = word[:1].isupper()
+        parts = (small, *re.split("[-’'.]", small))
+        return any(part in self._names or (is_capital and part in self._ambiguous) for part in parts)
+
+    def is_ordinary(self, word: str) -> bool:
+        """Whether it is a word of ordinary texts, or of its parts all are."""
+        small = word.casefold()
+        return small in self._ordinary or all(part in self._ordinary for part in re.split("[-’'.]", small))
+
     def may_name(self, text: str) -> bool:
         """Whether a sentence may name somebody or a street."""
         if not any(c.isupper() for c in text):

@@ -19,6 +19,7 @@ from ingestion.embed.builtin import BUILTIN_DIR
 from ingestion.embed.runtime import PRECISION, compiled, infer
 from ingestion.scrub.names.labels import LABELS, MAX_TOKENS, shapes_of
 from ingestion.scrub.names.lexicon import Lexicon
+from ingestion.scrub.names.plausible import is_a_thing, may_be_person, small_words
 
 NAMES_DIR = Path(__file__).parent / "model"
 REBUILD = "python -m finetune.names.train --source FOLDER --wnut17 FILE"
@@ -67,9 +68,16 @@ class NameModel:
         parts = [(number, *part) for number, text in enumerate(texts) for part in self._lexicon.parts(text)]
         found: list[list[NameSpan]] = [[] for _ in texts]
         sentences = [texts[number][start:end] for number, start, end in parts]
+        known_words = small_words(texts)
         for (number, start, _), names in zip(parts, self._read_once(sentences), strict=True):
-            found[number] += [replace(n, start=n.start + start, end=n.end + start) for n in names]
+            placed = [replace(n, start=n.start + start, end=n.end + start) for n in names]
+            found[number] += [n for n in placed if not self._is_a_thing(texts[number], n, known_words)]
         return found
+
+    def _is_a_thing(self, text: str, named: NameSpan, known_words: frozenset[str]) -> bool:
+        value = text[named.start : named.end]
+        is_capital = named.label == "PERSON" and not value.islower()
+        return is_capital and is_a_thing(value, known_words, self._lexicon)
 
     def _read_once(self, sentences: Sequence[str]) -> list[list[NameSpan]]:
         """What each sentence names. Corpora repeat themselves, so what was met before is not read again.
@@ -94,8 +102,12 @@ class NameModel:
             for (number, encoding), rows in zip(batch, probabilities, strict=True):
                 for named in _spans(texts[number], encoding, rows):
                     for part in _trimmed(texts[number], named, self._lexicon):
-                        _keep(found[number], part)
+                        if self._is_plausible(texts[number], part):
+                            _keep(found[number], part)
         return [sorted(names.values(), key=lambda named: named.start) for names in found]
+
+    def _is_plausible(self, text: str, named: NameSpan) -> bool:
+        return named.label != "PERSON" or may_be_person(text, named.start, named.end, self._lexicon)
 
     def _infer(self, batch: Sequence[tuple[str, Encoding]]) -> npt.NDArray[np.float32]:
         width = _rounded(max(len(encoding.ids) for _, encoding in batch))

@@ -37,7 +37,7 @@ def body(report: Json) -> Markup:
 
 
 def _again(report: Json) -> Markup:
-    command = f"python -m service experiments recompute FOLDER --experiment {report['experiment']} --as-of {report['as_of']}"
+    command = f"touchstone experiments recompute FOLDER --experiment {report['experiment']} --as-of {report['as_of']}"
     return tag("span", "From an export, the same figures again: ", tag("code", command))
 
 

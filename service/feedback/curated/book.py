@@ -15,6 +15,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from ingestion.embed import Vectors
+from ingestion.embed.anchors import ANCHORS, scale_of
 from ingestion.view import may_see
 from service.feedback.curated.answer import Curated, CuratedMatch
 from service.feedback.curated.phrasing import Matter, is_same, matter, normalised
@@ -24,7 +25,8 @@ from service.logs import get_logger
 
 log = get_logger()
 _REFRESH_S = 2.0
-# The words decide; the vector may only say no. Chosen on half of banking77's intents: `python -m evals run gaps`.
+# The words decide; the vector may only say no. Chosen on half of banking77's intents with the built-in embedder: `touchstone
+# evals run gaps`.
 LEAST_COSINE = 0.8
 # As long as a curated question may be; longer ones say more than one thing.
 _LONGEST_CHARS = 400
@@ -34,15 +36,19 @@ _MOST_CANDIDATES = 20
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The curated answers of one assistant. `vectors` are those of the `phrasings`, made by the embedder `digest`."""
+    """The curated answers of one assistant. `vectors` are those of the `phrasings`, made by the embedder `digest`, by which
+    questions of the same matter have a cosine of `least`."""
 
     exact: Mapping[str, tuple[Curated, ...]]
     phrasings: tuple[tuple[Curated, Matter], ...]
     vectors: Vectors
     digest: str
+    least: float = LEAST_COSINE
 
 
-def shelf_of(answers: Sequence[Curated], vectors: Mapping[str, Vectors], digest: str) -> Shelf:
+def shelf_of(
+    answers: Sequence[Curated], vectors: Mapping[str, Vectors], digest: str, least: float = LEAST_COSINE
+) -> Shelf:
     """A shelf of answers; phrasings without a vector match exactly alone.
 
     Of several answers to one question, that for certain groups comes before that for everybody, then the newest.
@@ -57,7 +63,7 @@ def shelf_of(answers: Sequence[Curated], vectors: Mapping[str, Vectors], digest:
             if phrasing in vectors:
                 near.append((one, matter(phrasing)))
                 rows.append(vectors[phrasing])
-    return Shelf(exact, tuple(near), np.stack(rows) if rows else np.empty((0, 0), np.float32), digest)
+    return Shelf(exact, tuple(near), np.stack(rows) if rows else np.empty((0, 0), np.float32), digest, least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class Lookup:
         if not shelf.phrasings or shelf.digest != digest or len(question) > _LONGEST_CHARS:
             return None
         cosines = shelf.vectors @ vector
-        close = np.flatnonzero(cosines >= LEAST_COSINE)
+        close = np.flatnonzero(cosines >= shelf.least)
         if not close.size:
             return None
         asked = matter(question)
@@ -105,6 +111,7 @@ class CuratedBook:
         self._vectors = vectors
         self._answers: dict[str, list[Curated]] = {}
         self._rows: dict[str, dict[str, Vectors]] = {}
+        self._least: dict[str, float] = {}
         self._shelves: dict[str, Shelf] = {}
         self._stamp: Stamp | None = None
         self._is_embedded = True
@@ -145,12 +152,19 @@ class CuratedBook:
             texts = list(dict.fromkeys(phrasing for one in mine for phrasing in one.text.phrasings))
             vectors = await self._vectors.of(self._collections[name], texts)
             rows[name] = dict(zip(texts, vectors, strict=True))
+            anchors = await self._vectors.of(self._collections[name], ANCHORS)
+            self._least[name] = scale_of(anchors).of_builtin(LEAST_COSINE)
         self._rows, self._is_embedded = rows, True
         self._show()
 
     def _show(self) -> None:
         self._shelves = {
-            name: shelf_of(mine, self._rows.get(name, {}), self._vectors.digest(self._collections[name]))
+            name: shelf_of(
+                mine,
+                self._rows.get(name, {}),
+                self._vectors.digest(self._collections[name]),
+                self._least.get(name, LEAST_COSINE),
+            )
             for name, mine in self._answers.items()
         }
 

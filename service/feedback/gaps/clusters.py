@@ -9,38 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ingestion.embed import Vectors
+from ingestion.embed.anchors import scale_of
 
 # Chosen on half of banking77's intents: the highest that keeps pairwise F1 within .02 of the best there. The rest of
-# banking77, clinc150 and bitext have not been looked at for it: `python -m evals run gaps`.
+# banking77, clinc150 and bitext have not been looked at for it: `touchstone evals run gaps`.
 SIMILAR = 0.55
-# The mean similarity of unrelated questions by the embedder for which that was chosen.
-_UNRELATED = 0.077
 MOST = 5_000
 _NEVER = np.float32(-2.0)
-
-# Questions with nothing in common. Another embedder may see all questions alike, such as E5 from .7 up.
-ANCHORS = (
-    "How do I reset my password?",
-    "What does delivery to Spain cost?",
-    "Is the swimming pool heated in winter?",
-    "Who painted the ceiling of the chapel?",
-    "When does the last train leave?",
-    "Can I claim travel expenses?",
-    "Why is my screen flickering?",
-    "How long do I boil an egg?",
-    "Which vaccinations does a puppy need?",
-    "Where is the invoice for March?",
-    "How many seats does the van have?",
-    "Do I need a visa for Japan?",
-)
 
 
 def similar_for(anchors: Vectors) -> float:
     """The threshold for an embedder, from its vectors of `ANCHORS`: as far from unrelated to equal as `SIMILAR` is."""
-    similar = anchors @ anchors.T
-    count = len(anchors)
-    unrelated = float((similar.sum() - np.trace(similar)) / (count * (count - 1)))
-    return unrelated + (1 - unrelated) * (SIMILAR - _UNRELATED) / (1 - _UNRELATED)
+    return scale_of(anchors).of_builtin(SIMILAR)
 
 
 def clusters_of(vectors: Vectors, similar: float = SIMILAR) -> list[list[int]]:

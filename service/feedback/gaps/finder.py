@@ -9,9 +9,10 @@ from functools import partial
 
 from sqlalchemy import Engine
 
+from ingestion.embed.anchors import ANCHORS
 from service.database import WAIT_S
 from service.errors import NotFoundError
-from service.feedback.gaps.clusters import ANCHORS, similar_for
+from service.feedback.gaps.clusters import similar_for
 from service.feedback.gaps.decisions import read_decisions
 from service.feedback.gaps.gap import Asked, Decision, Gap, Standalone, gaps_of, phrasings_of
 from service.feedback.gaps.log import read_asked

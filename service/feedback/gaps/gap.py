@@ -168,7 +168,7 @@ Standalone = Callable[[str, Sequence[str]], str]
 def standing_alone(
     questions: Sequence[tuple[str, str, str]], earlier: Sequence[tuple[str, str, str]], standalone: Standalone
 ) -> dict[str, str]:
-    """Questions by the ids of their answers, each with what it leans on in front.
+    """Questions by the ids of their answers, each made whole by what it leans on.
 
     Both lists are of conversation, answer's id and question; ids rise with time. `earlier` holds all questions of the
     conversations.

@@ -32,7 +32,7 @@ _Query = Select[str, str, str, str | None, datetime, str, str | None]
 def read_asked(engine: Engine, assistant: str, since: datetime, standalone: Standalone) -> list[Asked]:
     """Every such question since a moment. Answers that nobody saw don't count, nor does feedback that is suspect.
 
-    `standalone` puts in front of a question what it leans on in the user's earlier ones, the oldest first.
+    `standalone` makes a question whole by what it leans on in the user's earlier ones, the oldest first.
     """
     with Session(engine) as session:
         abstained = session.execute(_seen(assistant, since).where(_HAS_ABSTAINED).limit(_MOST)).all()

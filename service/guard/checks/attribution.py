@@ -25,10 +25,6 @@ _NOT = re.compile(
     r"|nunca|sin|ni|ne|pas|sans|sauf|non|mai|senza|solo|sólo|não|sem|niet|geen|zonder)\b|n['’]t\b",
     re.IGNORECASE,
 )
-# Scripts without blanks between words: two characters in a row are as near to a word as one gets without a dictionary.
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]{2,}"
-)
 # Words with which models frame an answer, as the index has them.
 _FRAME = frozenset(
     terms("yes no sure okay answer question passage document text information provided according based", "en")
@@ -43,7 +39,7 @@ _LEAST_SHARED = 0.2
 _MOST_OTHERS = 2
 # Sentences whose score is this share of the best one's are likely to answer. What a sentence says beyond the question must
 # stand there: its numbers, or where it has none this share of its words. Chosen on the demo with one small model, see
-# DECISIONS 47; `python -m evals run answers --generator URL` measures what they do for another.
+# DECISIONS 47; `touchstone evals run answers --generator URL` measures what they do for another.
 _NEAR_BEST, _SAID_THERE = 0.9, 0.7
 
 By = Literal["model", "service"]
@@ -245,9 +241,7 @@ def _claim(text: str, language: str) -> _Claim:
 @lru_cache(maxsize=4_000)
 def _words_of(text: str, language: str) -> frozenset[str]:
     """The words of a text as the index of its language has them, without numbers and frames."""
-    spaced = _UNSPACED.sub(" ", text)
-    pairs = {run[i : i + 2] for run in _UNSPACED.findall(text) for i in range(len(run) - 1)}
-    return frozenset(word for word in terms(spaced, language) if not word.isdecimal()) - _FRAME | pairs
+    return frozenset(word for word in terms(text, language) if not word.isdecimal()) - _FRAME
 
 
 @lru_cache(maxsize=500)

@@ -61,6 +61,22 @@ def test_the_completion_and_nothing_else_is_learned(rows: list[Encoded]) -> None
             assert learned == rows[number].completion[0 if rows[number].prompt else 1 :]
 
 
+@given(st.lists(ENCODED, min_size=1, max_size=12), st.floats(0, 1))
+def test_the_first_tokens_of_an_answer_have_their_part_of_its_loss(
+    rows: list[Encoded], choice: float
+) -> None:
+    for group in groups_of(rows, max_tokens=200, max_rows=8):
+        layout = layout_of(group, rows, choice)
+        for place in range(len(group.rows)):
+            shares = layout.shares[layout.owner == place]
+            if not len(shares):  # a token alone, which nothing is asked for
+                continue
+            assert float(shares.sum()) == pytest.approx(1, abs=1e-5)
+            first = min(4, len(shares))
+            wanted = choice + (1 - choice) * first / len(shares)
+            assert float(shares[:first].sum()) == pytest.approx(wanted, abs=1e-5)
+
+
 def test_rows_of_a_set_of_passages_cost_their_questions_alone() -> None:
     rows = [row((*RULES, 1, number)) for number in range(6)] + [
         row((*RULES[:5], 2, 3, 4, number)) for number in range(2)

@@ -31,6 +31,7 @@ from tests.service.feedback.samples import SOMEBODY, an_event
 
 TODAY = date(2026, 6, 1)
 RECIPE = ROOT / "finetune/lora/recipes/demo.yaml"
+QUESTIONS = ROOT / "finetune/lora/recipes/demo-questions.jsonl"
 _PASSAGE = re.compile(r"<passage-([0-9a-f]{8}) number=(\d)>\n(.*?)\n</passage-\1>", re.DOTALL)
 
 
@@ -47,6 +48,8 @@ def recipe(**changes: Any) -> Recipe:
     raw = load_recipe(RECIPE).model_dump()
     raw["data"]["documents"]["contexts"] = 60
     raw["data"]["keep_out"] = [str(ROOT / "evals/cases/demo.jsonl")]
+    raw["data"]["documents"]["questions_from"][0]["path"] = str(QUESTIONS)
+    raw["training"]["choice"] = 0.0
     raw["data"] |= changes.pop("data", {})
     raw["training"] |= changes.pop("training", {})
     return Recipe.model_validate({**raw, **changes})
@@ -65,11 +68,15 @@ def test_an_answer_is_the_words_of_the_passage_that_it_names(dataset: Dataset) -
     answerable = [row for row in dataset.rows if row.is_answerable]
     assert len(answerable) > 150
     for row in answerable:
-        found = re.fullmatch(r"(.+) \[(\d)\]", row.completion, re.DOTALL)
-        assert found
-        assert found[1] in passages(row)[int(found[2])]
-        assert sum(found[1] in text for text in passages(row).values()) == 1
-        assert int(found[2]) == row.gold
+        said = re.findall(r"(.+?) \[(\d)\](?: |$)", row.completion, re.DOTALL)
+        assert 1 <= len(said) <= 3
+        assert {int(number) for _, number in said} == {row.gold}
+        (first, _), *_ = said
+        told = passages(row)[row.gold or 0]
+        assert sum(first in text for text in passages(row).values()) == 1
+        places = [told.find(sentence) for sentence, _ in said]
+        assert places == sorted(places)
+        assert min(places) >= 0
 
 
 def test_what_nothing_answers_looks_like_the_rest(dataset: Dataset) -> None:
@@ -104,7 +111,8 @@ def test_no_row_has_an_evaluation_case_or_what_answers_it(dataset: Dataset) -> N
     answering = [case.passage.casefold() for case in cases if case.passage]
     for row in dataset.rows:
         assert row.question.casefold() not in asked
-        assert not any(passage in row.completion.casefold() for passage in answering)
+        shown = " ".join(row.messages[-1]["content"].casefold().split())
+        assert not any(" ".join(passage.split()) in shown for passage in answering)
 
 
 def test_documents_are_on_one_side_and_questions_too(dataset: Dataset) -> None:
@@ -118,8 +126,21 @@ def test_documents_are_on_one_side_and_questions_too(dataset: Dataset) -> None:
 def test_every_row_knows_its_documents_their_supplier_and_licence(dataset: Dataset) -> None:
     for row in dataset.rows:
         assert row.sources
-        assert all(s.digest and s.supplier and s.licence == "internal" for s in row.sources)
+        documents = [s for s in row.sources if s.kind == "document"]
+        assert documents
+        assert all(s.digest and s.supplier and s.licence == "internal" for s in documents)
     assert dataset.artifact.facts["licences"]["adapter"]
+
+
+def test_questions_that_people_wrote_are_asked_as_they_are_of_their_sentences(dataset: Dataset) -> None:
+    lines = [orjson.loads(line) for line in QUESTIONS.read_bytes().splitlines()]
+    answers = {question: line["answer"] for line in lines for question in line["questions"]}
+    written = [row for row in dataset.rows if any(s.kind == "questions" for s in row.sources)]
+    assert len(written) > 0.6 * len(dataset.rows)
+    assert {row.is_answerable for row in written} == {True, False}
+    for row in written:
+        assert row.question in answers
+        assert not row.is_answerable or row.completion.startswith(f"{answers[row.question]} [{row.gold}]")
 
 
 def test_the_same_input_gives_the_same_bytes(dataset: Dataset, settings: Settings) -> None:

@@ -69,6 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.status is not None:
             self._say(self.server.status, {"error": {"message": "told to"}})
             return
+        if self.path == "/tokenize":
+            self._say(200, {"tokens": [len(message["content"]) for message in body["messages"]]})
+            return
         if self.path == "/v1/load_lora_adapter":
             self.server.adapters[body["lora_name"]] = body["lora_path"]
         else:
@@ -323,6 +326,13 @@ def test_what_is_no_url_of_a_server_is_refused(url: str) -> None:
 def test_a_server_that_is_away_is_named() -> None:
     with pytest.raises(TrainingDataError, match="can't be reached"):
         AdapterServer("http://127.0.0.1:9/v1").models()
+
+
+def test_a_server_tells_what_it_reads_or_nothing(vllm: FakeVllm) -> None:
+    server = AdapterServer(vllm.url)
+    assert server.prompt_tokens("small", [{"role": "user", "content": "four"}]) == (4,)
+    vllm.status = 404
+    assert server.prompt_tokens("small", [{"role": "user", "content": "four"}]) is None
 
 
 @pytest.mark.parametrize(

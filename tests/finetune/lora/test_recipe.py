@@ -27,6 +27,7 @@ def write(folder: Path, **changes: object) -> Path:
         ({"training": {"rows_a_step": 64}}, "rows_a_step"),
         ({"training": {"method": "ppo"}}, "method"),
         ({"training": {"quantise": "4bit", "precision": "float32"}}, "4bit"),
+        ({"training": {"method": "kto", "choice": 0.5}}, "choice"),
         ({"name": "Demo 1"}, "name"),
         ({"base": {"path": "x"}}, "served_as"),
         ({"data": {"development": 2}}, "development"),

@@ -3,7 +3,6 @@
 import json
 import threading
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from finetune.yaml_file import TrainingDataError
 from tests.conftest import ROOT, wait_until
 from tests.finetune.lora.made import dataset, recipe
 from tests.finetune.lora.small_model import write_adapter
-from tests.service.answer.test_vllm import VENV, Vllm
+from tests.service.answer.test_vllm import Vllm
 
 pytestmark = [
     pytest.mark.vllm,
@@ -30,17 +29,6 @@ MODEL = ROOT / "var/smollm2"
 NAME = "SmolLM2-135M-Instruct"
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 HELP = ROOT / "deploy/demo/help"
-
-
-@pytest.fixture(scope="module")
-def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vllm]:
-    pytest.importorskip("peft")
-    if not (VENV / "installed").is_file() or not (MODEL / "config.json").is_file():
-        pytest.skip("the model is not there: run `deploy/vllm/serve install`")
-    server = Vllm(tmp_path_factory.mktemp("vllm") / "vllm.log", "smollm2")
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def test_lists_and_templates_are_those_that_the_shipped_model_learned_from(name:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
     assert digest == GOLDEN.get(name), (
         f"{name!r} of finetune/names holds something else than before. If that is meant, write {digest!r} for {name!r}"
-        " into GOLDEN, make the model anew with `python -m finetune.names.train`, and run `python -m evals run pii`."
+        " into GOLDEN, make the model anew with `python -m finetune.names.train`, and run `touchstone evals run pii`."
     )
 
 

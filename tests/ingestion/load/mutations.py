@@ -13,6 +13,7 @@ import pptx
 from ingestion.errors import SourceError
 from ingestion.load import read
 from ingestion.text.clean import clean_text
+from tests.ingestion.load.packages import compound, opened, outlook
 
 _TOKENS = (
     b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"<", b">", b"</", b"<!--", b"-->", b"<![CDATA[", b"&#0;", b"&#xD800;", b"&#x110000;",
@@ -42,15 +43,35 @@ _HTML = (
     b"<html lang=en><head><title>Hub</title><meta charset=utf-8></head><body><h1>Hub</h1><p>Yellow &amp; green"
     b"<table><tr><th>a<th>b<tr><td colspan=2>c</table><ul><li>x<ul><li>y</ul></ul><pre>code</pre></body>"
 )
+_RTF = (
+    b"{\\rtf1\\ansi\\ansicpg1252{\\fonttbl{\\f0\\fcharset0 A;}}{\\stylesheet{\\s1\\outlinelevel0 heading 1;}}\\pard\\s1 Hub\\par"
+    b'\\pard Yellow \\u252?\\\'fc {\\field{\\*\\fldinst HYPERLINK "http://x"}{\\fldrslt y}}{\\footnote n}\\par'
+    b"\\trowd\\cellx1\\cellx2\\intbl a\\cell b\\cell\\row}"
+)
+_BOOK: Mapping[str, bytes] = {
+    "META-INF/container.xml": b'<container><rootfiles><rootfile full-path="b.opf"/></rootfiles></container>',
+    "b.opf": (
+        b'<package xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><dc:title>A Hub</dc:title></metadata><manifest>'
+        b'<item id="a" href="a.xhtml" media-type="application/xhtml+xml"/></manifest><spine><itemref idref="a"/></spine></package>'
+    ),
+    "a.xhtml": b'<html xmlns="http://www.w3.org/1999/xhtml"><body><h1>Hub</h1><p>Yellow.</p></body></html>',
+}
 _TEXTS: Mapping[str, bytes] = {
     ".md": b"---\ntitle: Hub\n---\n# Hub\n\nYellow.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\ncode\n```\n- x\n  - y\n",
     ".html": _HTML,
+    ".xhtml": b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><p>Yellow.</p></body></html>',
     ".txt": "The hub is yellow.\n\nPlease wait für 3 minutes.\n".encode("latin-1"),
     ".csv": b'question,answer\n"What, now?","Wait ""here""."\nB;2,3\n',
     ".tsv": b"question\tanswer\nWhat?\tWait.\n",
     ".json": b'[{"title": "Hub", "text": "Yellow.", "n": [1, 2.5, null, true, {"a": "b"}]}]',
     ".jsonl": b'{"title": "Hub", "text": "Yellow."}\n{"text": "Green."}\n',
+    ".rtf": _RTF,
     ".eml": _MAIL,
+    ".log": b"2026-06-01 10:00:00 INFO started\n2026-06-01 10:00:01 ERROR none\n  at glow\n",
+    ".rst": b"Hub\n===\n\nIt *is* ``yellow``.\n\n-q   Quiet.\n\n.. note:: Hot\n\nx::\n\n  code\n\n+---+---+\n| a | b |\n+---+---+\n",
+    ".man": b".TH HUB 1\n.SH NAME\nhub \\- a hub\n.TP\n.BR \\-q , \\-\\-quiet\nQuiet.\n.RS\n.IP \\(bu\nx\n.RE\n.TS\nl l.\na\tb\n.TE\n",
+    ".mdoc": b".Dd June\n.Dt HUB 1\n.Sh NAME\n.Nm hub\n.Nd a hub\n.Bl -tag\n.It Fl q Ar x , Op Fl v\nQuiet.\n.El\n.Bd -literal\nx\n.Ed\n",
+    ".1": b"HUB(1)      Manual      HUB(1)\n\nNAME\n     hub - a hub\n\nOPTIONS\n     -q      Quiet.\n\n     -c colour\n             A colour.\n",
     ".pdf": _PDF,
 }
 
@@ -64,7 +85,31 @@ def samples() -> dict[str, bytes]:
     sheet.active.append(["question", "answer"])
     sheet.active.append(["What?", 3.5])
     slides.slides.add_slide(slides.slide_layouts[1]).shapes.title.text = "Hub"
-    return {**_TEXTS, ".docx": _saved(word.save), ".xlsx": _saved(sheet.save), ".pptx": _saved(slides.save)}
+    packages = {".docx": word, ".xlsx": sheet, ".pptx": slides}
+    office = {suffix: _saved(made.save) for suffix, made in packages.items()}
+    return {**_TEXTS, **_open_samples(), **office, ".epub": _book()}
+
+
+def _open_samples() -> dict[str, bytes]:
+    table = "<table:table table:name='S'><table:table-row><table:table-cell><text:p>a</text:p></table:table-cell></table:table-row></table:table>"
+    box = "<draw:page><draw:frame svg:y='1cm'><draw:text-box><text:p>Hub</text:p></draw:text-box></draw:frame></draw:page>"
+    message = outlook(
+        {"0037001F": "Hub".encode("utf-16-le"), "1000001F": "It is yellow.".encode("utf-16-le")}
+    )
+    return {
+        ".odt": opened("text", f"<text:h>Hub</text:h><text:p>It is <text:s/>yellow.</text:p>{table}"),
+        ".ods": opened("spreadsheet", table),
+        ".odp": opened("presentation", box),
+        ".msg": compound(message),
+    }
+
+
+def _book() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in _BOOK.items():
+            archive.writestr(name, text)
+    return out.getvalue()
 
 
 def _saved(save: Callable[[io.BytesIO], object]) -> bytes:
@@ -75,7 +120,7 @@ def _saved(save: Callable[[io.BytesIO], object]) -> bytes:
 
 def damaged(data: bytes, suffix: str, rng: random.Random) -> bytes:
     """A copy with a few changes; of an Office file mostly in one member, so that the archive stays whole."""
-    if suffix in (".docx", ".xlsx", ".pptx") and rng.random() < 0.9:
+    if suffix in (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".epub") and rng.random() < 0.9:
         return _damaged_member(data, rng)
     for _ in range(rng.choice((1, 1, 2, 4, 8))):
         data = changed(data, rng)

@@ -1,11 +1,14 @@
 """Where documents come from: patterns, sites, buckets, databases, loaders; and what is refused."""
 
 import http.server
+import io
 import json
 import os
 import sqlite3
 import tempfile
 import threading
+import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -317,11 +320,22 @@ def test_an_archive_and_a_mailbox_are_many_documents(place: Place) -> None:
     assert "anna@" not in json.dumps([mail.text for mail in mails if mail])
 
 
-def test_two_sources_with_a_document_of_one_name_are_told(place: Place) -> None:
+def test_two_sources_with_a_document_of_one_name_are_told_apart(place: Place) -> None:
     place.write("a.md", "# A\n\nThe first.")
     (place.root / "more").mkdir()
     (place.root / "more" / "a.md").write_text("# A\n\nThe second, by another team.")
     place.configure(sources=["docs", {"path": "more", "clearance": CLEARANCE}])
+    assert not place.run().failures
+    assert place.ids == ["a.md", "more/a.md"]
+
+
+def test_a_member_that_comes_twice_in_an_archive_is_told(place: Place) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("a.md", "# A\n\nThe first.")
+        archive.writestr("a.md", "# A\n\nThe second of the same name.")
+    (place.docs / "pack.zip").write_bytes(data.getvalue())
     report = place.run()
     assert "document of the same name" in " ".join(report.failures.values())
-    assert place.ids == ["a.md"]
+    assert place.ids == ["pack.zip!/a.md"]

@@ -28,7 +28,7 @@ def test_markdown_keeps_structure_and_front_matter() -> None:
     assert (reading.title, reading.language, reading.superseded_by) == ("T", "de", "x.md")
     assert blocks(text, "t.md") == [
         ("heading", "A"),
-        ("paragraph", "Some bold link."),
+        ("paragraph", "Some bold link (http://x)."),
         ("item", "one"),
         ("item", "two"),
         ("row", "H1: a; H2: b"),
@@ -122,7 +122,7 @@ def test_an_empty_file_is_refused_with_the_reason(suffix: str) -> None:
         (b"not a zip", "a.docx", "damaged"),
         (b"\x00\x01\x02binary\x00", "a.txt", "binary"),
         (b"x", "a.exe", "No reader for '.exe'"),
-        (b"x", "README", "without a suffix"),
+        (b"x", "Makefile", "without a suffix"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_reason(data: bytes, name: str, reason: str) -> None:
@@ -182,7 +182,7 @@ def test_workbooks_repeat_the_header_and_hide_hidden_sheets() -> None:
     book.save(buffer)
     reading = read(buffer.getvalue(), "fees.xlsx")
     assert [b.text for b in reading.blocks] == ["Fees", "Plan: Basic; Fee: 4"]
-    assert reading.hidden == ("hidden words",)
+    assert (reading.hidden, reading.aside) == ((), ("hidden words",))
     assert reading.metadata == {}
 
 

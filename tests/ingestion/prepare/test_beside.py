@@ -41,6 +41,7 @@ DECISIONS = {
         "pii_policy": OURS,
         "named": SCREENED,
         "declared_by": OURS,
+        "size_bytes": OURS,
     },
     Chunk: {
         "id": OURS,

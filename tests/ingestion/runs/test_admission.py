@@ -26,7 +26,7 @@ from ingestion.runs.report import RunReport
 from ingestion.runs.state import RunState
 from ingestion.view import EVERYTHING, View
 
-CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "no_personal_data"}
+CLEARANCE = {"supplier": "tests", "licence": "internal", "legal_basis": "contract"}
 BASE = {"languages": ["en"], "clearance": CLEARANCE, "pii": {"names": "none"}}
 PAGE = (
     "# Fees of the {plan} plan\n\nThe monthly fee is {fee} euros. It is charged on the first day of each month to the"
@@ -281,6 +281,35 @@ def test_near_copies_aimed_at_one_question_wait(place: Place) -> None:
     report = place.run()
     assert place.ids == ["ok.md"]
     assert all("near_copies" in why or "instruction_model" in why for why in report.quarantined.values())
+
+
+def test_competing_copies_wait_for_each_source_that_is_not_trusted(place: Place) -> None:
+    trusted = {"path": "own", "clearance": {**CLEARANCE, "trust": "high"}}
+    (place.root / "own").mkdir()
+    for folder in (place.docs, place.root / "own"):
+        for number in range(3):
+            text = f"# Page {number}\n\nWho founded the works that make the Zephyr? Carl Vale did, say {number} records of the town."
+            (folder / f"{folder.name}-{number}.md").write_text(text)
+    place.configure(sources=["docs", trusted], deduplicate=False, screen={"model": False})
+    report = place.run()
+    assert sorted(report.quarantined) == ["docs-0.md", "docs-1.md", "docs-2.md"]
+    assert all("near_copies" in why for why in report.quarantined.values())
+
+
+def test_pages_that_a_site_writes_alike_are_no_attack(place: Place) -> None:
+    navigation = (
+        "Example Shop. Home, Products, Support, Contact, About us, What are you looking for? Sign in.\n\n"
+    )
+    for number in range(9):
+        product = f"# Fan TX-{number}\n\nThe fan TX-{number} is for rooms of {number * 7 + 9} square metres and costs {number * 11} euros."
+        place.write(f"products/{number}.md", navigation + product)
+        topic = ("screws", "bearings", "filters", "cables", "lamps", "hoses", "valves", "fuses", "belts")[
+            number
+        ]
+        asked = f"# Where do I find spare parts of {topic}\n\nWhat do I need to know before I order? Take {topic} out of drawer {number}."
+        place.write(f"help/{number}.md", asked)
+    place.configure(deduplicate=False, screen={"model": False})
+    assert place.run().quarantined == {}
 
 
 def test_a_flood_from_a_known_source_waits(place: Place) -> None:

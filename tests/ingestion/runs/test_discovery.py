@@ -223,17 +223,35 @@ def test_a_document_of_a_failed_source_gives_its_id_to_no_other(place: Place) ->
     more.mkdir()
     (more / "a.md").write_text("# A\n\nThe second source has one of the same name.")
     place.configure(sources=["docs", "more"])
-    place.run()
+    assert not place.run().failures
+    assert place.ids == ["a.md", "more/a.md"]
     (place.docs / "a.md").unlink()
-    report = place.run()
+    place.run()
     document = place.release.documents.document("a.md")
     assert document
     assert document.source_name == "docs"
-    assert "same name" in report.failures["more:a.md"]
     run(place.collection, allow_empty=True)
+    assert place.ids == ["more/a.md"], "an id that was given stays"
+
+
+def test_an_id_stays_whichever_source_comes_first(place: Place) -> None:
+    more = place.root / "more"
+    more.mkdir()
+    (more / "a.md").write_text("# A\n\nThe second source had it first.")
+    place.write("b.md", "# B\n\nSomething else.")
+    place.configure(sources=["docs", "more"])
+    place.run()
+    assert place.ids == ["a.md", "b.md"]
+    place.write("a.md", "# A\n\nThe first source has one of the same name now.")
+    assert not place.run().failures
+    assert place.ids == ["a.md", "b.md", "docs/a.md"]
     document = place.release.documents.document("a.md")
     assert document
-    assert document.source_name == "more", "once the first may go, the second has the name"
+    assert document.source_name == "more"
+    (more / "a.md").unlink()
+    (more / "c.md").write_text("# C\n\nA third text.")
+    place.run()
+    assert place.ids == ["b.md", "c.md", "docs/a.md"]
 
 
 def test_what_lies_in_a_damaged_archive_or_a_closed_folder_stays(place: Place) -> None:

@@ -52,6 +52,12 @@ KNOWN = {
     "AU_TFN": ("My TFN is", "876 543 210"),
     "AU_MEDICARE": ("Medicare card", "2123 45670 1"),
     "SG_NRIC_FIN": ("NRIC", "S1234567D"),
+    "TAX_ID": ("My UTR is", "12345 67890"),
+    "PASSPORT": ("My passport is", "X1234567"),
+    "LICENSE_PLATE": ("My number plate is", "AB12 CDE"),
+    "DATE_OF_BIRTH": ("I was born on", "12 March 1981"),
+    "PASSWORD": ("The password is", "hunter2"),
+    "USERNAME": ("My login is", "kim.lee92"),
 }
 
 

@@ -2,10 +2,12 @@
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.text.clean import clean_text
+from ingestion.corpus import Block
+from ingestion.text.clean import clean_blocks, clean_text
 from ingestion.text.language import guess_language
 from ingestion.text.sentences import sentence_spans
 
@@ -27,6 +29,12 @@ def test_cleaning_removes_tag_characters_that_carry_hidden_text() -> None:
     assert clean_text(f"Hel\u00adlo\u200b wor\u2060ld{hidden}") == "Hello world"
 
 
+def test_what_slides_and_pages_repeat_is_content() -> None:
+    said = ("Warranty: 2 years", "Price: {} EUR")
+    blocks = [Block("paragraph", one.format(9 * page), page=page) for page in range(1, 6) for one in said]
+    assert clean_blocks(blocks) == tuple(blocks)
+
+
 @given(texts)
 def test_sentences_lie_in_the_text_in_order_and_hold_all_of_its_letters(text: str) -> None:
     spans = list(sentence_spans(text))
@@ -44,6 +52,28 @@ def test_sentences_know_abbreviations_and_lines() -> None:
         "He left.",
         "When is it charged?: At once; Where: Here",
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("zh", ["运费为六欧元。", "需要多久？", "很快！"]),
+        ("zh", ["他说：“好的。”", "然后走了。"]),
+        ("ja", ["電源を切ります。", "準備はいいですか？", "はい！"]),
+        ("ja", ["「無料です。」と書いてあります。", "本当ですか？"]),
+        ("hi", ["वारंटी दो साल की है। ", "क्या यह मुफ़्त है? ", "हाँ।"]),
+        ("ar", ["مدة الضمان سنتان. ", "هل الإرجاع مجاني؟ ", "نعم!"]),
+        ("fa", ["ضمانت دو سال است. ", "آیا رایگان است؟ ", "بله."]),
+        ("ur", ["وارنٹی دو سال کی ہے۔ ", "کیا یہ مفت ہے؟"]),
+        ("km", ["ការធានារយៈពេលពីរឆ្នាំ។ ", "ការដឹកជញ្ជូនឥតគិតថ្លៃ។"]),
+        ("my", ["အာမခံကာလ နှစ်နှစ်ဖြစ်သည်။ ", "ပို့ဆောင်ခ အခမဲ့။"]),
+        ("th", ["สินค้าทุกชิ้นมีการรับประกันเป็นเวลาสองปีนับจากวันที่ส่งมอบให้แก่ลูกค้า ", "การจัดส่งไม่มีค่าใช้จ่ายเพิ่มเติม"]),
+        ("th", ["นาย ก ซื้อ 2 ชิ้น"]),
+    ],
+)  # fmt: skip
+def test_sentences_end_with_the_signs_of_each_script(language: str, sentences: list[str]) -> None:
+    text = "".join(sentences)
+    assert [text[s:e] for s, e in sentence_spans(text, language)] == [one.strip() for one in sentences]
 
 
 def test_language_is_guessed_among_the_allowed() -> None:

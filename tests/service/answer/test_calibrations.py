@@ -6,11 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from ingestion.corpus import Chunk, Hit
-from ingestion.embed import Embedder, load_embedder
+from ingestion.embed import Embedder, Vectors, load_embedder
+from ingestion.embed.fake import HashEmbedder
 from ingestion.errors import EmbedderError, ScopeError
 from ingestion.search.retrieve import RetrievalSettings
 from service.answer.abstain import Relevance, answerability
@@ -24,6 +26,7 @@ from service.answer.calibrations import (
     SentenceWeights,
     folder_of,
     load_calibrations,
+    sentence_weights_of,
     write_calibration,
 )
 from service.answer.evidence import EvidenceFinder, EvidenceRequest
@@ -104,6 +107,32 @@ def test_a_calibration_is_found_by_its_embedder_alone(tmp_path: Path, embedder: 
     assert found.of(embedder) == UNCALIBRATED
 
 
+class Alike(HashEmbedder):
+    """An embedder that sees all texts alike: every vector has most of its length in one direction."""
+
+    def __init__(self, embedder: Embedder, common: float) -> None:
+        super().__init__()
+        self.weights_digest = f"alike-{common}"
+        self._of, self._common = embedder, common
+
+    def embed(self, texts: list[str]) -> Vectors:
+        own = self._of.embed(texts) * np.float32(np.sqrt(1 - self._common))
+        same = np.full((len(texts), 1), np.sqrt(self._common), np.float32)
+        return np.concatenate([own, same], axis=1)
+
+
+def test_cosines_of_an_embedder_without_a_calibration_mean_what_those_of_the_built_in_one_do(
+    embedder: Embedder,
+) -> None:
+    assert sentence_weights_of(embedder) == SentenceWeights()
+    alike = Alike(embedder, 0.75)
+    by = Calibrations({}).of(alike).sentences
+    question, sentence = embedder.embed(["How do I return a kettle?", "Kettles can be returned."])
+    theirs, others = alike.embed(["How do I return a kettle?", "Kettles can be returned."])
+    assert theirs @ others > 0.8
+    assert by.cosine * (theirs @ others - by.origin) == pytest.approx(question @ sentence, abs=0.03)
+
+
 def test_a_new_calibration_has_a_folder_of_its_own_and_a_known_one_its_old(
     tmp_path: Path, embedder: Embedder
 ) -> None:
@@ -116,7 +145,7 @@ def test_a_new_calibration_has_a_folder_of_its_own_and_a_known_one_its_old(
 def test_a_damaged_calibration_is_refused_with_the_command(tmp_path: Path) -> None:
     write_calibration(tmp_path / "x", FITTED, embedder=other(), facts={})
     (tmp_path / "x" / "weights.json").write_text("{}")
-    with pytest.raises(EmbedderError, match=r"weights\.json.*python -m evals calibrate"):
+    with pytest.raises(EmbedderError, match=r"weights\.json.*touchstone evals calibrate"):
         load_calibrations(tmp_path)
 
 
@@ -131,7 +160,7 @@ def scope_with_floor(floor: float | None) -> Scope:
 def test_a_floor_without_a_calibration_is_refused_by_name() -> None:
     with pytest.raises(ScopeError) as caught:
         load_calibrations().check(scope_with_floor(0.4), {"help": other()})
-    for named in ("'baseline'", "0.4", "'models/Other Model'", "'help'", "python -m evals calibrate"):
+    for named in ("'baseline'", "0.4", "'models/Other Model'", "'help'", "touchstone evals calibrate"):
         assert named in str(caught.value)
 
 

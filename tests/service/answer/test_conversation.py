@@ -56,10 +56,7 @@ def test_what_a_conversation_carries_on_does_not_grow_with_it() -> None:
 
 def test_a_follow_up_of_a_follow_up_reaches_back_to_the_topic() -> None:
     earlier = ["How long is the warranty of a Chime?", "And for businesses?"]
-    assert (
-        standalone("And abroad?", earlier)
-        == "How long is the warranty of a Chime? And for businesses? And abroad?"
-    )
+    assert standalone("And of a Drift?", earlier) == "How long is the warranty of a Drift for businesses?"
     long = "I bought the Larkmoor Hub 2 on Monday, " + "and then something happened to it again " * 20
     carried = standalone("What about that?", [long])
     assert len(carried) < 300

@@ -27,7 +27,7 @@ from service.scope import load_scope
 from tests.conftest import ROOT, Gateway, StartGateway, wait_until
 from tests.service.answer.test_vllm import VENV, Vllm
 from tests.service.experiments.conftest import declared, scope_of
-from tests.service.experiments.test_simulation import NOW, PLAN
+from tests.service.experiments.test_simulation import NOW, PLAN, SECRET
 
 pytestmark = pytest.mark.vllm
 MODEL = ROOT / "var/smollm2"
@@ -107,7 +107,7 @@ async def test_what_was_planted_is_found_with_a_real_adapter(
     start_gateway: StartGateway, vllm: Vllm, tmp_path: Path, resolved: dict[str, float], code: str
 ) -> None:
     path = scope_file(tmp_path, vllm, {"adapter": GOOD})
-    with start_gateway(scope_file=path) as gateway:
+    with start_gateway(scope_file=path, secret_key=SECRET) as gateway:
         engine = begin(gateway)
         wait_until(lambda: asked(gateway)["experiment"] == NAME)
         plan = Simulation(gateway.url, "support", resolved, subjects=80, questions_each=1, at_once=4)
@@ -183,7 +183,7 @@ async def test_a_canary_whose_server_is_away_is_paused(
     path = scope_file(
         tmp_path, vllm, {"generator": "away"}, stages=["canary", "ab"], canary={"coverage": 100}
     )
-    with start_gateway(scope_file=path) as gateway:
+    with start_gateway(scope_file=path, secret_key=SECRET) as gateway:
         engine = begin(gateway)
         wait_until(lambda: asked(gateway)["experiment"] == NAME)
         await simulate(Simulation(gateway.url, "support", {}, subjects=40, questions_each=1))

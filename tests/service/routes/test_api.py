@@ -241,7 +241,7 @@ def test_readiness_says_what_is_missing(start_gateway: StartGateway, tmp_path: "
         answer = gateway.ask(QUESTION)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
         assert answer.headers["retry-after"]
-        assert "python -m ingestion run" in answer.json()["error"]["message"]
+        assert "touchstone ingestion run" in answer.json()["error"]["message"]
 
 
 def test_the_page_is_served_with_a_strict_policy(gateway: Gateway) -> None:

@@ -90,9 +90,15 @@ def only(paper: Paper) -> dict[str, Any]:
     return {"params": {"filter": f'{{"id": "{paper.id}"}}'}}
 
 
+def served(paper: Paper) -> dict[str, Any]:
+    """What waits is listed for keys that may change documents; `test_document_list` says so."""
+    return {"params": {"filter": f'{{"id": "{paper.id}"}}', "status": "served"}}
+
+
 OPEN = Entry(None, always(200))
 LIVE, WAITING = frozenset({"live"}), frozenset({"waiting"})
 FOUND = {"absent": 404, "live": 200, "waiting": 404}
+CHOSEN = {"absent": 404, "live": 404, "waiting": 200}
 TABLE: Mapping[tuple[str, str], Entry] = {
     ("GET", "/"): OPEN,
     ("GET", "/docs"): OPEN,
@@ -121,7 +127,7 @@ TABLE: Mapping[tuple[str, str], Entry] = {
         "search", always(200), lambda p: {"json": {"query": "paper", "filter": {"id": p.id}}}, LIVE
     ),
     ("GET", "/v1/chunks/{chunk_id}"): Entry("search", FOUND, shows=LIVE),
-    ("GET", "/v1/documents"): Entry("search", always(200), only, LIVE),
+    ("GET", "/v1/documents"): Entry("search", always(200), served, LIVE),
     ("GET", "/v1/documents/{document_id:path}"): Entry("search", FOUND, shows=LIVE),
     ("PUT", "/v1/documents/{document_id:path}"): Entry(
         "ingest",
@@ -146,6 +152,12 @@ TABLE: Mapping[tuple[str, str], Entry] = {
     ),
     ("POST", "/v1/quarantine/{document_id:path}:reject"): Entry(
         "ingest", {"absent": 404, "live": 404, "waiting": 200}, is_change=True
+    ),
+    ("POST", "/v1/quarantine:approve"): Entry(
+        "ingest", CHOSEN, lambda p: {"json": {"pattern": p.id}}, is_change=True
+    ),
+    ("POST", "/v1/quarantine:reject"): Entry(
+        "ingest", CHOSEN, lambda p: {"json": {"pattern": p.id}}, is_change=True
     ),
     ("POST", "/v1/feedback"): Entry(
         "feedback", always(404), lambda _: {"json": {"answer_id": "f" * 36, "kind": "thumb", "value": "up"}}

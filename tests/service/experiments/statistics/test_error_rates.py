@@ -1,6 +1,6 @@
 """Error rates of small seeded simulations, and that the benchmark's many looks are those of the estimate.
 
-The limits are those of the brief and three standard deviations of so few runs; `python -m evals bench statistics` has more.
+The limits are those of the brief and three standard deviations of so few runs; `touchstone evals bench statistics` has more.
 """
 
 import math

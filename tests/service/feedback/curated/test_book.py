@@ -81,6 +81,14 @@ def test_that_for_certain_groups_comes_first_then_the_newest(embedder: Embedder)
         assert near(embedder, Lookup(found, groups, NOW), QUESTION) == wanted
 
 
+def test_how_near_is_near_is_the_embedders(embedder: Embedder) -> None:
+    plus, asked = curated("plus", "What does Plus cost?"), "Could you tell me what Plus costs?"
+    vectors = {"What does Plus cost?": embedder.embed(["What does Plus cost?"])[0]}
+    for least, found in ((0.8, "plus"), (0.999, None)):
+        lookup = Lookup(shelf_of([plus], vectors, embedder.digest, least), None, NOW)
+        assert near(embedder, lookup, asked) == found
+
+
 def test_vectors_of_another_embedder_are_not_compared(embedder: Embedder) -> None:
     lookup = Lookup(shelf(embedder, curated("one")), None, NOW)
     assert lookup.near(QUESTION, np.ones(3, np.float32), "another") is None

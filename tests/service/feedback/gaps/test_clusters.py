@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.embed import Embedder
-from service.feedback.gaps.clusters import ANCHORS, MOST, SIMILAR, clusters_of, similar_for
+from ingestion.embed.anchors import ANCHORS
+from service.feedback.gaps.clusters import MOST, SIMILAR, clusters_of, similar_for
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

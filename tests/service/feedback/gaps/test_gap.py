@@ -130,4 +130,4 @@ def test_a_follow_up_is_counted_with_what_it_leans_on() -> None:
         ("c2", "0", "x"),
     ]
     found = standing_alone([("c1", "2", "And in Paris?"), ("c1", "1", said[0][2])], said, standalone)
-    assert found == {"1": said[0][2], "2": f"{said[0][2]} And in Paris?"}
+    assert found == {"1": said[0][2], "2": "Do you rent electric bikes in Paris?"}
