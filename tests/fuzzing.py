@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -63,7 +64,9 @@ def _tried(check: Check, seed: int) -> None:
         with bounded():
             check(random.Random(seed))
     except Exception as exc:
-        raise AssertionError(f"the example of seed {seed} fails: {exc!r}") from exc
+        # In ASCII: half a surrogate pair in a report stops the process that sends it.
+        where = "".join(traceback.format_tb(exc.__traceback__)[-2:])
+        raise AssertionError(ascii(f"the example of seed {seed} fails: {exc!r}\n{where}")) from None
 
 
 # Characters that folding, decoding and counting trip over.

@@ -19,12 +19,16 @@ _STEMS = (
     "hasło", "heslo", "jelszó", "şifre", "парол", "κωδικός", "パスワード", "密码", "密碼", "비밀번호",
 )  # fmt: skip
 _IS = r"is|was|ist|lautet|war|est|[ée]tait|es|era|[ée]|foi|è|to|on|är|er|je|:|=|：|は|是"
+_LONGEST = 64
+_SIGN = r"[^\s\"'`“”„«»<>{}\[\]$*|]"
+_REST = re.compile(f"{_SIGN}*")
 _SECRET = re.compile(
     rf"(?i:(?<![^\W_])(?P<whose>(?:my|our|his|her|their|mein|unser|ihr|mon|notre|mi|nuestra|minha|mia|mijn|mitt|min|mit|moje|moja|mé|şifrem)"
     rf"\s{{1,3}}(?:(?:new|old|wifi|wi-fi|wlan|neues|nouveau|nueva|nova|nuova|nieuwe|nya|nye)\s{{1,3}})?)?(?P<name>{_NAMES})(?![^\W_])"
     r"(?:\s{1,3}(?:for|of|to|für|de|do|da|voor|för|til|pour|para|per)\s[\w.@-]{1,30}(?:\s[\w.@-]{1,30})?)?"
     rf"[\"']?\s{{0,3}}(?P<is>{_IS})(?:\s{{1,3}}(?:now|jetzt|maintenant|ahora|agora|nu|still|again))?(?:\s{{0,3}}[:=]|(?<=[:=：は是])|(?=[\s\"'])))"
-    r"\s{0,3}(?P<quote>[\"'`“„«]?)(?P<value>[^\s\"'`“”„«»<>{}\[\]$*|]{4,64})(?=(?P<close>[\"'`”“»]?)(?P<next>[^\n]{0,24}))"
+    rf"\s{{0,3}}(?P<quote>[\"'`“„«]?)(?P<value>{_SIGN}{{4,{_LONGEST}}})"
+    r"(?=(?P<close>[\"'`”“»]?)(?P<next>[^\n]{0,24}))"
 )
 _FACTORY = re.compile(
     r"(?:default|initial|factory|standard|vorgegebene\w*|werks\w*|défaut|inicial|padrão|predefinit\w|predeterminad\w|example|sample|beispiel)"
@@ -97,11 +101,19 @@ _SHORTEST_WORD = 5
 
 def passwords_in(text: str) -> Iterator[Span]:
     """The values that are secrets: odd ones anywhere, plain words in quotes or where somebody speaks of an account."""
+    read = 0
     for found in values_in(text, _SECRET, _STEMS):
+        if found.start() < read:
+            continue
         value = found["value"].rstrip(".,;:!?)")
         before = text[max(0, found.start() - _BEFORE_CHARS) : found.start()]
         if len(value) >= 4 and not _FACTORY.search(before) and _is_secret(value, found, before):
             start = found.start("value")
+            if len(found["value"]) == _LONGEST:
+                # The rest of a long value, which may hold a key that is one only where it begins a word.
+                read = _REST.match(text, start).end()  # type: ignore[union-attr]
+                yield start, read
+                continue
             # A sign at the end of an odd value may be its own or the sentence's; neither says anything to a reader.
             yield start, start + len(found["value"].rstrip(".,;:)") if _ODD_SIGN.search(value) else value)
 

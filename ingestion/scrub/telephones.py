@@ -36,6 +36,8 @@ _UNIT = re.compile(
 _NORTH_AMERICA = re.compile(r"(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])[2-9]\d\d[-. ]\d{4}")
 _SPAIN = re.compile(r"[6-9]\d\d \d{3} \d{3}|[89]\d \d{3} \d\d \d\d|[6-9]\d\d \d\d \d\d \d\d")
 _PAIRS = re.compile(r"0\d(?:[ .-]\d\d){4}")
+# Another number with its country's code ends here, and no space follows it.
+_RUN_TOGETHER = re.compile(r"\+\d[\d\s()./-]{5,17}\d\Z")
 _LONGEST_GROUPS = 6
 # What is counted stands behind its number; these words stand behind a telephone's.
 _COUNTED = re.compile(r"\s([^\W\d_]{3,})")
@@ -92,7 +94,7 @@ def _is_part_of_a_word(before: str, after: str, value: str) -> bool:
     if re.match(r"\w|[-./:_,]\d|[-_/]\w|\(\w", after):
         return True
     if value[0] == "+":
-        return before[-1:].isalnum()
+        return before[-1:].isalnum() and not _RUN_TOGETHER.search(before)
     if re.search(r"[\w#$@%&=<>^~\\{\[]\Z|\S[-./_,:]\Z|\d[,;]? \Z", before):
         return _SURE.search(before[-16:]) is None
     return False

@@ -229,6 +229,12 @@ def test_telephones_are_sought_where_there_may_be_one(text: str, may: bool) -> N
     assert marks.may_hold_telephone(text) is may
 
 
+def test_telephones_written_together_are_each_masked() -> None:
+    run = "+31201234567" * 7
+    scrubbed = Scrubber(PiiPolicy(), with_names=False).scrub(run).text
+    assert scrubbed == "<PHONE_NUMBER>" * 7
+
+
 ODD_TEXTS = st.text(st.characters(), max_size=200) | st.text(
     st.sampled_from("4111 DE89-/.:@\n\u200b\u00a0\u0301\ud800\udc00é４ｋ<>_skAKIA"), max_size=200
 )
