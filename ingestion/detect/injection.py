@@ -10,7 +10,7 @@ and of equals some from everywhere, so that a prompt of any length costs about a
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -114,7 +114,7 @@ class InjectionModel:
         A score is what it would be worth in a short document: a long one has more sentences of which one may be mistaken.
         """
         pieces = [pieces_of(text, language) for text in texts]
-        judged = self._judge([windows_of(own) for own in pieces])
+        judged = self._judge([_worth_judging(windows_of(own)) for own in pieces])
         return [
             self._weighed(text, own, found) for text, own, found in zip(texts, pieces, judged, strict=True)
         ]
@@ -228,6 +228,15 @@ def windows_of(sentences: Sequence[Piece]) -> list[list[Piece]]:
         chosen.update(others[::step])
         found.append([window[i] for i in sorted(chosen)])
     return found
+
+
+def _worth_judging(windows: Iterable[list[Piece]]) -> list[list[Piece]]:
+    """The windows with a sentence that can be found: statements set aside whatever their score cost no embedding."""
+    return [
+        window
+        for window in windows
+        if any(is_request(piece.text) and not is_statement(piece.text) for piece in window)
+    ]
 
 
 def likeliest_part(text: str) -> str:
