@@ -63,7 +63,7 @@ def _tried(check: Check, seed: int) -> None:
     try:
         with bounded():
             check(random.Random(seed))
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the seed is told
         # In ASCII: half a surrogate pair in a report stops the process that sends it.
         where = "".join(traceback.format_tb(exc.__traceback__)[-2:])
         raise AssertionError(ascii(f"the example of seed {seed} fails: {exc!r}\n{where}")) from None

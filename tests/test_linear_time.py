@@ -41,13 +41,13 @@ def some(reader: Reader, forms: Iterable[Form], every: int) -> list[Form]:
 @pytest.mark.slow
 @each_reader
 def test_time_grows_no_faster_than_the_text(reader: Reader) -> None:
-    law(reader, some(reader, generic(), 10))
+    law(reader, some(reader, generic(), 20))
 
 
 @pytest.mark.slow
 @each_reader
 def test_time_grows_no_faster_than_texts_made_from_the_patterns(reader: Reader) -> None:
-    law(reader, some(reader, forms_for(reader), 15))
+    law(reader, some(reader, forms_for(reader), 30))
 
 
 def test_a_reader_that_grows_with_the_square_is_found() -> None:

@@ -30,10 +30,11 @@ _INDENT = 2
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """What the scope file lacks of an adapter, by section and name. `before` is the variant that answers until then, and
-    again after a roll-back."""
+    """What the scope file lacks of an adapter, by section and name. `variant` and `experiment` are their names; `before`
+    is the variant that answers until then, and again after a roll-back."""
 
-    name: str
+    variant: str
+    experiment: str
     before: str
     sections: Mapping[str, Mapping[str, Json]]
 
@@ -49,6 +50,7 @@ def canary_of(
 ) -> Canary:
     """The variant and the experiment of an adapter in a scope file, `raw` as YAML has it; what is there already stays.
 
+    An adapter that was rolled back gets another experiment: the one that was stopped has its results and ends there.
     `generator_url` is the server that the gateway uses without an entry. Raises `TrainingDataError` for an assistant that
     the scope lacks and for a name that something else has.
     """
@@ -59,20 +61,28 @@ def canary_of(
             " recipe."
         )
     name = adapter.name.replace("@", "-")
+    again = roll_backs(adapter)
+    own = f"{name}-{again + 1}" if again else name
     generator, entry = _generator(recipe, raw, generator_url)
-    before = raw.get("experiments", {}).get(name, {}).get("arms", {}).get("control", {}).get("variant")
+    before = raw.get("experiments", {}).get(own, {}).get("arms", {}).get("control", {}).get("variant")
     before = before or assistant["variant"]
     variant = _variant(adapter, recipe, raw["variants"][before], generator)
     taken = raw["variants"].get(name)
     if taken is not None and taken.get("adapter") != adapter.name:
         raise TrainingDataError(f"The scope file has another variant {name!r}. Rename it.")
     experiment = _experiment(adapter, recipe, before, name, today)
-    wanted = {"generators": entry, "variants": {name: variant}, "experiments": {name: experiment}}
+    wanted = {"generators": entry, "variants": {name: variant}, "experiments": {own: experiment}}
     missing = {
         section: {key: value for key, value in items.items() if key not in raw.get(section, {})}
         for section, items in wanted.items()
     }
-    return Canary(name, before, {section: items for section, items in missing.items() if items})
+    return Canary(name, own, before, {section: items for section, items in missing.items() if items})
+
+
+def roll_backs(adapter: Adapter) -> int:
+    """How often an adapter was taken back after its publication."""
+    publication = adapter.facts.get("publication") or {}
+    return int(publication.get("roll_backs", 0))
 
 
 def _generator(recipe: Recipe, raw: Json, generator_url: str | None) -> tuple[str, dict[str, Json]]:
@@ -128,7 +138,7 @@ def apply_canary(scope_file: Path, canary: Canary) -> Scope:
         scope = Scope.model_validate(wanted)
     except ValidationError as exc:
         raise TrainingDataError(
-            f"The scope file would be wrong with {canary.name!r}: {explain(exc)}"
+            f"The scope file would be wrong with {canary.variant!r}: {explain(exc)}"
         ) from exc
     if _reread(text) != wanted:
         raise TrainingDataError(

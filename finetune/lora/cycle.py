@@ -17,7 +17,7 @@ from finetune.lora.prove import Measured, prove
 from finetune.lora.publish import Person, Place, publish
 from finetune.lora.recipe import Recipe
 from finetune.lora.registry import Adapter, Lineage, digest_of_adapter, open_adapter, register
-from finetune.lora.reports import Report, measure, read_report
+from finetune.lora.reports import Report, is_of_same_cases, measure, read_report
 from finetune.lora.rows import Dataset, open_dataset
 from finetune.lora.served import served
 from finetune.lora.server import AdapterServer
@@ -151,10 +151,14 @@ class Cycle:
         def make() -> Facts:
             merge(self._base, adapter.folder, merged, licence=adapter.artifact.licence)
             parity = self._parity(adapter, merged, dataset)
-            base = self._report(self._base, "base", self._record.steps["prepare"]["base"])
+            base_digest = self._record.steps["prepare"]["base"]
+            base = self._report(self._base, "base", base_digest)
             found = self._report(merged, adapter.name, digest_of_adapter(adapter.folder))
+            if not is_of_same_cases(base, found):
+                # The base was asked before the cases or the prompt changed.
+                base = self._report(self._base, "base", base_digest, is_anew=True)
             measured = Measured(
-                base=self._record.steps["prepare"]["base"],
+                base=base_digest,
                 parity=parity,
                 forgetting=self._record.steps["train"]["forgetting"],
             )
@@ -183,13 +187,13 @@ class Cycle:
                 least=_QUICK_TOKENS if self._is_quick else LEAST_TOKENS,
             )
 
-    def _report(self, model: Path, name: str, digest: str) -> Report:
-        """What a model says to the cases; asked once for a model, a prompt and a number of cases."""
+    def _report(self, model: Path, name: str, digest: str, *, is_anew: bool = False) -> Report:
+        """What a model says to the cases; asked once for a model, a prompt and a number of cases, unless `is_anew`."""
         sample = _QUICK_CASES if self._is_quick else None
         data = _public_data()
         key = f"{name}-{digest[:12]}-{self._recipe.prompt}-{sample or 'all'}{'-public' if data else ''}"
         path = self._state / "reports" / f"{key}.json"
-        if path.is_file():
+        if path.is_file() and not is_anew:
             return read_report(path)
         with served(model, self._state / "logs" / f"{name}.log") as url:
             return measure(url, path, prompt=self._recipe.prompt, data=data, sample=sample)

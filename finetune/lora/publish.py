@@ -13,7 +13,7 @@ from typing import Any, Self
 from sqlalchemy import Engine
 
 from finetune.lora.base import base_digest
-from finetune.lora.canary import Canary, apply_canary, canary_of
+from finetune.lora.canary import Canary, apply_canary, canary_of, roll_backs
 from finetune.lora.recipe import Recipe
 from finetune.lora.registry import Adapter, note, open_adapter
 from finetune.lora.servable import check_servable
@@ -61,6 +61,7 @@ class Published:
 
     adapter: Adapter
     variant: str
+    experiment: str
     option: str
     snippet: Path | None
     is_loaded: bool
@@ -71,7 +72,7 @@ class Published:
         return {
             "adapter": self.adapter.name,
             "variant": self.variant,
-            "experiment": self.variant,
+            "experiment": self.experiment,
             "option": self.option,
             "snippet": str(self.snippet) if self.snippet else None,
             "loaded": self.is_loaded,
@@ -110,7 +111,7 @@ def publish(
     done = _noted(adapter, canary, by)
     option = f"--lora-modules {adapter.name}={adapter.folder.resolve()}"
     steps = _steps(canary, snippet, option, is_applied=is_applied, is_loaded=is_loaded)
-    return Published(done, canary.name, option, snippet, is_loaded, steps)
+    return Published(done, canary.variant, canary.experiment, option, snippet, is_loaded, steps)
 
 
 def check_verdict(adapter: Adapter, by: Person | None) -> None:
@@ -184,20 +185,20 @@ def _declare(scope: Scope, canary: Canary, engine: Engine | None) -> None:
     """Declare the experiment to the service; one that was started stays as it is. Raises `TrainingDataError`."""
     if engine is None:
         return
-    known = read_experiment(engine, canary.name)
+    known = read_experiment(engine, canary.experiment)
     if known is not None and known.epochs:
         return
-    experiment = scope.experiments[canary.name]
+    experiment = scope.experiments[canary.experiment]
     variants = {arm: scope.variants[one.variant].digest for arm, one in experiment.arms.items()}
     try:
-        declare(engine, canary.name, experiment, variants, actor="finetune")
+        declare(engine, canary.experiment, experiment, variants, actor="finetune")
     except ConflictError as exc:
         raise TrainingDataError(str(exc)) from exc
 
 
 def _noted(adapter: Adapter, canary: Canary, by: Person | None) -> Adapter:
     known: dict[str, Any] = adapter.facts.get("publication") or {}
-    told = {"variant": canary.name, "before": canary.before, "experiment": canary.name}
+    told = {"variant": canary.variant, "before": canary.before, "experiment": canary.experiment}
     told |= {"approved_by": by.name, "reason": by.reason} if by else {}
     publication = {**known, **told}
     if adapter.status == "published" and publication == known:
@@ -214,8 +215,8 @@ def _steps(
     return (
         *steps,
         "Restart the gateway, which reads the scope file when it starts.",
-        f'Begin the canary: touchstone experiments start {canary.name} --reason "WHY"',
-        f"Roll back: touchstone experiments stop {canary.name} --reason WHY; {canary.before!r} answers again at once.",
+        f'Begin the canary: touchstone experiments start {canary.experiment} --reason "WHY"',
+        f"Roll back: touchstone experiments stop {canary.experiment} --reason WHY; {canary.before!r} answers again at once.",
     )
 
 
@@ -238,7 +239,11 @@ def roll_back(adapter: Adapter, place: Place, by: Person, *, server: AdapterServ
             pass  # it was never begun, or is over already
     if server is not None:
         unload(adapter, server)
-    return adapter if adapter.status == "withdrawn" else note(adapter, status="withdrawn")
+    if adapter.status == "withdrawn":
+        return adapter
+    return note(
+        adapter, status="withdrawn", publication=publication | {"roll_backs": roll_backs(adapter) + 1}
+    )
 
 
 def unload(adapter: Adapter, server: AdapterServer) -> bool:

@@ -90,19 +90,20 @@ def read_report(path: Path) -> Report:
     return report
 
 
+def is_of_same_cases(one: Report, other: Report) -> bool:
+    """Whether two models were asked the same under the same prompt."""
+    return _asked(one) == _asked(other)
+
+
 def check_same_cases(base: Report, adapter: Report) -> None:
     """Raise `TrainingDataError` unless both models were asked the same: only then can they be compared in pairs."""
-    asked = [
-        (
-            one.prompt_digest,
-            [(case.set, case.id, case.answerable) for case in one.cases],
-            list(one.orders),
-            list(one.bias),
-        )
-        for one in (base, adapter)
-    ]
-    if asked[0] != asked[1]:
+    if not is_of_same_cases(base, adapter):
         raise TrainingDataError(
             f"The reports on {base.model!r} and {adapter.model!r} are on other cases or under another prompt, so that they"
             " can't be compared. Measure both in the same way."
         )
+
+
+def _asked(report: Report) -> tuple[object, ...]:
+    cases = [(case.set, case.id, case.answerable) for case in report.cases]
+    return report.prompt_digest, cases, list(report.orders), list(report.bias)

@@ -193,10 +193,10 @@ def test_a_server_of_the_scope_is_named_by_its_entry(adapter: Adapter, scope_fil
     raw = read_scope(scope_file)
     url = "http://127.0.0.1:8001/v1"
     found = canary_of(adapter, own_recipe(url), raw, generator_url=f"{url}/", today=today())
-    assert found.sections["variants"][found.name]["generator"] == "openai"
+    assert found.sections["variants"][found.variant]["generator"] == "openai"
     raw["generators"] = {"house": {"kind": "openai", "url": [f"{url}/"]}}
     found = canary_of(adapter, own_recipe(url), raw, generator_url=None, today=today())
-    assert found.sections["variants"][found.name]["generator"] == "house"
+    assert found.sections["variants"][found.variant]["generator"] == "house"
     assert "generators" not in found.sections
     raw["generators"] = {"shop": {"kind": "openai", "url": "http://elsewhere/v1"}}
     with pytest.raises(TrainingDataError, match="another generator 'shop'"):
@@ -391,3 +391,24 @@ def test_rolling_back_stops_the_experiment_and_may_be_repeated(
     assert last.begins_at <= last.created_at, "it holds at once"
     assert vllm.adapters == {}
     assert load_scope(scope_file).assistants["support"].variant == "baseline"
+
+
+def test_who_was_rolled_back_gets_another_experiment(
+    adapter: Adapter, vllm: FakeVllm, scope_file: Path, engine: Engine
+) -> None:
+    place = Place(scope_file, engine=engine)
+    first = publish(adapter, own_recipe(vllm.url), place, apply=True, today=today)
+    start(engine, load_scope(scope_file), first.experiment, Actor("Ada", "go", 0.0))
+    roll_back(adapter, place, ADA)
+    second = publish(adapter, own_recipe(vllm.url), place, apply=True, today=today)
+    assert (second.variant, second.experiment) == (first.variant, f"{first.experiment}-2")
+    start(engine, load_scope(scope_file), second.experiment, Actor("Ada", "mended", 1.0))
+    running, over = read_experiment(engine, second.experiment), read_experiment(engine, first.experiment)
+    assert running
+    assert over
+    assert [running.epochs[-1].stage, over.epochs[-1].stage] == ["canary", "stopped"]
+    assert (
+        publish(adapter, own_recipe(vllm.url), place, apply=True, today=today).experiment == second.experiment
+    )
+    roll_back(adapter, place, ADA)
+    assert open_adapter(adapter.folder).facts["publication"]["roll_backs"] == 2
