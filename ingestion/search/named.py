@@ -5,6 +5,7 @@ import numpy as np
 from ingestion.index.identifiers import exact
 from ingestion.index.lexical import names, terms
 from ingestion.releases.release import Release
+from ingestion.search.abbreviations import asked_abbreviation, tells_expansion
 from ingestion.search.fusion import Candidates
 
 # What a passage gains whose nearest heading, or a term in it, is the option, setting or code that is asked for: it comes before
@@ -14,13 +15,18 @@ _TERM_CHARS = 80
 
 
 def raise_named(release: Release, found: Candidates, question: str, *, depth: int) -> Candidates:
-    """The first `depth` candidates in a new order: those that explain what the question names come earlier."""
-    if not depth or not exact(question):
+    """The first `depth` candidates in a new order: those that explain what the question names come earlier, and so do those
+    that spell out the abbreviation that it asks for."""
+    abbreviation = asked_abbreviation(question)
+    if not depth or not (abbreviation or exact(question)):
         return found
     gains = np.zeros(len(found.positions), np.float32)
     chunks = release.chunks(found.positions[:depth])
     named = {language: names(question, language) for language in {chunk.language for chunk in chunks}}
     for number, chunk in enumerate(chunks):
+        if abbreviation:
+            gains[number] = _RAISED * tells_expansion(chunk.text, abbreviation)
+            continue
         heads = [chunk.header.rpartition(" › ")[2], *_terms(chunk.text)]
         explained = {term for head in heads for term in terms(head, chunk.language)}
         gains[number] = _RAISED * (not named[chunk.language].isdisjoint(explained))

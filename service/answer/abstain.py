@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from ingestion.corpus import Hit
 from ingestion.index.lexical import names
 from ingestion.index.lexical import terms as terms_of
+from ingestion.search.abbreviations import asked_abbreviation, tells_expansion
 from service.answer.calibrations import AbstentionWeights, Calibration, FirstLook
 from service.answer.sentences import SentenceScores
+from service.answer.statements import asks_for_price, tells_price
 
 FIRST_FEATURES = ("dense", "cosine", "score", "union")
 FEATURES = (*FIRST_FEATURES, "answers")
@@ -22,6 +24,8 @@ _LEAST = 1e-6
 # answerable fragment was in the passages but in 1 of 45, and none of an unanswerable one in 27 of 31; 5 takes a sure guess
 # (.97) below the demo's floor, and as much as half of it leaves doubt.
 _UNNAMED = 5.0
+# How sure it is that a passage answers which spells out the abbreviation in question.
+_SPELLED_OUT = 0.95
 # So much of the longer of two words the shorter one has, where they are forms or parts of one another.
 _LEAST_SHARED_CHARS = 5
 # A product with its number, as in PostgreSQL 18.
@@ -92,6 +96,21 @@ def about_named(relevance: Relevance, named: str, hits: Sequence[Hit], language:
     is_other = any(_is_identifier(term) for term in unsaid)
     missing = 1.0 if is_other else len(unsaid) / len(wanted)
     return _less(relevance, missing) if missing else relevance
+
+
+def about_price(relevance: Relevance, question: str, hits: Sequence[Hit]) -> Relevance:
+    """The relevance of passages to a question for a price: those that name no amount of money don't answer it."""
+    if not hits or not asks_for_price(question) or any(tells_price(hit.chunk.text) for hit in hits):
+        return relevance
+    return _less(relevance, 1.0)
+
+
+def about_abbreviation(relevance: Relevance, question: str, hits: Sequence[Hit]) -> Relevance:
+    """The relevance of passages to a question for what an abbreviation is short for: one that spells it out answers."""
+    abbreviation = asked_abbreviation(question)
+    if abbreviation and any(tells_expansion(hit.chunk.text, abbreviation) for hit in hits):
+        return replace(relevance, probability=max(relevance.probability, _SPELLED_OUT))
+    return relevance
 
 
 def about_asked(relevance: Relevance, question: str, hits: Sequence[Hit]) -> Relevance:

@@ -16,7 +16,14 @@ from ingestion.search.asking import asked_part
 from ingestion.search.retrieve import RetrievalSettings, SearchRequest, retrieve
 from ingestion.search.spelling import Vocabulary, respelled
 from ingestion.view import EVERYTHING, View
-from service.answer.abstain import Relevance, about_asked, about_named, answerability
+from service.answer.abstain import (
+    Relevance,
+    about_abbreviation,
+    about_asked,
+    about_named,
+    about_price,
+    answerability,
+)
 from service.answer.sentences import Sentence, SentenceScorer
 from service.corpus.embedders import Embedders
 from service.feedback.curated.answer import CURATED, CuratedMatch
@@ -219,7 +226,8 @@ class EvidenceFinder:
             # The question as it was asked, without what a long message tells besides, beside the best passage.
             lambda: self._cross_encoder.answers(asked, [hits[0].chunk.embedded_text]),
         )
-        relevance = about_asked(relevance, asked, hits)
+        for judged in (about_asked, about_price, about_abbreviation):
+            relevance = judged(relevance, asked, hits)
         if request.named:
             relevance = about_named(relevance, request.named, hits, request.language)
         timings["weigh"] = time.perf_counter() - searched

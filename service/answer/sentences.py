@@ -1,6 +1,6 @@
 """Sentences of retrieved passages, scored against a question. Pure CPU work, cached by chunk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,12 @@ from ingestion.embed import Embedder
 from ingestion.index.lexical import names
 from ingestion.index.lexical import terms as terms_of
 from ingestion.releases.release import Release
+from ingestion.search.abbreviations import asked_abbreviation, tells_expansion
 from ingestion.text.sentences import sentence_spans
 from ingestion.view import View
 from service.answer.calibrations import Calibrations
 from service.answer.quantities import asks_for_quantity, has_quantity
+from service.answer.statements import asks_for_default, tells_default
 
 Floats = npt.NDArray[np.float32]
 
@@ -28,6 +30,8 @@ _OPENING, _NAMED = 0.5, 0.85
 # What sentences lose for each option, setting or code that is asked for by its very name and that their passage lacks while
 # another one has it.
 _LACKING = 1.0
+# What a sentence gains that tells a default where one is asked for, and one that spells out the abbreviation in question.
+_DEFAULT, _EXPANSION = 0.4, 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class SentenceScorer:
             for language in {hit.chunk.language for hit in hits}
         }
         by = self.calibrations.of(embedder).sentences
-        wants_quantity = asks_for_quantity(question)
+        wants_quantity, tells = asks_for_quantity(question), _told_by(question)
         found: list[Sentence] = []
         words: set[str] = set()
         named_in = {language: names(question, language) for language in weights}
@@ -107,7 +111,7 @@ class SentenceScorer:
                     by.cosine * (placed[position] - by.origin) + by.overlap * overlap + by.passage * hit.score
                 )
                 score += by.quantity * (wants_quantity and one.quantities[position])
-                score -= lacking
+                score += tells(hit.chunk.text[start:end]) - lacking
                 found.append(Sentence(index, start, end, score, alone[position], overlap))
         found.sort(key=lambda sentence: -sentence.score)
         union = max((coverage(own, frozenset(words)) for own in weights.values()), default=0.0)
@@ -120,6 +124,16 @@ class SentenceScorer:
             dict(zip(keys, chunks, strict=True)), lambda missing: _analysed(missing, embedder)
         )
         return [known[key] for key in keys]
+
+
+def _told_by(question: str) -> Callable[[str], float]:
+    """What a sentence gains by telling what the question asks to be told."""
+    abbreviation = asked_abbreviation(question)
+    if abbreviation:
+        return lambda text: _EXPANSION * tells_expansion(text, abbreviation)
+    if asks_for_default(question):
+        return lambda text: _DEFAULT * tells_default(text)
+    return lambda _: 0.0
 
 
 def _analysed(chunks: Sequence[Chunk], embedder: Embedder) -> list[_SentenceAnalysis]:

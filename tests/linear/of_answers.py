@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from ingestion.corpus import Chunk, Hit
 from ingestion.detect.heads import load_head
 from ingestion.releases.candidates import LocalIndex
+from ingestion.search.abbreviations import asked_abbreviation, tells_expansion
 from ingestion.search.asking import asked_part
 from ingestion.search.spelling import Vocabulary, respelled
 from ingestion.view import EVERYTHING
@@ -26,6 +27,7 @@ from service.answer.rewrite.languages import GRAMMARS
 from service.answer.schema import read_schema
 from service.answer.sentences import Sentence
 from service.answer.small_talk import is_small_talk
+from service.answer.statements import asks_for_default, asks_for_price, tells_default, tells_price
 from service.auth import KeyRing, create_key
 from service.errors import TouchstoneError
 from service.feedback.curated.phrasing import matter, normalised
@@ -179,6 +181,20 @@ def of_answers() -> Iterator[Reader]:
     )
     yield Reader(
         "quantities", lambda t: (asks_for_quantity(t), has_quantity(t)), ("service.answer.quantities",)
+    )
+    yield Reader(
+        "statements",
+        lambda t: (asks_for_default(t), tells_default(t), asks_for_price(t), tells_price(t)),
+        ("service.answer.statements",),
+    )
+    yield Reader(
+        "abbreviations",
+        lambda t: (
+            asked_abbreviation(t),
+            tells_expansion(t, "ABAB"),
+            tells_expansion(f"AAAAAAAA {t}", "AAAAAAAA"),
+        ),
+        ("ingestion.search.abbreviations",),
     )
     yield Reader(
         "rewrite",

@@ -23,6 +23,8 @@ _WORD = re.compile(r"\w+")
 _ASKING = ("?", "？", "؟")
 # A sentence of fewer words may be all that there is to say.
 _FEW_WORDS = 4
+# What a program puts before a message, which the asker leaves out.
+_LEVELS = frozenset("log error fatal panic warning notice info debug".split())
 
 
 def pick(sentences: Sequence[Sentence], hits: Sequence[Hit], question: str = "") -> list[Sentence]:
@@ -52,7 +54,7 @@ def _telling(sentences: Sequence[Sentence], hits: Sequence[Hit], question: str) 
 
 def _leads(text: str, asked: frozenset[str]) -> bool:
     """Whether a sentence answers nothing by itself: a question, what ends in a colon, or what the asker said already."""
-    said = frozenset(_WORD.findall(text.casefold()))
+    said = frozenset(_WORD.findall(text.casefold())) - _LEVELS
     return text.endswith((*_ASKING, ":", "：")) or (len(said) >= _FEW_WORDS and said <= asked)
 
 

@@ -33,7 +33,9 @@ def with_fragment(before: Sentence, fragment: Sentence) -> str:
         return _of(before, fragment)
     if lead in grammar.prepositions | grammar.of and len(fragment.tokens) > 1:
         return _with_prepositional(before, fragment, lead)
-    if not fragment.phrases or fragment.phrases[0].begin > 1 or is_action(fragment):
+    if is_action(fragment):
+        return _with_action(before, fragment) or joined(before.text, fragment.text)
+    if not fragment.phrases or fragment.phrases[0].begin > 1:
         return joined(before.text, fragment.text)
     return _with_noun(before, fragment)
 
@@ -57,6 +59,31 @@ def is_action(fragment: Sentence) -> bool:
         return False
     first = fragment.phrases[0]
     return not first.has_article and not first.has_name and len(fragment.phrases) > 1
+
+
+def _with_action(before: Sentence, fragment: Sentence) -> str:
+    """ "and count the lines": in the place of what somebody does in the question before, or of what is made to do it, with
+    the last name that a preposition leads to. Nothing where nobody does anything, and where the verb may not open."""
+    grammar, tokens = before.grammar, before.tokens
+    if not grammar.causatives:
+        return ""
+    doer = next((i for i in range(len(tokens) - 1) if before.is_person(i) and i + 1 in before.verbs), None)
+    if doer is None:
+        return ""
+    end = doer + 1
+    if tokens[end].word in grammar.causatives and end + 1 < len(tokens):
+        end += 1
+        while end < len(tokens) and end not in before.content:
+            end += 1
+        end += 1
+    kept = before.text[: tokens[end - 1].end]
+    tools = [
+        one for one in before.phrases if one.begin >= end and one.preposition is not None and one.has_name
+    ]
+    tool = ""
+    if tools and not any(one.has_name for one in fragment.phrases):
+        tool = f" {before.words(tools[-1].preposition or 0, tools[-1].end)}"
+    return f"{kept} {_inside(fragment)}{tool}?"
 
 
 def _with_prepositional(before: Sentence, fragment: Sentence, lead: str) -> str:

@@ -26,6 +26,7 @@ class Grammar:
     `possessives` with `genitive`; what `demonstratives` and `clitics` point to is added instead. `attachments` are a
     `verb` with its pronoun; `genitives` are
     articles that say whose; `infinitives` are endings. `expletives` are phrases whose pronoun stands for nothing.
+    `causatives` are verbs with somebody who does another, for a language whose verbs open an order as they are.
     `connectives` open a message that goes on from the last one; `courtesies` open any.
     """
 
@@ -57,6 +58,7 @@ class Grammar:
     clitics: str = r"(?!)"
     attachments: str = r"(?!)(?P<verb>)"
     infinitives: str = r"(?!)"
+    causatives: Words = frozenset()
     times: Words = field(default_factory=frozenset)
     has_capital_nouns: bool = False
     drops_subjects: bool = False

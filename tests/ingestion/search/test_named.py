@@ -24,6 +24,13 @@ def release(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Rel
         Page("about", (about, "Call dumpall -a or dumpall -c with care, since what dumpall does is final.")),
         Page("options", OPTIONS, heading=("data", "clean", "schema")),
         Page(
+            "toast",
+            (
+                "TOAST keeps large values. A TOAST table has chunks.",
+                "This is about TOAST (The Oversized-Attribute Storage Technique).",
+            ),
+        ),
+        Page(
             "codes", ("60: The certificate is unknown.", "61: The encoding is unknown."), heading=("60", "61")
         ),
     ]
@@ -37,6 +44,7 @@ def release(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Rel
         ("What does dumpall -c do?", "Drop what"),
         ("What does dumpall --schema do?", "Take one"),
         ("What does error code 60 of dumpall mean?", "certificate"),
+        ("What does TOAST stand for?", "Oversized"),
         ("What does error code 61 of dumpall mean?", "encoding"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ingestion.corpus import Hit
-from service.answer.abstain import Relevance, about_asked, about_named
+from service.answer.abstain import Relevance, about_abbreviation, about_asked, about_named, about_price
 from tests.service.conftest import hits
 
 SURE = Relevance(0.95, 0.8, 0.8, 1.5, 0.9, None)
@@ -86,3 +86,22 @@ def test_what_is_asked_for_by_name_and_lacks_is_doubted(question: str) -> None:
     )
     assert about_asked(SURE, question, passages).probability < 0.2
     assert about_asked(SURE, question, ()) == SURE
+
+
+UNSURE = replace(SURE, probability=0.1)
+
+
+def test_a_passage_that_spells_an_abbreviation_out_answers() -> None:
+    told = hits("An overview of TOAST (The Oversized-Attribute Storage Technique).")
+    assert about_abbreviation(UNSURE, "What does TOAST stand for?", told).probability > 0.9
+    assert about_abbreviation(UNSURE, "What does TOAST stand for?", hits("A TOAST table is kept.")) == UNSURE
+    assert about_abbreviation(UNSURE, "How large is TOAST?", told) == UNSURE
+
+
+def test_a_price_that_no_passage_names_is_doubted() -> None:
+    support = hits("Long-term support began in 2014 and aims at five years for every version.")
+    asked = "How much does support cost a year?"
+    assert about_price(SURE, asked, support).probability < 0.2
+    assert about_price(SURE, asked, (*support, *FIGURES)) == SURE
+    assert about_price(SURE, "When did support begin?", support) == SURE
+    assert about_price(SURE, asked, ()) == SURE

@@ -41,6 +41,22 @@ def test_a_fragment_takes_the_place_of_its_like(before: str, question: str, expe
 @pytest.mark.parametrize(
     ("before", "question", "expected"),
     [
+        ("How do I make grep ignore case?", "And count the lines that match?", "How do I make grep count the lines that match?"),
+        ("How do I change the filter in the Breeze?", "And clean the tank?", "How do I clean the tank in the Breeze?"),
+        ("Can I let the Sentry record at night?", "And record the sound of the street?",
+         "Can I let the Sentry record the sound of the street?"),
+        ("How do I reset my password?", "and change my email?", "How do I change my email?"),
+    ],
+)  # fmt: skip
+def test_what_somebody_does_takes_the_place_of_what_they_did(
+    before: str, question: str, expected: str
+) -> None:
+    assert whole(before, "So and so.", question) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "expected"),
+    [
         ("What does Larkmoor Plus cost?", "Can I pause it?", "Can I pause Larkmoor Plus?"),
         ("How loud is the Breeze in sleep mode?", "What does its filter cost?", "What does the Breeze's filter cost?"),
         ("How do I return a lamp?", "How long does it take?", "How long does it take (return a lamp)?"),

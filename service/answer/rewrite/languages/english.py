@@ -56,5 +56,6 @@ ENGLISH = Grammar(
         "fifth": 4, "5th": 4, "last": -1, "latter": -1, "other": -2,
     },
     genitive="{}'s",
+    causatives=words("make makes let lets get gets have has tell tells force ask"),
     times=words("week month year morning afternoon evening weekend summer winter time day night"),
 )  # fmt: skip
