@@ -62,13 +62,12 @@ def _spell(letters: str, words: Sequence[str], *, is_all: bool = False) -> bool:
     # How many letters may be spelled by the words so far.
     reached = {0}
     for number, word in enumerate(words):
-        reached = {
-            more
-            for count in reached
-            for more in (*_through(letters, count, word), *((count,) if word in _LEFT_OUT and count else ()))
-        }
-        if len(letters) in reached and number and not (is_all and number + 1 < len(words)):
+        if word == letters:
+            return False
+        spelled = {more for count in reached for more in _through(letters, count, word)}
+        if len(letters) in spelled and number and not (is_all and number + 1 < len(words)):
             return True
+        reached = spelled | ({count for count in reached if count} if word in _LEFT_OUT else set())
     return False
 
 

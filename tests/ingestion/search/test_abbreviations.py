@@ -42,6 +42,7 @@ def test_it_is_spelled_out(text: str, abbreviation: str) -> None:
     ("text", "abbreviation"),
     [
         ("The TOAST table is separate from its owner.", "TOAST"),
+        ("TOAST keeps large values. A TOAST table has chunks.", "TOAST"),
         ("TOAST: large attributes of table rows are split.", "TOAST"),
         ("TOASTED (The Oversized-Attribute Storage Technique)", "TOAST"),
         ("A write-ahead log is kept.", "WAL"),
