@@ -26,6 +26,7 @@ from service.scope.feedback import FeedbackLimits
 from service.scope.file import Holdout
 from service.scope.generators import LangChainModel, OpenAIServers, Price, Timeouts
 from service.scope.policy import GuardPolicy, Rule, Zone, policy_of
+from service.scope.replies import Reply
 from service.scope.webhooks import Webhook
 
 _BY_GUARD = "[by guard](#what-guards-do-by-default)"
@@ -369,6 +370,8 @@ def _default(field: FieldInfo, required: str) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
         return "its defaults"
+    if field.annotation in (Reply, Reply | None):
+        return f"`{json.dumps(value['en'])}`, in {len(value)} languages"
     shown = json.dumps(value, ensure_ascii=False)
     return f"`{shown}`" if len(shown) <= _LONGEST or isinstance(value, str) else "see below"
 

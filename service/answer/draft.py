@@ -86,12 +86,12 @@ class Draft:
     def refuse(self, verdicts: Sequence[Verdict]) -> str:
         """The reply to what a guard blocks: the guard is named, and what it saw is in its verdict."""
         self._written = replace(self._written, outcome="refused", reason=blamed(verdicts))
-        return self.say(self._turn.route.assistant.refuse_message)
+        return self.say(self._turn.said(self._turn.route.assistant.refuse_message))
 
     def chat(self) -> str:
         """The reply to small talk."""
         self._written = replace(self._written, reason="small_talk")
-        return self.say(self._turn.route.assistant.small_talk_message or "")
+        return self.say(self._turn.said(self._turn.route.assistant.small_talk_message or ""))
 
     def explain(self, reason: str) -> None:
         """Say why the answer is what it is, before it is written; what ends it otherwise has reasons of its own."""
@@ -100,7 +100,7 @@ class Draft:
     def abstain(self, reason: str) -> str:
         """The reply where the documents don't answer."""
         self._written = replace(self._written, outcome="abstained", reason=reason)
-        return self.say(self._turn.route.assistant.abstain_message)
+        return self.say(self._turn.said(self._turn.route.assistant.abstain_message))
 
     def interrupt(self) -> None:
         """Note that the generator went away after text had been sent."""

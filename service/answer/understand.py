@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingestion.releases.release import Release
+from ingestion.text.language import guess_language
 from service.answer.offers import guarded_tools
 from service.answer.prompts import Message
 from service.answer.request import AnswerRequest, Options, RawMessage
+from service.answer.rewrite.languages import grammar_of
 from service.answer.route import Route
 from service.answer.steps import read_steps
 from service.answer.structured import guarded_form
@@ -19,6 +21,7 @@ from service.guard.input import Disposition, InputGuards, unblocked
 from service.guard.texts import MaskedText, RawText, SearchableText
 from service.ids import uuid7
 from service.scope.file import MOST_TOKENS
+from service.scope.replies import Reply, text_in
 
 # Longer conversations are guarded in a thread, so that the loop stays free: a character costs up to 1 µs.
 _INLINE_CHARS = 1_000
@@ -69,6 +72,21 @@ class Turn:
     def since(self) -> float:
         """Seconds since the question came in."""
         return time.perf_counter() - self.started
+
+    def said(self, reply: Reply) -> str:
+        """A reply of the assistant in the language of the question, as far as the collection is declared to have it."""
+        return reply if isinstance(reply, str) else text_in(reply, self.language)
+
+    @property
+    def language(self) -> str:
+        """The language of the question: of those of the collection, or English where it declares none."""
+        declared = [one for one in self.release.manifest.languages if len(one) == 2]
+        asked = "\n".join([*self.earlier[-1:], self.question])
+        for text in (self.question, asked):
+            grammar = grammar_of(text)
+            if grammar is not None and grammar.name in declared:
+                return grammar.name
+        return guess_language(asked, declared) if declared else "en"
 
     @property
     def earlier(self) -> list[MaskedText]:

@@ -275,10 +275,10 @@ class Writer(Draft):
             return []
         if stopped == "block":
             self._written = replace(self._written, outcome="refused", reason=blamed(self.written.verdicts))
-            return self._part(assistant.refuse_message, has_text=has_text)
+            return self._part(self._turn.said(assistant.refuse_message), has_text=has_text)
         if stopped == "abstain" and has_text:
             self._written = replace(self._written, outcome="abstained", reason="not_grounded")
-            return self._part(assistant.abstain_message, has_text=True)
+            return self._part(self._turn.said(assistant.abstain_message), has_text=True)
         if not has_text:
             is_guarded = (
                 guard.has_dropped_all or stopped or (guard.says_nothing and not self._opening.is_no_answer)

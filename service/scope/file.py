@@ -17,6 +17,7 @@ from service.scope.feedback import FeedbackLimits
 from service.scope.generators import GeneratorConfig
 from service.scope.metrics import METRICS, Metric
 from service.scope.policy import GuardPolicy, policy_of
+from service.scope.replies import ABSTAIN, REFUSE, SMALL_TALK, Reply
 from service.scope.strict import Strict
 from service.scope.webhooks import Webhook
 
@@ -108,18 +109,19 @@ class Assistant(Strict):
     guards: dict[str, Any] = Field(
         {}, description="Rules of its guards that differ from the scope's, by zone and guard."
     )
-    refuse_message: str = Field(
-        "I can't help with that. Ask me about something in the documents.",
-        description="Reply to a question that a guard refuses, and the end of an answer that one stops.",
+    refuse_message: Reply = Field(
+        default_factory=lambda: dict(REFUSE),
+        description="Reply to a question that a guard refuses, and the end of an answer that one stops: a text, or one for"
+        " each language.",
     )
-    abstain_message: str = Field(
-        "I couldn't find an answer to that in the documents. Try other words, or ask about "
-        "something more specific.",
-        description="Reply when the documents don't answer.",
+    abstain_message: Reply = Field(
+        default_factory=lambda: dict(ABSTAIN),
+        description="Reply when the documents don't answer: a text, or one for each language.",
     )
-    small_talk_message: str | None = Field(
-        "Hello! Ask me a question, and I'll look for the answer in the documents.",
-        description="Fixed reply to greetings, thanks and good-byes; with `null` they are answered like questions.",
+    small_talk_message: Reply | None = Field(
+        default_factory=lambda: dict(SMALL_TALK),
+        description="Fixed reply to greetings, thanks and good-byes, in the same forms; with `null` they are answered like"
+        " questions.",
     )
     examples: list[str] = Field([], description="Questions that the page offers.")
     tools: list[str] = Field(
