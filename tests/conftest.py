@@ -1,6 +1,8 @@
 """Shared fixtures: the built-in embedder, the demo's release, a gateway over it, a scripted generator."""
 
 import os
+import pickle
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ import pytest
 import uvicorn
 import yaml
 from fastapi import FastAPI
+from filelock import FileLock
 from hypothesis import settings
 
 from ingestion.config import read_collections
@@ -83,10 +86,25 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The demo's release, which the first of several test processes makes for all; each has a copy of its own."""
     data_dir = tmp_path_factory.mktemp("demo")
-    config = read_collections(SCOPE)["help"]
-    report = run(Collection("help", config, embedder, data_dir, ROOT))
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # noqa: TID251
+        report = _ingested(embedder, data_dir)
+    else:
+        shared = tmp_path_factory.getbasetemp().parent / "demo"
+        with FileLock(f"{shared}.lock"):
+            if not (shared / "report").is_file():
+                shared.mkdir(exist_ok=True)
+                made = _ingested(embedder, shared / "data")
+                (shared / "report").write_bytes(pickle.dumps(made))
+        report = pickle.loads((shared / "report").read_bytes())
+        shutil.copytree(shared / "data", data_dir, dirs_exist_ok=True)
     return Demo(data_dir, open_active(collection_folder(data_dir, "help")), report)
+
+
+def _ingested(embedder: Embedder, data_dir: Path) -> RunReport:
+    config = read_collections(SCOPE)["help"]
+    return run(Collection("help", config, embedder, data_dir, ROOT))
 
 
 @contextmanager
