@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,8 @@ from ingestion.text.sentences import sentence_spans
 from ingestion.view import View
 from service.answer.calibrations import Calibrations
 from service.answer.quantities import asks_for_quantity, has_quantity
-from service.answer.statements import asks_for_default, tells_default
+from service.answer.rewrite.languages import GRAMMARS
+from service.answer.statements import asks_for_default, asks_for_definition, tells_default
 
 Floats = npt.NDArray[np.float32]
 
@@ -87,11 +89,14 @@ class SentenceScorer:
         embedder: Embedder,
     ) -> SentenceScores:
         """Every sentence of the hits, the best first; `vector` is the question's embedding."""
+        defines = asks_for_definition(question)
         analysed = self._analyse([hit.chunk for hit in hits], embedder)
         weights = {
             language: term_weights(question, language, release, view)
             for language in {hit.chunk.language for hit in hits}
         }
+        # Who asks what something is names it, and nothing else.
+        matters = {name: _without_asking(own, name) for name, own in weights.items()} if defines else weights
         by = self.calibrations.of(embedder).sentences
         wants_quantity, tells = asks_for_quantity(question), _told_by(question)
         found: list[Sentence] = []
@@ -102,7 +107,7 @@ class SentenceScorer:
             own = weights[hit.chunk.language]
             words |= one.words
             alone, placed = (one.vectors @ vector).tolist(), (one.placed @ vector).tolist()
-            named = coverage(own, one.header)
+            named = coverage(matters[hit.chunk.language], one.header)
             lacking = _LACKING * (max(had) - had[index])
             for position, (start, end) in enumerate(one.spans):
                 overlap = coverage(own, one.terms[position], one.own, one.header)
@@ -124,6 +129,21 @@ class SentenceScorer:
             dict(zip(keys, chunks, strict=True)), lambda missing: _analysed(missing, embedder)
         )
         return [known[key] for key in keys]
+
+
+def _without_asking(weights: dict[str, float], language: str) -> dict[str, float]:
+    """The weights of the words that carry meaning, as if the question had no others."""
+    plain = _function_terms(language)
+    kept = {term: weight for term, weight in weights.items() if term not in plain}
+    total = sum(kept.values())
+    return {term: weight / total for term, weight in kept.items()} if total > 0 else weights
+
+
+@cache
+def _function_terms(language: str) -> frozenset[str]:
+    """The function words of a language as the index has them."""
+    grammar = GRAMMARS.get(language)
+    return frozenset(terms_of(" ".join(grammar.function_words), language)) if grammar else frozenset()
 
 
 def _told_by(question: str) -> Callable[[str], float]:

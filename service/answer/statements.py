@@ -1,4 +1,4 @@
-"""What a question asks to be told, and whether a text tells it: a default, or a price.
+"""What a question asks to be told, and whether a text tells it: what something is, a default, or a price.
 
 English, German, Spanish and French.
 """
@@ -50,6 +50,32 @@ _TELLS_PRICE = re.compile(
     r"|inbegriffen|enthalten|gratuit\w*|incluid[oa]s?|inclus)\b",
     re.IGNORECASE,
 )
+
+_ASKS_DEFINITION = re.compile(
+    r"\s*(?:and |so |also )?(?:what(?:['’]s| is| are| does| do)|was (?:ist|sind|bedeutet|macht)|qué (?:es|son|hace|significa)"
+    r"|qu['’]est-ce qu(?:e|['’])|que fait|define|explain|describe|erkläre?|explica|explique)(?!\w)",
+    re.IGNORECASE,
+)
+_POINTS_ELSEWHERE = re.compile(
+    r"\(?(?:for (?:more|further|additional|other) (?:information|details)|for details"
+    r"|see (?:also\b|the\b|section|chapter|appendix|below\b|above\b)"
+    r"|refer to|more (?:information|details)|(?:weitere|nähere) (?:informationen|einzelheiten)|siehe\b|mehr dazu"
+    r"|para más (?:información|detalles)"
+    r"|véase|consulte|vea\b|pour (?:plus|davantage) d['’]informations|voir\b)",
+    re.IGNORECASE,
+)
+_MOST_POINTING_WORDS = 16
+
+
+def asks_for_definition(question: str) -> bool:
+    """Whether it asks what something is or does, as far as its first words tell."""
+    return _ASKS_DEFINITION.match(question.lstrip("¿¡ ")[:_READ_CHARS]) is not None
+
+
+def points_elsewhere(sentence: str) -> bool:
+    """Whether all that a sentence tells is where something else stands: "For details, see Section 4."."""
+    head = sentence[:_READ_CHARS]
+    return _POINTS_ELSEWHERE.match(head) is not None and len(head.split()) <= _MOST_POINTING_WORDS
 
 
 def asks_for_default(question: str) -> bool:

@@ -15,6 +15,7 @@ from ingestion.search.abbreviations import asked_abbreviation, tells_expansion
 from ingestion.search.asking import asked_part
 from ingestion.search.spelling import Vocabulary, respelled
 from ingestion.view import EVERYTHING
+from service.answer import statements
 from service.answer.abstain import Relevance, about_asked
 from service.answer.cite import cite
 from service.answer.generate.chunks import ChatStream
@@ -27,7 +28,6 @@ from service.answer.rewrite.languages import GRAMMARS
 from service.answer.schema import read_schema
 from service.answer.sentences import Sentence
 from service.answer.small_talk import is_small_talk
-from service.answer.statements import asks_for_default, asks_for_price, tells_default, tells_price
 from service.auth import KeyRing, create_key
 from service.errors import TouchstoneError
 from service.feedback.curated.phrasing import matter, normalised
@@ -65,6 +65,12 @@ def _asked_by_name(text: str) -> object:
     return about_asked(
         Relevance(0.9, 0.8, 0.8, 1.5, 0.9, None), f"Zephyr 3 --most {text}", [Hit(chunk, 1.0, {})]
     )
+
+
+def _statements(text: str) -> object:
+    asks = (statements.asks_for_default, statements.asks_for_definition, statements.asks_for_price)
+    tells = (statements.tells_default, statements.tells_price, statements.points_elsewhere)
+    return [read(text) for read in (*asks, *tells)]
 
 
 def _picked(text: str) -> object:
@@ -184,7 +190,7 @@ def of_answers() -> Iterator[Reader]:
     )
     yield Reader(
         "statements",
-        lambda t: (asks_for_default(t), tells_default(t), asks_for_price(t), tells_price(t)),
+        _statements,
         ("service.answer.statements",),
     )
     yield Reader(

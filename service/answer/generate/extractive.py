@@ -9,6 +9,7 @@ from ingestion.embed import Embedder
 from service.answer.evidence import Evidence
 from service.answer.generate import Event, Finished, Task, Text
 from service.answer.sentences import Sentence
+from service.answer.statements import points_elsewhere
 from service.answer.stop import before_stop
 
 MAX_SENTENCES = 2
@@ -53,9 +54,14 @@ def _telling(sentences: Sequence[Sentence], hits: Sequence[Hit], question: str) 
 
 
 def _leads(text: str, asked: frozenset[str]) -> bool:
-    """Whether a sentence answers nothing by itself: a question, what ends in a colon, or what the asker said already."""
+    """Whether a sentence answers nothing by itself: a question, what ends in a colon, what points elsewhere, or what the
+    asker said already."""
     said = frozenset(_WORD.findall(text.casefold())) - _LEVELS
-    return text.endswith((*_ASKING, ":", "：")) or (len(said) >= _FEW_WORDS and said <= asked)
+    return (
+        text.endswith((*_ASKING, ":", "："))
+        or points_elsewhere(text)
+        or (len(said) >= _FEW_WORDS and said <= asked)
+    )
 
 
 def _in_full(sentence: Sentence, text: str, asked: frozenset[str]) -> Sentence:

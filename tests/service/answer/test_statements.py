@@ -2,7 +2,14 @@
 
 import pytest
 
-from service.answer.statements import asks_for_default, asks_for_price, tells_default, tells_price
+from service.answer.statements import (
+    asks_for_default,
+    asks_for_definition,
+    asks_for_price,
+    points_elsewhere,
+    tells_default,
+    tells_price,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +96,34 @@ def test_a_question_for_a_price(question: str, asks: bool) -> None:
 )
 def test_a_text_that_tells_a_price(text: str, tells: bool) -> None:
     assert tells_price(text) is tells
+
+
+@pytest.mark.parametrize(
+    ("question", "asks"),
+    [
+        ("What is a tablespace?", True),
+        ("what does --verbose do?", True),
+        ("Was ist ein virtuelles Paket?", True),
+        ("¿Qué es un paquete virtual?", True),
+        ("Qu'est-ce que le Hub ?", True),
+        ("How long is the warranty?", False),
+        ("Which port is it?", False),
+    ],
+)
+def test_a_question_for_what_something_is(question: str, asks: bool) -> None:
+    assert asks_for_definition(question) is asks
+
+
+@pytest.mark.parametrize(
+    ("sentence", "points"),
+    [
+        ("For more information, see Section 23.6.", True),
+        ("(See also the chapter on backups.)", True),
+        ("Siehe Abschnitt 4.", True),
+        ("Véase la sección 5.", True),
+        ("Guests see the cameras that you share.", False),
+        ("A tablespace is a location on the file system; for more information, see Section 23.6.", False),
+    ],
+)
+def test_a_sentence_that_only_points_elsewhere(sentence: str, points: bool) -> None:
+    assert points_elsewhere(sentence) is points

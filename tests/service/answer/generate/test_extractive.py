@@ -24,8 +24,8 @@ def test_a_sentence_brings_the_command_that_it_leads_to() -> None:
 
 
 def test_a_sentence_that_leads_nowhere_and_a_question_are_no_answers() -> None:
-    text = "What does it cost?\nIt costs nine euros.\nSee also:"
-    assert quoted(text, 1.0, 0.6, 0.9) == ["It costs nine euros."]
+    text = "What does it cost?\nIt costs nine euros.\nSee also:\nFor more information, see Section 4."
+    assert quoted(text, 1.0, 0.6, 0.9, 0.95) == ["It costs nine euros."]
 
 
 def test_where_nothing_else_is_there_a_question_is_quoted() -> None:
