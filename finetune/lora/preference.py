@@ -43,6 +43,8 @@ from finetune.yaml_file import TrainingDataError
 
 # The reference of KTO is made of the other rows of a batch: it needs two at least.
 _KTO_BATCH = 2
+# The heaviest row is so often in a table of rows with several weights.
+_TENTHS = 10
 
 
 def train_preference(
@@ -66,7 +68,8 @@ def train_preference(
         str(base_folder), dtype=getattr(torch, precision), local_files_only=True, attn_implementation="sdpa"
     )
     tables = {split: _table(recipe, rows, template, split) for split in ("train", "development")}
-    arguments = _arguments(recipe, tables, run_folder / CHECKPOINTS, precision, is_frugal=is_frugal)
+    count = len(_chosen(recipe, rows, "train"))
+    arguments = _arguments(recipe, tables, count, run_folder / CHECKPOINTS, precision, is_frugal=is_frugal)
     kind = DPOTrainer if recipe.training.method == "dpo" else KTOTrainer
     with quietly(), asked_to_stop() as asked:
         torch.manual_seed(recipe.seed)
@@ -95,8 +98,25 @@ def train_preference(
     return network, _standing(trainer.state, teller)
 
 
+def _chosen(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Row]:
+    return [row for row in rows if row.split == split and row.kind == recipe.training.method]
+
+
+def repeats_of(weights: Sequence[float]) -> list[int]:
+    """How often each row is in the table that is shuffled, so that a part of it holds rows in proportion to their weights.
+
+    TRL's losses know no weights of rows. Rows of one weight are there once.
+    """
+    if len(set(weights)) <= 1:
+        return [1] * len(weights)
+    return [max(1, round(_TENTHS * weight / max(weights))) for weight in weights]
+
+
 def _table(recipe: Recipe, rows: Sequence[Row], template: Template, split: str) -> Table:
-    chosen = [row for row in rows if row.split == split and row.kind == recipe.training.method]
+    chosen = _chosen(recipe, rows, split)
+    if split == "train":
+        repeats = repeats_of([row.weight for row in chosen])
+        chosen = [row for row, times in zip(chosen, repeats, strict=True) for _ in range(times)]
     columns: dict[str, list[Any]] = {"prompt": [template.told(row) for row in chosen]}
     end = template.tokenizer.eos_token
     if recipe.training.method == "dpo":
@@ -109,9 +129,16 @@ def _table(recipe: Recipe, rows: Sequence[Row], template: Template, split: str) 
 
 
 def _arguments(
-    recipe: Recipe, tables: dict[str, Table], folder: Path, precision: Precision, *, is_frugal: bool
+    recipe: Recipe,
+    tables: dict[str, Table],
+    rows: int,
+    folder: Path,
+    precision: Precision,
+    *,
+    is_frugal: bool,
 ) -> Any:
-    training, rows = recipe.training, len(tables["train"])
+    """`rows` are those to train on, however often the table repeats them."""
+    training = recipe.training
     is_dpo = training.method == "dpo"
     batch = 1 if is_dpo else min(_KTO_BATCH, rows)
     if not is_dpo and batch < _KTO_BATCH:
@@ -126,7 +153,7 @@ def _arguments(
         "per_device_train_batch_size": batch,
         "per_device_eval_batch_size": batch,
         "gradient_accumulation_steps": gathered,
-        "num_train_epochs": training.epochs,
+        "num_train_epochs": training.epochs * rows / len(tables["train"]),
         "learning_rate": training.learning_rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": math.ceil(training.warm_up * steps),

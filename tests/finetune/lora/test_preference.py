@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,35 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(base: Path, tmp_path: 
     found = run(judged("dpo"), recipe(base, "dpo", epochs=3), base, tmp_path / "run")
     assert found.digest == wanted.digest
     assert found.losses == pytest.approx(wanted.losses)
+
+
+def test_a_judgement_counts_by_its_weight(base: Path, tmp_path: Path) -> None:
+    from finetune.lora.preference import repeats_of
+
+    assert repeats_of([0.7, 0.7]) == [1, 1]
+    assert repeats_of([1.0, 0.7, 0.01]) == [10, 7, 1]
+    made = [replace(one, split="train") for one in judged("kto")]
+    # Who likes the worse answer counts for little.
+    odd = [
+        row(
+            100 + n,
+            kind="kto",
+            completion=GOOD if n % 2 else BAD,
+            is_good=n % 2 == 0,
+            weight=0.1,
+            document=f"o{n}",
+            split="train",
+        )
+        for n in range(8)
+    ]
+    equal = [replace(one, weight=1.0) for one in odd]
+    plan = recipe(base, "kto", epochs=6)
+    weighed, unweighed = (
+        run([*made, *others], plan, base, tmp_path / name)
+        for name, others in (("weighed", odd), ("same", equal))
+    )
+    assert weighed.steps == unweighed.steps
+    assert margin(base, weighed) > max(0.05, margin(base, unweighed))
 
 
 def test_a_worse_answer_that_is_too_long_is_refused(base: Path, tmp_path: Path) -> None:
