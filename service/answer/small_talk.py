@@ -1,6 +1,7 @@
 """Greetings, thanks and good-byes: what is said in every conversation and no document answers."""
 
 import re
+from collections.abc import Sequence
 
 # Whole messages only: "Hi, what does Plus cost?" is a question.
 _PHRASES = {
@@ -34,7 +35,8 @@ _PHRASES = {
         r"(ça va|comment (ça va|allez-vous|vas-tu)|qui es-tu|qui êtes-vous|d'accord|parfait)",
     ),
 }
-_SMALL_TALK = re.compile("|".join(f"(?:{one})" for phrases in _PHRASES.values() for one in phrases))
+_OF_LANGUAGE = {name: re.compile("|".join(f"(?:{one})" for one in own)) for name, own in _PHRASES.items()}
+_SMALL_TALK = re.compile("|".join(f"(?:{one.pattern})" for one in _OF_LANGUAGE.values()))
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _SPACES = re.compile(r"[\s,;:!.…]+")
 _LONGEST = 80
@@ -42,12 +44,22 @@ _LONGEST = 80
 
 def is_small_talk(text: str) -> bool:
     """Whether a message is nothing but a greeting, thanks, assent or a good-bye; two of them count too."""
+    return _is_said(text, _SMALL_TALK)
+
+
+def language_of_small_talk(text: str, languages: Sequence[str]) -> str | None:
+    """The first of these languages in which a message is small talk; None where it is none in any."""
+    known = ((name, _OF_LANGUAGE[name]) for name in languages if name in _OF_LANGUAGE)
+    return next((name for name, phrases in known if _is_said(text, phrases)), None)
+
+
+def _is_said(text: str, phrases: re.Pattern[str]) -> bool:
     if len(text) > _LONGEST:
         return False
     plain = _SPACES.sub(" ", _EDGES.sub("", text.casefold().replace("’", "'")))
     if not plain:
         return False
-    if _SMALL_TALK.fullmatch(plain):
+    if phrases.fullmatch(plain):
         return True
     parts = [part for part in re.split(r"[,;:!?.…]+\s*", text.casefold().replace("’", "'")) if part.strip()]
-    return len(parts) > 1 and all(_SMALL_TALK.fullmatch(_EDGES.sub("", part)) for part in parts)
+    return len(parts) > 1 and all(phrases.fullmatch(_EDGES.sub("", part)) for part in parts)

@@ -12,6 +12,7 @@ from service.answer.prompts import Message
 from service.answer.request import AnswerRequest, Options, RawMessage
 from service.answer.rewrite.languages import grammar_of
 from service.answer.route import Route
+from service.answer.small_talk import language_of_small_talk
 from service.answer.steps import read_steps
 from service.answer.structured import guarded_form
 from service.answer.tools import Step, ToolResult
@@ -27,6 +28,8 @@ from service.scope.replies import Reply, text_in
 _INLINE_CHARS = 1_000
 # The conversation before a question: so many of its latest messages, and so many times the longest question.
 HISTORY_MESSAGES, _HISTORY_QUESTIONS = 50, 4
+# A detector is wrong about shorter texts as often as not.
+_LEAST_GUESSED_CHARS = 30
 Originals = dict[str, set[str]]
 
 
@@ -81,12 +84,17 @@ class Turn:
     def language(self) -> str:
         """The language of the question: of those of the collection, or English where it declares none."""
         declared = [one for one in self.release.manifest.languages if len(one) == 2]
+        if not declared:
+            return "en"
         asked = "\n".join([*self.earlier[-1:], self.question])
+        greeted = language_of_small_talk(self.question, declared)
+        if greeted is not None:
+            return greeted
         for text in (self.question, asked):
             grammar = grammar_of(text)
             if grammar is not None and grammar.name in declared:
                 return grammar.name
-        return guess_language(asked, declared) if declared else "en"
+        return guess_language(asked, declared) if len(asked) >= _LEAST_GUESSED_CHARS else declared[0]
 
     @property
     def earlier(self) -> list[MaskedText]:
