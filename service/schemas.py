@@ -269,10 +269,12 @@ class DocumentCounts(BaseModel):
 
 
 class DocumentList(BaseModel):
-    """Documents in the order of their ids, a page of them; `total` is how many all pages have."""
+    """Documents in the order of their ids, a page of them: `documents` are the ids, `items` say more of each, in the same
+    order; `total` is how many all pages have."""
 
     collection: str
-    documents: list[ListedDocumentReply]
+    documents: list[str]
+    items: list[ListedDocumentReply]
     has_more: bool
     total: int
     counts: DocumentCounts

@@ -27,20 +27,21 @@ async def list_documents(
     collection: Annotated[str | None, Query(max_length=100)] = None,
     filter: Annotated[str | None, Query(max_length=10_000)] = None,
     status: Annotated[
-        list[Status] | None, Query(description="Of these alone: `served`, `held`, `refused`.")
+        list[Status] | None,
+        Query(description="Of these alone, `served` unless told: `served`, `held`, `refused`."),
     ] = None,
     after: Annotated[str, Query(max_length=300)] = "",
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> DocumentList:
-    """Documents by id, a page at a time. What isn't served is listed for keys of scope `ingest`; what was refused, for those of
-    them that see every group.
+    """Documents by id, a page at a time: those that are served, or of the statuses that are named. What isn't served is listed
+    for keys of scope `ingest`; what was refused, for those of them that see every group. `counts` tell of all.
     """
     name = collection_of(call.state, collection)
     view = call.view(json_object(filter) if filter else None)
     is_curator = bool({"ingest", "admin"} & call.caller.scopes)
     if not is_curator and set(status or ()) - {"served"}:
         call.caller.need("ingest")
-    page = Page(limit, after, frozenset(status) if status else None)
+    page = Page(limit, after, frozenset(status or ("served",)))
     listing = partial(call.state.library.listing, name, view, page, served_alone=not is_curator)
     found = await _aside(call, partial(_listed, listing))
     policies = {*policies_of(found.documents), *_policies_now(call, name)}
@@ -62,7 +63,8 @@ def _policies_now(call: Call, collection: str) -> frozenset[str]:
 def _list_reply(collection: str, found: DocumentListing, read: Callable[[str], str]) -> DocumentList:
     return DocumentList(
         collection=collection,
-        documents=[_listed_document(one, read) for one in found.documents],
+        documents=[one.id for one in found.documents],
+        items=[_listed_document(one, read) for one in found.documents],
         has_more=found.has_more,
         total=found.total,
         counts=DocumentCounts.model_validate(found.counts),

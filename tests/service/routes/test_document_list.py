@@ -90,15 +90,19 @@ def listed(keys_and_url: tuple[dict[str, str], str]):  # type: ignore[no-untyped
     return get
 
 
+EVERY = {"status": ["served", "held", "refused"]}
+
+
 def ids(reply: dict[str, Any]) -> list[str]:
-    return [one["document_id"] for one in reply["documents"]]
+    assert [one["document_id"] for one in reply["items"]] == reply["documents"]
+    return list(reply["documents"])
 
 
 def test_a_document_is_listed_with_its_title_status_size_and_dates(keys_and_url, listed) -> None:  # type: ignore[no-untyped-def]
     keys, url = keys_and_url
     headers = {"authorization": f"Bearer {keys['boss']}"}
     text = httpx.get(f"{url}/v1/documents/care.md", headers=headers, timeout=60).json()["text"]
-    one = next(one for one in listed()["documents"] if one["document_id"] == "care.md")
+    one = next(one for one in listed()["items"] if one["document_id"] == "care.md")
     ingested = datetime.fromisoformat(one.pop("ingested_at"))
     assert ingested.tzinfo is not None
     assert one == {
@@ -118,8 +122,8 @@ def test_a_document_is_listed_with_its_title_status_size_and_dates(keys_and_url,
 
 
 def test_what_is_not_served_is_listed_with_the_reason(listed) -> None:  # type: ignore[no-untyped-def]
-    reply = listed()
-    by_id = {one["document_id"]: one for one in reply["documents"]}
+    reply = listed(**EVERY)
+    by_id = {one["document_id"]: one for one in reply["items"]}
     assert reply["counts"] == {"served": 3, "held": 1, "refused": 1}
     assert reply["total"] == 5
     held, refused = by_id["notes.md"], by_id["broken.pdf"]
@@ -136,17 +140,17 @@ def test_statuses_and_filters_narrow_the_list(listed) -> None:  # type: ignore[n
 
     wanted = {"status": ["held", "refused"]}
     assert narrowed(wanted) == ["broken.pdf", "notes.md"]
-    assert narrowed({"status": "served"}) == ["care.md", "futter.md", "wages.md"]
+    assert narrowed({}) == narrowed({"status": "served"}) == ["care.md", "futter.md", "wages.md"]
     assert narrowed({"filter": json.dumps({"language": "de"})}) == ["futter.md"]
-    assert narrowed({"filter": json.dumps({"title": {"contains": "note"}})}) == ["notes.md"]
+    assert narrowed({"filter": json.dumps({"title": {"contains": "note"}}), **EVERY}) == ["notes.md"]
     assert narrowed({"filter": json.dumps({"place": "pages"}), **wanted}) == ["broken.pdf", "notes.md"]
     assert listed(filter=json.dumps({"language": "de"}))["counts"] == {"served": 1, "held": 0, "refused": 0}
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(listed) -> None:  # type: ignore[no-untyped-def]
-    whole, seen, after = ids(listed()), [], ""
+    whole, seen, after = ids(listed(**EVERY)), [], ""
     for _ in whole:
-        page = listed(limit=2, after=after)
+        page = listed(limit=2, after=after, **EVERY)
         assert page["total"] == len(whole)
         seen += ids(page)
         if not page["has_more"]:
@@ -164,7 +168,7 @@ def test_who_may_not_change_documents_sees_what_is_served_alone(listed) -> None:
 def test_groups_hold_in_the_list_and_in_its_counts(listed) -> None:  # type: ignore[no-untyped-def]
     assert ids(listed("customer")) == ["care.md", "futter.md"]
     # Whose a refused document would be is not known.
-    clerk = listed("clerk")
+    clerk = listed("clerk", **EVERY)
     assert ids(clerk) == ["care.md", "futter.md", "notes.md"]
     assert clerk["counts"] == {"served": 2, "held": 1, "refused": 0}
 
@@ -189,7 +193,7 @@ def test_a_newer_text_that_waits_stands_beside_the_one_that_is_served(keys_and_u
     worse = {"text": f"# Rules\n\nNo yaks at all. {POISON}"}
     assert httpx.put(address, json=worse, headers=headers, timeout=60).status_code == 202
     for query in ({"status": "held"}, {"status": "served"}):
-        one = next(one for one in listed(**query)["documents"] if one["document_id"] == "rules")
+        one = next(one for one in listed(**query)["items"] if one["document_id"] == "rules")
         assert (one["status"], one["characters"]) == ("served", len("Rules\n\nNo yaks."))
         assert "instruction" in one["reason"]
     assert httpx.delete(address, headers=headers, timeout=60).status_code == 200
@@ -200,7 +204,7 @@ def test_the_documents_of_the_demo_are_all_served(demo: Demo, gateway) -> None: 
         reply = client.get("/v1/documents", params={"limit": 1000}).json()
     assert reply["counts"] == {"served": reply["total"], "held": 0, "refused": 0}
     assert demo.report.quarantined == {}
-    assert all(one["title"] and one["size_bytes"] for one in reply["documents"])
+    assert all(one["title"] and one["size_bytes"] for one in reply["items"])
 
 
 def test_a_run_tells_its_time_by_its_id() -> None:

@@ -139,7 +139,7 @@ def test_files_of_many_kinds_are_posted_and_a_bad_one_does_not_stop_the_others(c
     assert (run["state"], run["documents"]) == ("finished", 2)
     assert list(run["failures"]) == ["broken.pdf"]
     listed = client.get("/v1/documents", params={**HELP, "filter": '{"team": "zoo"}'}).json()
-    assert [one["document_id"] for one in listed["documents"]] == ["marmots.csv", "marmots.docx"]
+    assert listed["documents"] == ["marmots.csv", "marmots.docx"]
     gone = client.delete("/v1/documents", params={**HELP, "filter": '{"team": ["zoo", "circus"]}'})
     assert gone.json()["removed"] == 2
     assert "marmots.csv" not in found(client, "where do marmots sleep")
@@ -248,7 +248,7 @@ def test_many_uploads_at_once_are_all_there(client: httpx.Client, url: str) -> N
         thread.join()
     assert statuses == [201] * 12
     listed = client.get("/v1/documents", params={**HELP, "limit": 1000}).json()["documents"]
-    assert {f"herd/{number}" for number in range(12)} <= {one["document_id"] for one in listed}
+    assert {f"herd/{number}" for number in range(12)} <= set(listed)
 
 
 def test_a_client_that_hangs_up_leaves_no_half_document(client: httpx.Client) -> None:
