@@ -11,7 +11,9 @@ from evals.corpora import need
 from ingestion.detect.heads import is_held_out
 
 _KEY_CHARS = 80
-_OWN_PROMPTS = Path(__file__).parent / "cases" / "prompts.jsonl"
+_CASES = Path(__file__).parent / "cases"
+_OWN_PROMPTS = _CASES / "prompts.jsonl"
+_FOREIGN_PROMPTS = _CASES / "foreign_prompts.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,17 @@ def cyberseceval(data: Path) -> list[LabelledText]:
 def own_prompts(kind: str) -> list[LabelledText]:
     """Our own prompts, never trained on: harmless ones in an attacker's words (`everyday`), and attacks in everyday words
     (`attack`)."""
-    rows = (json.loads(line) for line in _OWN_PROMPTS.read_text("utf-8").splitlines())
+    return _own(_OWN_PROMPTS, kind)
+
+
+def _own(path: Path, kind: str) -> list[LabelledText]:
+    rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
     return [LabelledText(row["text"], row["kind"], row["language"]) for row in rows if row["kind"] == kind]
+
+
+def foreign_prompts(kind: str) -> list[LabelledText]:
+    """Our own prompts in other languages than English, of the kinds of `own_prompts`, written when the heads had been trained."""
+    return _own(_FOREIGN_PROMPTS, kind)
 
 
 def mitre_frr(data: Path) -> list[LabelledText]:
@@ -108,6 +119,48 @@ def clinc150(data: Path, part: Literal["val", "test", "oos_test"]) -> list[Label
     """Requests to assistants, of 150 intents, and `oos_test`, those of none (Larson et al. 2019)."""
     rows = json.loads(need(data / "clinc150" / "data_full.json").read_text("utf-8"))[part]
     return [LabelledText(text, intent) for text, intent in rows]
+
+
+def clinc150_kept(data: Path) -> list[LabelledText]:
+    """The half of CLINC150's test parts that no head learned from."""
+    both = [*clinc150(data, "test"), *clinc150(data, "oos_test")]
+    return [one for one in both if is_held_out(one.text)]
+
+
+def nq_open(data: Path) -> list[LabelledText]:
+    """Questions typed into a search engine (Kwiatkowski et al. 2019), the half that no head learned from."""
+    rows = _json_lines(data / "nq-open" / "NQ-open.dev.jsonl")
+    return [LabelledText(row["question"], "question") for row in rows if is_held_out(row["question"])]
+
+
+def instructions(data: Path) -> list[LabelledText]:
+    """Harmless instructions with their first input, and turns of conversations (Wang et al. 2022, Zheng et al. 2023), the
+    half that no head learned from."""
+    folder, found = data / "instructions", []
+    for name in ("self_instruct_seeds", "user_oriented"):
+        for row in _json_lines(folder / f"{name}.jsonl"):
+            if is_held_out(row["instruction"]):
+                text = "\n".join([row["instruction"], row["instances"][0]["input"]]).strip()
+                found.append(LabelledText(text, name))
+    for name in ("vicuna_bench", "mt_bench"):
+        for row in _json_lines(folder / f"{name}.jsonl"):
+            if is_held_out(row["turns"][0]):
+                found += [LabelledText(turn, name) for turn in row["turns"]]
+    return found
+
+
+def xquad_questions(data: Path) -> list[LabelledText]:
+    """Questions in seven languages (Artetxe et al. 2020), the half that no head learned from; a question is in the same half in
+    every language."""
+    found = []
+    for language in ("en", "de", "es", "ru", "tr", "ar", "zh"):
+        raw = json.loads(need(data / "xquad" / f"xquad.{language}.json").read_text("utf-8"))
+        paragraphs = [paragraph for article in raw["data"] for paragraph in article["paragraphs"]]
+        asked = [item for paragraph in paragraphs for item in paragraph["qas"]]
+        found += [
+            LabelledText(item["question"], "question", language) for item in asked if is_held_out(item["id"])
+        ]
+    return found
 
 
 def bitext(data: Path) -> list[LabelledText]:

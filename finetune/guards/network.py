@@ -1,11 +1,14 @@
 """A two-layer network trained with Adam (Kingma & Ba 2015), in numpy: seconds for tens of thousands of rows, the same
 result on every run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ingestion.detect.heads import probability
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,8 +40,7 @@ class Weights:
     def scores(self, rows: Floats) -> Floats:
         """Probabilities, shape `(len(rows),)`."""
         hidden = np.maximum(((rows - self.mean) / self.scale) @ self.w1 + self.b1, 0)
-        found: Floats = 1 / (1 + np.exp(-(hidden @ self.w2 + self.b2)))
-        return found
+        return probability(hidden @ self.w2 + self.b2)
 
 
 def train(rows: Floats, labels: Floats, weights: Floats, recipe: Recipe = Recipe()) -> Weights:
@@ -76,6 +78,19 @@ def train(rows: Floats, labels: Floats, weights: Floats, recipe: Recipe = Recipe
     return Weights(mean, scale, w1, b1, w2, float(b2[0]))
 
 
+def together(members: Sequence[Weights]) -> Weights:
+    """One network that says what several, trained on the same rows, say on average."""
+    first, count = members[0], len(members)
+    return Weights(
+        first.mean,
+        first.scale,
+        np.concatenate([one.w1 for one in members], axis=1),
+        np.concatenate([one.b1 for one in members]),
+        (np.concatenate([one.w2 for one in members]) / count).astype(np.float32),
+        sum(one.b2 for one in members) / count,
+    )
+
+
 def _slopes(
     parameters: list[Floats], rows: Floats, labels: Floats, weights: Floats, keep: Floats
 ) -> list[Floats]:
@@ -83,7 +98,7 @@ def _slopes(
     w1, b1, w2, b2 = parameters
     before = rows @ w1 + b1
     hidden = np.maximum(before, 0) * keep
-    scores = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
+    scores = probability(hidden @ w2 + b2)
     error = (scores - labels) * weights / len(rows)
     back = np.outer(error, w2) * keep * (before > 0)
     return [rows.T @ back, back.sum(axis=0), hidden.T @ error, np.array([error.sum()], np.float32)]

@@ -97,7 +97,7 @@ def open_screens(scrubber: Scrubber, cases: Sequence[KeptOut], *, threads: int =
     heads = load_heads(builtin.weights_digest)
     embedder = CachedEmbedder(builtin)
     return Screens(
-        scrubber, InjectionModel(embedder, heads), heads[PROMPT].thresholds["block"], embedder, tuple(cases)
+        scrubber, InjectionModel(embedder, heads), heads[PROMPT].thresholds["degrade"], embedder, tuple(cases)
     )
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ingestion.artifact import Artifact, open_artifact
 
 HEAD_FILE = "head.npz"
+_MOST_LOGIT = 60.0
 Floats = npt.NDArray[np.float32]
 
 
@@ -32,8 +33,13 @@ class Head:
         if not len(rows):
             return np.empty(0, np.float32)
         hidden = np.maximum(((rows - self.mean) / self.scale) @ self.w1 + self.b1, 0)
-        found: Floats = 1 / (1 + np.exp(-(hidden @ self.w2 + self.b2)))
-        return found
+        return probability(hidden @ self.w2 + self.b2)
+
+
+def probability(logits: Floats) -> Floats:
+    """The logistic function; far out, where float32 overflows, it is what it is at 60."""
+    found: Floats = (1 / (1 + np.exp(-np.clip(logits, -_MOST_LOGIT, _MOST_LOGIT)))).astype(np.float32)
+    return found
 
 
 def unpack(name: str, parts: Any, thresholds: dict[str, float]) -> Head:

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ingestion.detect.cues import attack_features
 from ingestion.detect.decodings import Decoding, decodings_of
 from ingestion.detect.heads import Floats, Head, load_head
 from ingestion.detect.rules import Match, every_match, matches_in
@@ -49,6 +50,8 @@ _MOST_WINDOWS = 8
 # A classifier is ten times as slow as a head.
 _WHOLE_FOR_CLASSIFIERS_CHARS, _SENTENCES_FOR_CLASSIFIERS = 10_000, 64
 _WHOLE_CHARS = 1_000
+# A letter or a greeting: no language says an order in three.
+_LEAST_ATTACK_CHARS = 4
 # Places of a rule in each view of a document: one more than any document has that isn't an attack from end to end.
 _MOST_MATCHES = 20
 # The largest of many harmless scores grows with the logarithm of their number: in logits by the mean excess of the tail, which
@@ -95,7 +98,12 @@ class InjectionModel:
     def judge_prompt(self, text: str, decodings: Sequence[Decoding] | None = None) -> Finding | None:
         """The part of a prompt that looks most like an attack, whatever its score; None for an empty one."""
         read = [d for d in decodings or decodings_of(text) if d.kind != "plain" or len(d.text) != len(text)]
-        units = [(number, unit) for number, d in enumerate(read) for unit in units_of(d.text)]
+        units = [
+            (number, unit)
+            for number, d in enumerate(read)
+            for unit in units_of(d.text)
+            if len(unit.text.strip()) >= _LEAST_ATTACK_CHARS
+        ]
         chosen = likeliest(units, [unit.text for _, unit in units], MOST_UNITS)
         found: list[Finding] = []
         for number, group in groupby(chosen, key=lambda one: one[0]):
@@ -202,7 +210,7 @@ def likeliest(items: Sequence[T], texts: Sequence[str], most: int) -> list[T]:
 
 def prompt_rows(texts: list[str], embedder: SentenceEmbedder) -> Floats:
     """Features of parts of prompts."""
-    return np.concatenate([embedder.embed(texts), cue_features(texts)], axis=1)
+    return np.concatenate([embedder.embed(texts), cue_features(texts), attack_features(texts)], axis=1)
 
 
 def document_rows(texts: Sequence[str], vectors: Floats) -> Floats:

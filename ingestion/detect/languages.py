@@ -18,10 +18,18 @@ OVERRIDES = {
     "el": ("αγνο|ξέχν|ξεχά", "οδηγ|εντολ|κανόν"),
     "hi": ("अनदेख|नज़रअंदाज़|भूल|उपेक्ष", "निर्देश|आदेश|नियम"),
     "ar": ("تجاهل|انس", "تعليمات|أوامر|قواعد|إرشادات"),
-    "zh": ("忽略|无视|無視|忘记|忘掉", "指示|指令|说明|規則|规则|提示|要求"),
+    "zh": ("忽略|无视|無視|忘记|忘掉", "(?:指示|指令|说明|規則|规则|提示|要求)(?![^。！!\n]{0,12}[吗嗎])"),
     "ja": ("無視|忘れ", "指示|命令|ルール|述べ|規則"),
     "ko": ("무시|잊어", "지시|명령|규칙|지침"),
 }  # fmt: skip
+# Right before a verb: someone asks what he himself may do.
+BY_ONESELF = (
+    r"(?:\b(?:kann|darf|soll|sollte|muss) (?:ich|man|wir)\b|\b(?:puedo|podemos|debo|debemos|se puede|posso|possiamo|devo|dobbiamo|si può"
+    r"|devemos|pode-se|puis-je|peut-on|dois-je|est-ce que je peux|est-ce que je dois)\b|\b(?:kan|mag|moet) (?:ik|men)\b"
+    r"|\b(?:kunnen|mogen|moeten) we\b|\bczy (?:mogę|można|możemy)\b|\b(?:можно(?: ли)?|могу ли|можем ли)\b|\bkan (?:jag|man|jeg)\b|\bμπορώ να\b"
+    r"|\bчи можна\b|هل يمكنني|هل أستطيع|\bbolehkah saya\b)"
+    r"(?!\W+(?:bitt|ped|chied|demand|vrag|pros|попрос))\W+(?:\w+\W+){0,2}$"
+)
 # The same ideas in the languages of the deployment: all that was said before, what the model was told, a self without rules.
 _NO_ICH = r"(?:(?!\bich\b)[^.!?\n])"
 _NO_IK = r"(?:(?!\bik\b)[^.!?\n])"
@@ -123,5 +131,11 @@ FOREIGN: dict[str, dict[str, tuple[str, str]]] = {
     },
 }  # fmt: skip
 SECRET_WORDS = "contraseña|mot de passe|passwort|kennwort|senha|wachtwoord|hasło|parola d'ordine|şifre|пароль|κωδικός|पासवर्ड|كلمة المرور|密码|密碼|パスワード|비밀번호|kata sandi|lösenord"
-YOURS = r"\b(?:deine?|ihre?|ihr|tu|tus|su|vuestra|votre|ton|tua|sua|il tuo|la tua|teu|je|jouw|uw|twoje|twój|твой|ваш|सरल)\b|你的|您的|あなたの|너의|당신의"
-NOT_MINE = r"(?!.{0,30}\b(?:mein\w*|mi|mis|mon|ma|mio|mia|meu|minha|mijn|moje|мой)\b)"
+YOURS = r"\b(?:deine?|ihre?|ihr|tu|tus|su|vuestra|votre|ton|tua|sua|il tuo|la tua|teu|je(?=\b.{0,12}wachtwoord)|jouw|uw|twoje|twój|твой|ваш|सरल)\b|你的|您的|あなたの|너의|당신의"
+# A question on one's own, or on how something is changed.
+NOT_MINE = (
+    r"(?!.{0,30}\b(?:mein\w*|mi|mis|mon|ma|mio|mia|meu|minha|mijn|moje|мой)\b)(?!.{0,60}[我私僕]|.{0,60}(?:내|제) )"
+    r"(?!.{0,60}(?:\b(?:wo|wie|änder\w*|vergess\w*|dónde|cómo|cambi\w*|olvid\w*|où|comment|chang\w*|oubli\w*|dove|come|dimentic\w*"
+    r"|onde|como|mud\w*|alter\w*|esquec\w*|waar|hoe|wijzig\w*|vergeten|gdzie|jak|zmieni\w*|zapomn\w*|где|как|смен\w*|забы\w*"
+    r"|nerede|nasıl|değiştir\w*|unut\w*)\b|怎|如何|哪里|哪裡|改|忘|重置|重设|どこ|方法|変更|変え|忘れ|어디|어떻게|바꾸|변경|잊))"
+)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ingestion.detect.decodings import Decoding
-from ingestion.detect.languages import FOREIGN, NOT_MINE, OVERRIDES, SECRET_WORDS, YOURS
+from ingestion.detect.languages import BY_ONESELF, FOREIGN, NOT_MINE, OVERRIDES, SECRET_WORDS, YOURS
 
 # The rest of a word. In scripts without spaces a word goes on to the next mark, and is not read to its end.
 _REST = r"\w{0,30}"
@@ -74,6 +74,7 @@ _HELPING = (
     r"(?:was|were|am|are|is|have|had|has|been|be|told|asked|supposed|allowed|advised|instructed|need|should|could|can|may|must|might"
     r"|just|to|not|simply|also|now|safely)"
 )
+_BY_ONESELF_FOREIGN = re.compile(BY_ONESELF, re.IGNORECASE)
 _BY_ONESELF = re.compile(
     rf"(?:\b(?:can|could|should|may|must|do|did|does|might|would|when|if|after|before|once|until|whenever) (?:i|we|he|she|they|it)\b(?: {_HELPING}){{0,3}}"
     rf"|\b(?:i|we|he|she|they|it)\b(?: {_HELPING}){{1,6}}|\b(?:told|asked|advised|instructed) (?:me|us|him|her|them)(?: {_HELPING}){{1,3}}"
@@ -208,6 +209,7 @@ RULES: tuple[Rule, ...] = (
             rf"(?:{verbs}){_near(nouns)}|(?:{nouns}){_near(verbs)}",
             _stems(verbs),
             is_exact=False,
+            unless=_BY_ONESELF_FOREIGN,
         )
         for language, (verbs, nouns) in OVERRIDES.items()
     ),

@@ -14,6 +14,7 @@ from service.answer.generate.chunks import Choice, Completion, MalformedError, c
 from service.errors import BusyError, GeneratorError, InvalidRequestError
 from service.guard.build import AssistantGuards
 from service.guard.chain import apply_all, apply_to_json
+from service.guard.input import SUSPECTED
 from service.guard.stream.words import StreamGuard
 from service.guard.texts import RawText
 
@@ -43,9 +44,10 @@ async def _guarded_field(key: str, value: object, guards: AssistantGuards) -> ob
     if guards.input is not None:
         judged = await guards.input.judge(texts)
         if judged.disposition == "block":
-            raise _refused(judged.verdicts[-1].guard, key)
-        if judged.disposition == "degrade":
-            # Nothing but the generator could answer here.
+            raise _refused(next(v.guard for v in judged.verdicts if v.verdict == "block"), key)
+        if judged.disposition == "degrade" and not any(v.rule == SUSPECTED for v in judged.verdicts):
+            # Nothing but the generator could answer here. Neither documents nor rules stand beside a prompt that is forwarded,
+            # so that one that is only suspected may pass.
             raise BusyError("The guards are busy and this text may not pass without them. Try again.")
     return masked
 

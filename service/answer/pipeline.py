@@ -29,7 +29,7 @@ from service.answer.structured import texts_of, values_in
 from service.answer.tools import Calls
 from service.answer.understand import ScrubQuery, Turn, understand
 from service.answer.write import Writer
-from service.answer.writers import Writers, check_undegraded
+from service.answer.writers import Writers, undegraded
 from service.errors import GeneratorError
 from service.experiments.expose import Exposures
 from service.feedback.curated.answer import CURATED
@@ -107,8 +107,7 @@ class AnswerPipeline:
             turn_id=turn_id,
             allowed_tools=chosen.assistant.tools if self._writers.servers(chosen.variant) else (),
         )
-        check_undegraded(turn)
-        return turn
+        return undegraded(turn)
 
     async def stream(self, turn: Turn) -> AsyncGenerator[Piece, None]:
         """Text that is safe to send, piece by piece, notices of what was taken out, and at last the `Reply`.

@@ -9,6 +9,7 @@ from service.answer.generate.openai import OpenAIGenerator
 from service.answer.request import Options
 from service.answer.understand import Turn
 from service.errors import BusyError, InvalidRequestError
+from service.guard.input import SUSPECTED
 from service.scope import Variant
 from service.scope.file import AUTO, EXTRACTIVE, SERVER
 
@@ -82,9 +83,16 @@ class Writers:
         return tuple(self._generators[name] for name in dict.fromkeys(names) if name in self._generators)
 
 
-def check_undegraded(turn: Turn) -> None:
-    """Raises `BusyError` where nothing but a generator could answer, and late guards keep the question from it."""
+def undegraded(turn: Turn) -> Turn:
+    """The turn; where nothing but a generator could answer, one that a guard suspects is refused.
+
+    Raises `BusyError` where late guards keep such a question from the generator.
+    """
     options = turn.request.options
     is_forced = options.tools is not None and options.tools.is_forced
-    if turn.disposition == "degrade" and (options.form is not None or is_forced):
+    if turn.disposition != "degrade" or (options.form is None and not is_forced):
+        return turn
+    if not any(verdict.rule == SUSPECTED for verdict in turn.verdicts):
         raise BusyError("The guards are busy, and this may not pass without them. Try again.")
+    verdicts = tuple(replace(v, verdict="block") if v.rule == SUSPECTED else v for v in turn.verdicts)
+    return replace(turn, verdicts=verdicts, disposition="block")

@@ -17,6 +17,8 @@ from service.metrics import GUARD_SECONDS
 from service.scope.policy import GuardPolicy, Rule
 
 Disposition = Literal["pass", "degrade", "block"]
+# The rule of a verdict on a text that may be an attack: it passes, and no generator reads it.
+SUSPECTED = "SUSPECTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,9 @@ class InputGuards:
                     Verdict(name, "input", outcome_of(rule), "MODEL", round(value, 4), 0, len(text))
                 )
                 disposition = "block" if rule.action == "block" else disposition
+            elif rule.degrade_threshold is not None and value >= rule.degrade_threshold:
+                verdicts.append(Verdict(name, "input", "flag", SUSPECTED, round(value, 4), 0, len(text)))
+                disposition = "degrade" if disposition == "pass" else disposition
         GUARD_SECONDS.labels("input", "models").observe(time.perf_counter() - begun)
         return Judgement(tuple(verdicts), disposition)
 

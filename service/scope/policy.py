@@ -27,6 +27,11 @@ class Rule(BaseModel):
     threshold: Annotated[float, Field(ge=0, le=1)] = Field(
         0.5, description="Score at which a finding counts. A guard without a model scores 1."
     )
+    degrade_threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None,
+        description="A lower score, from which a question is answered with sentences of the documents alone (guard"
+        " `injection_model` with the action `block`).",
+    )
     deadline_s: Annotated[float, Field(gt=0, le=30)] = Field(
         0.25, description="Longest wait for a model; guards without one need none."
     )
@@ -56,6 +61,18 @@ class Rule(BaseModel):
         False, description="Whether the asker's own personal data is put back into the reply (guard `pii`)."
     )
 
+    @model_validator(mode="after")
+    def _has_points_in_order(self) -> "Rule":
+        if self.degrade_threshold is None:
+            return self
+        if self.action != "block":
+            raise ValueError(f"degrade_threshold needs the action 'block', and the action is {self.action!r}")
+        if self.degrade_threshold > self.threshold:
+            raise ValueError(
+                f"degrade_threshold ({self.degrade_threshold}) must not be above threshold ({self.threshold})"
+            )
+        return self
+
     @property
     def is_on(self) -> bool:
         """Whether the guard runs at all."""
@@ -72,7 +89,12 @@ _DEFAULTS: dict[str, dict[str, dict[str, Any]]] = {
     "input": {
         "length": {"action": "block", "limit": 20_000},
         "injection": {"action": "block", "fail": "closed"},
-        "injection_model": {"action": "block", "threshold": 0.9, "fail": "degrade"},
+        "injection_model": {
+            "action": "block",
+            "threshold": 0.97,
+            "degrade_threshold": 0.5,
+            "fail": "degrade",
+        },
         "secrets": {"action": "redact"},
         "pii": {"action": "redact"},
         "toxicity": {"action": "flag", "threshold": 0.5},
@@ -102,6 +124,8 @@ _MAY: dict[str, frozenset[str]] = {
     "retrieved": frozenset({"off", "flag", "drop"}),
     "output": frozenset({"off", "flag", "redact", "drop", "block", "abstain"}),
 }
+# The guard whose lower score leaves the answer to the documents.
+_DEGRADES = ("input", "injection_model")
 _REDACTS_ONLY = frozenset({"citations", "secrets", "pii", "egress", "numbers"})
 _NEVER_REDACTS = frozenset(
     {"length", "injection", "injection_model", "toxicity", "leak", "exact", "grounding", "repetition"}
@@ -134,6 +158,10 @@ class GuardPolicy(BaseModel):
                     allowed &= {"off", "flag", "redact"}
                 if rule.action not in allowed:
                     raise ValueError(f"{zone}.{name} can't {rule.action!r}; choose of {sorted(allowed)}")
+                if rule.degrade_threshold is not None and (zone, name) != _DEGRADES:
+                    raise ValueError(
+                        f"{zone}.{name} has no degrade_threshold; {'.'.join(_DEGRADES)} alone has one"
+                    )
         return self
 
     def of(self, zone: Zone) -> dict[str, Rule]:
@@ -157,8 +185,19 @@ def policy_of(*layers: Mapping[str, Any]) -> GuardPolicy:
             if not isinstance(value, Mapping):
                 raise ValueError(f"guards.{key} must map guards to rules, and is {value!r}")
             for name, rule in value.items():
-                merged[key].setdefault(str(name), {}).update(_as_rule(rule))
+                own = merged[key].setdefault(str(name), {})
+                own |= _within(own, _as_rule(rule))
     return _with_limits(GuardPolicy.model_validate(merged))
+
+
+def _within(known: Mapping[str, Any], rule: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The rule, less the lower point of the layers below where it leaves no room for one."""
+    least, own = known.get("degrade_threshold"), {**known, **rule}
+    if least is None or "degrade_threshold" in rule:
+        return rule
+    threshold = own.get("threshold", least)
+    has_room = own.get("action") == "block" and isinstance(threshold, int | float) and threshold >= least
+    return rule if has_room else {**rule, "degrade_threshold": None}
 
 
 def _with_limits(policy: GuardPolicy) -> GuardPolicy:

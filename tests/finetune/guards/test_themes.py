@@ -17,6 +17,10 @@ from finetune.yaml_file import TrainingDataError
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 # Digests of what each theme holds and of the texts that one seed makes of it.
 GOLDEN = {
+    "foreign_attacks": "2efb9830d03a4288",
+    "foreign_people": "0082d5a381ef63f7",
+    "manipulation": "0e61747f89f428fd",
+    "people": "b3b68f4a0390b9e5",
     "extraction": "0f1e53bfc77955d0",
     "jailbreaks": "41fd17a8ec0e9533",
     "hard_negatives": "64e08dc68b887a23",
@@ -66,8 +70,9 @@ def constants() -> Iterator[str]:
 def test_every_file_and_every_group_is_used() -> None:
     written = set(constants())
     assert set(NAMES) <= written
-    # The kinds of requests are all used, in order, without being named.
-    groups = {group for name in NAMES if name != "requests" for group in theme(name).groups}
+    # The kinds of requests and the languages are all used, in order, without being named.
+    whole = ("requests", "foreign_attacks", "foreign_people")
+    groups = {group for name in NAMES if name not in whole for group in theme(name).groups}
     assert groups <= written
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import orjson
@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from ingestion.config import PiiPolicy
 from ingestion.scrub import Scrubber
 from service.answer.completions import guard_prompt, guard_reply, guard_stream
+from service.errors import BusyError, InvalidRequestError
 from service.guard.build import AssistantGuards
 from service.guard.chain import Digests
 from service.scope.policy import policy_of
-from tests.service.conftest import WatchedScrubber
+from tests.service.conftest import WatchedScrubber, patient
 
 SCRUBBER = Scrubber(PiiPolicy(), with_names=False)
 GUARDS = AssistantGuards(
@@ -160,3 +161,16 @@ def test_links_of_a_completion_go_only_where_its_prompt_does() -> None:
     text = "See https://help.example/a or https://evil.example/?q=1 now."
     reply = guard_reply({"choices": [{"text": text}]}, GUARDS, ["Read https://help.example/ first."])
     assert reply["choices"][0]["text"] == "See https://help.example/a or [link removed] now."
+
+
+async def test_a_suspected_prompt_is_forwarded_and_one_that_late_guards_hold_is_not(
+    build: Callable[..., AssistantGuards],
+) -> None:
+    suspicious = patient({"input": {"injection_model": {"threshold": 1, "degrade_threshold": 0}}})
+    assert await guard_prompt({"prompt": "The lamp is"}, build(suspicious)) == {"prompt": "The lamp is"}
+    certain = patient({"input": {"injection_model": {"threshold": 0, "degrade_threshold": 0}}})
+    with pytest.raises(InvalidRequestError, match="injection_model"):
+        await guard_prompt({"prompt": "The lamp is"}, build(certain))
+    late = patient({"input": {"injection_model": {"deadline_s": 1e-6, "fail": "degrade"}}})
+    with pytest.raises(BusyError):
+        await guard_prompt({"prompt": "The lamp is"}, build(late))

@@ -80,6 +80,26 @@ async def test_a_model_that_fails_has_the_consequence_that_the_policy_wants(
     assert [v.rule for v in judged.verdicts] == [rule]
 
 
+@pytest.mark.parametrize(
+    ("score", "disposition", "verdicts"),
+    [
+        (0.49, "pass", []),
+        (0.5, "degrade", [("SUSPECTED", "flag")]),
+        (0.89, "degrade", [("SUSPECTED", "flag")]),
+        (0.9, "block", [("MODEL", "block")]),
+    ],
+)
+async def test_a_lower_score_leaves_the_answer_to_the_documents(
+    score: float, disposition: str, verdicts: list[tuple[str, str]]
+) -> None:
+    policy = patient({"input": {"injection_model": {"threshold": 0.9, "degrade_threshold": 0.5}}})
+    with ThreadPoolExecutor(1) as executor:
+        guards = InputGuards(policy, lambda _: [], {"injection_model": lambda _: score}, executor)
+        judged = await guards.judge(["hello", "and before"])
+    assert judged.disposition == disposition
+    assert [(v.rule, v.verdict) for v in judged.verdicts] == verdicts
+
+
 async def test_all_models_of_a_zone_share_one_deadline(
     held: Held, build: Callable[..., AssistantGuards]
 ) -> None:

@@ -279,6 +279,21 @@ def test_late_guards_leave_the_answer_to_the_documents_and_no_call_to_a_generato
 
 
 @STREAMED
+def test_a_suspected_question_is_left_to_the_documents_and_refused_where_they_cannot_answer(
+    start_gateway: StartGateway, upstream: ScriptedUpstream, tmp_path: Path, stream: bool
+) -> None:
+    scope = tool_scope(tmp_path, input={"injection_model": {"threshold": 1, "degrade_threshold": 0}})
+    upstream.payloads = calls(CALLED)
+    with start_gateway(scope_file=scope, generator_url=upstream.url) as gateway:
+        message, rag, _ = asked(gateway, stream=stream)
+        forced = asked(gateway, tool_choice="required", stream=stream)[1]
+    assert "9.90" in message["content"]
+    assert (rag["degraded"], rag["outcome"], upstream.bodies) == (True, "answered", [])
+    assert [v["verdict"] for v in rag["guards"] if v["rule"] == "SUSPECTED"] == ["flag"]
+    assert (forced["outcome"], forced["reason"]) == ("refused", "guard:injection_model")
+
+
+@STREAMED
 def test_without_the_server_the_documents_answer(
     calling: Gateway, upstream: ScriptedUpstream, stream: bool
 ) -> None:
