@@ -179,11 +179,23 @@ def _features(text: str) -> list[float]:
             if at >= 0:
                 for cue in cues:
                     places[cue].append(at // 2)
-    near = [
-        float(any(abs(a - b) <= _NEAR for a in places[first] for b in places[second]))
-        for first, second in _PAIRS
-    ]
+        for own in places:
+            own.sort()
+    near = [float(_are_near(places[first], places[second])) for first, second in _PAIRS]
     return [*(float(bool(own)) for own in places), *near, *_form(text)]
+
+
+def _are_near(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether a place of one is within a few words of one of the other; both are in order."""
+    a = b = 0
+    while a < len(one) and b < len(other):
+        if abs(one[a] - other[b]) <= _NEAR:
+            return True
+        if one[a] < other[b]:
+            a += 1
+        else:
+            b += 1
+    return False
 
 
 def _places(lowered: str) -> list[list[int]]:

@@ -55,11 +55,11 @@ def answerability(
     probability that the best passage answers."""
     if not hits or not scored.sentences:
         return Relevance(0.0, 0.0, 0.0, 0.0, 0.0, None)
-    best = scored.sentences[0]
+    best = max(scored.sentences, key=lambda sentence: sentence.plain)
     seen = {
         "dense": max(hit.scores["dense"] for hit in hits),
         "cosine": best.cosine,
-        "score": best.score,
+        "score": best.plain,
         "union": scored.union,
     }
     if fitted.abstention is None:

@@ -38,7 +38,11 @@ _DEFAULT, _EXPANSION = 0.4, 0.8
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of a hit: `chunk.text[start:end]`, its score, and the parts of the score."""
+    """A sentence of a hit: `chunk.text[start:end]`, its score, and the parts of the score.
+
+    `plain` is the score without what the sentence gains by its place and form: these choose among sentences, and say little of
+    whether there is an answer at all.
+    """
 
     hit: int
     start: int
@@ -46,6 +50,7 @@ class Sentence:
     score: float
     cosine: float
     overlap: float
+    plain: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +116,13 @@ class SentenceScorer:
             lacking = _LACKING * (max(had) - had[index])
             for position, (start, end) in enumerate(one.spans):
                 overlap = coverage(own, one.terms[position], one.own, one.header)
-                overlap += _OPENING * (position == 0 and named >= _NAMED)
-                score = (
-                    by.cosine * (placed[position] - by.origin) + by.overlap * overlap + by.passage * hit.score
-                )
-                score += by.quantity * (wants_quantity and one.quantities[position])
-                score += tells(hit.chunk.text[start:end]) - lacking
-                found.append(Sentence(index, start, end, score, alone[position], overlap))
+                said = coverage(own, one.terms[position], header=one.header)
+                base = by.cosine * (placed[position] - by.origin) + by.passage * hit.score - lacking
+                base += by.quantity * (wants_quantity and one.quantities[position])
+                opening = _OPENING * (position == 0 and named >= _NAMED)
+                score = base + by.overlap * (overlap + opening) + tells(hit.chunk.text[start:end])
+                plain = base + by.overlap * said
+                found.append(Sentence(index, start, end, score, alone[position], overlap, plain))
         found.sort(key=lambda sentence: -sentence.score)
         union = max((coverage(own, frozenset(words)) for own in weights.values()), default=0.0)
         return SentenceScores(tuple(found), union)

@@ -9,6 +9,7 @@ from typing import cast
 from sqlalchemy import create_engine
 
 from ingestion.corpus import Chunk, Hit
+from ingestion.detect.cues import attack_features
 from ingestion.detect.heads import load_head
 from ingestion.releases.candidates import LocalIndex
 from ingestion.search.abbreviations import asked_abbreviation, tells_expansion
@@ -74,7 +75,9 @@ def _statements(text: str) -> object:
 
 
 def _picked(text: str) -> object:
-    sentences = [Sentence(0, a, b, 1.0, 1.0, 1.0) for a, b in ((0, len(text)), (len(text) // 2, len(text)))]
+    sentences = [
+        Sentence(0, a, b, 1.0, 1.0, 1.0, 1.0) for a, b in ((0, len(text)), (len(text) // 2, len(text)))
+    ]
     return pick(sentences, [_hit(text)], text)
 
 
@@ -238,6 +241,7 @@ def of_guards() -> Iterator[Reader]:
     """What guards judge."""
     output = policy_of().output
     exact = policy_of().output["exact"]
+    yield Reader("attack_features", lambda t: attack_features([t]), ("ingestion.detect.cues",))
     yield Reader("may_attack", may_attack, ("service.guard.models.toxicity",))
     yield Reader("mend", mend, ("service.guard.models.toxicity",))
     yield Reader("mask_groups", mask_groups, ("service.guard.models.toxicity",))

@@ -57,7 +57,7 @@ Seen = tuple[float, float, float, float, float]
 def judged(seen: Seen, fitted: Calibration, read: list[str] | None = None) -> Relevance:
     dense, cosine, score, union, answers = seen
     hit = Hit(Chunk("c", "d", 0, "Text.", 0, 5, "", "d", "en"), 1.0, {"dense": dense})
-    scored = SentenceScores((Sentence(0, 0, 5, score, cosine, 0.5),), union)
+    scored = SentenceScores((Sentence(0, 0, 5, score, cosine, 0.5, score),), union)
 
     def reading() -> float:
         (read if read is not None else []).append("read")

@@ -13,7 +13,9 @@ def hit_of(text: str) -> Hit:
 def quoted(text: str, *scores: float, question: str = "") -> list[str]:
     """What is quoted of a passage whose sentences have these scores."""
     spans = sentence_spans(text)
-    sentences = [Sentence(0, a, b, score, score, score) for (a, b), score in zip(spans, scores, strict=True)]
+    sentences = [
+        Sentence(0, a, b, score, score, score, score) for (a, b), score in zip(spans, scores, strict=True)
+    ]
     sentences.sort(key=lambda one: -one.score)
     return [text[one.start : one.end] for one in pick(sentences, [hit_of(text)], question)]
 
