@@ -1,21 +1,19 @@
 """Fit the probability that passages answer: `touchstone evals calibrate --data FOLDER` writes it for the scope's embedder.
 
-Logistic regression (iteratively reweighted least squares) on the demo's cases and half of CLAPNQ's, as questions and as
-keywords, and on XQuAD's English ones, which all have an answer. Both classes of a set weigh the same. Run it again when
-retrieval or the scores of sentences change.
+Logistic regression (iteratively reweighted least squares) on the demo's cases, half of CLAPNQ's and XQuAD's English
+ones, which all have an answer. Both classes of a set weigh the same. Run it again when retrieval or the scores
+of sentences change.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from evals.asked import keywords
 from evals.case import load_cases
-from evals.corpora import built_release, clapnq, clapnq_passages, xquad
+from evals.corpora import built_release, clapnq, xquad
 from evals.harness import Answered, answer_all
 from evals.metrics import Figure
 from evals.suites.context import Context
@@ -35,13 +33,7 @@ from service.answer.calibrations import (
 Floats = npt.NDArray[np.float64]
 _RIDGE = 1e-2
 # The demo has customers' questions; the other sets keep the judge from fitting them alone.
-_SHARES = {
-    "demo": 250.0,
-    "demo.keywords": 100.0,
-    "clapnq": 150.0,
-    "clapnq.keywords": 100.0,
-    "xquad": 50.0,
-}
+_SHARES = {"demo": 250.0, "clapnq": 150.0, "xquad": 50.0}
 _EVERY = 4
 _STEPS = 50
 # Where the first look is sure. Of the answerable questions of the demo, CLAPNQ and XQuAD .71 to .74 are above; with the
@@ -147,37 +139,19 @@ def logistic(features: Floats, labels: Floats, weights: Floats) -> Floats:
 
 
 def _samples(context: Context) -> list[Sample]:
-    asked = [(case.question, case.answerable, case.language) for case in load_cases()]
-    found = _both_ways(context, "demo", context.demo, asked)
+    cases = load_cases()
+    demo = _relevances(context, context.demo, [case.question for case in cases])
+    found = [Sample("demo", case.answerable, one) for case, one in zip(cases, demo, strict=True)]
     if context.data is not None:
         documents, every = clapnq(context.data)
-        learned = [(question, can, "en") for question, can in every if not is_held_out(question)]
+        questions = [(question, can) for question, can in every if not is_held_out(question)]
         release = built_release("clapnq", documents, context.embedder, context.data_dir)
-        titles = {question: title for question, (title, _) in clapnq_passages(context.data).items()}
-        found += _both_ways(context, "clapnq", release, learned, titles)
+        judged = _relevances(context, release, [question for question, _ in questions])
+        found += [Sample("clapnq", can, one) for (_, can), one in zip(questions, judged, strict=True)]
         documents, xquad_questions = xquad(context.data)
         release = built_release("xquad", documents, context.embedder, context.data_dir)
         some = list(xquad_questions.questions.values())[::_EVERY]
         found += [Sample("xquad", True, one) for one in _relevances(context, release, some)]
-    return found
-
-
-def _both_ways(
-    context: Context,
-    source: str,
-    release: Release,
-    asked: Sequence[tuple[str, bool, str]],
-    titles: Mapping[str, str] = MappingProxyType({}),
-) -> list[Sample]:
-    """Questions, whether they are answerable, and their languages; asked as they are, and as keywords."""
-    short = [(keywords(one, language, title=titles.get(one, "")), can) for one, can, language in asked]
-    found = []
-    for name, texts in (
-        (source, [(question, can) for question, can, _ in asked]),
-        (f"{source}.keywords", [(words, can) for words, can in short if words]),
-    ):
-        judged = _relevances(context, release, [text for text, _ in texts])
-        found += [Sample(name, can, one) for (_, can), one in zip(texts, judged, strict=True)]
     return found
 
 

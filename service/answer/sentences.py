@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float32]
 # have all that the question names says what that is. Chosen on the demo, XQuAD English and questions about manuals: of those
 # for a setting's default, two sentences hold .33 where all headings count .4, and .90 so; the other sets keep theirs.
 _OWN_SHARE, _HEADING_SHARE = 1.0, 0.4
+_UNDER = " › "
 _OPENING, _NAMED = 0.5, 0.85
 # What sentences lose for each option, setting or code that is asked for by its very name and that their passage lacks while
 # another one has it.
@@ -72,6 +73,7 @@ class _SentenceAnalysis:
     placed: Floats  # of the sentences under their headings
     terms: tuple[frozenset[str], ...]
     own: frozenset[str]  # of the nearest heading
+    section: frozenset[str]  # of the nearest heading that is no title
     header: frozenset[str]
     words: frozenset[str]
     quantities: tuple[bool, ...]
@@ -116,7 +118,7 @@ class SentenceScorer:
             lacking = _LACKING * (max(had) - had[index])
             for position, (start, end) in enumerate(one.spans):
                 overlap = coverage(own, one.terms[position], one.own, one.header)
-                said = coverage(own, one.terms[position], header=one.header)
+                said = coverage(own, one.terms[position], one.section, one.header)
                 base = by.cosine * (placed[position] - by.origin) + by.passage * hit.score - lacking
                 base += by.quantity * (wants_quantity and one.quantities[position])
                 opening = _OPENING * (position == 0 and named >= _NAMED)
@@ -176,12 +178,13 @@ def _analysed(chunks: Sequence[Chunk], embedder: Embedder) -> list[_SentenceAnal
     for chunk, own in zip(chunks, spans, strict=True):
         terms = tuple(frozenset(terms_of(chunk.text[s:e], chunk.language)) for s, e in own)
         header = frozenset(terms_of(chunk.header, chunk.language))
-        nearest = frozenset(terms_of(chunk.header.rpartition(" › ")[2], chunk.language))
+        nearest = frozenset(terms_of(chunk.header.rpartition(_UNDER)[2], chunk.language))
+        section = nearest if _UNDER in chunk.header else frozenset[str]()
         rows = vectors[position : position + 2 * len(own)]
         numbers = tuple(has_quantity(chunk.text[s:e]) for s, e in own)
         found.append(
             _SentenceAnalysis(
-                own, rows[::2], rows[1::2], terms, nearest, header, header.union(*terms), numbers
+                own, rows[::2], rows[1::2], terms, nearest, section, header, header.union(*terms), numbers
             )
         )
         position += 2 * len(own)

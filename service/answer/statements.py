@@ -37,9 +37,12 @@ _TELLS_DEFAULT = re.compile(
 _ASKS_PRICE = re.compile(
     r"\bhow much (?:does|do|did|will|would|is|are)\b.{0,200}\b(?:cost|charge)\b"
     r"|\bwhat (?:does|do|did|will|would)\b.{0,200}\bcost\b"
-    r"|\b(?:what (?:is|are|was)|how high is) the prices?\b|\bhow expensive\b"
-    r"|\b(?:was|wie ?viel) kosten?t?\b|\bwie teuer\b|\bwas ist der preis\b"
-    r"|\bcu[aá]nto (?:cuestan?|costar[aá]n?|vale)\b|\b(?:cu[aá]l es el|qué) precio\b"
+    r"|\b(?:what (?:is|are|was)|how high (?:is|are)) (?:the|his|her|their|your) "
+    r"(?:prices?|salary|salaries|wages?|fees?|fines?|revenue|turnover)\b"
+    r"|\bhow expensive\b|\bhow much (?:does|do|did) .{0,80}\bearn\b"
+    r"|\b(?:was|wie ?viel) kosten?t?\b|\bwie teuer\b|\bwas ist der preis\b|\bwas verdient\b"
+    r"|\bwie hoch (?:ist|sind) (?:der|die|das) (?:preise?|gehalt|lohn|löhne|gebühr(?:en)?)\b"
+    r"|\bcu[aá]nto (?:cuestan?|costar[aá]n?|vale)\b|\b(?:cu[aá]l es el|qué) (?:precio|salario|sueldo)\b"
     r"|\bcombien co[uû]te(?:nt)?\b|\bquel est le prix\b",
     re.IGNORECASE,
 )

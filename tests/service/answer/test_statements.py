@@ -72,6 +72,8 @@ def test_a_sentence_that_tells_a_default(sentence: str, tells: bool) -> None:
         ("What does the repair cost?", True),
         ("What is the price of the Hub?", True),
         ("Was kostet der Expressversand?", True),
+        ("What is the salary of the project leader?", True),
+        ("Wie hoch ist die Gebühr?", True),
         ("¿Cuánto cuesta al año?", True),
         ("Combien coûte un retour ?", True),
         ("What is the cost of a sequential scan?", False),
