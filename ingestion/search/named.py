@@ -12,6 +12,8 @@ from ingestion.search.fusion import Candidates
 # all that only mention it.
 _RAISED = 1.0
 _TERM_CHARS = 80
+# A longer heading is about more than what it names: an article's title holds a gene's name, and explains no gene.
+_MOST_HEAD_WORDS = 6
 
 
 def raise_named(release: Release, found: Candidates, question: str, *, depth: int) -> Candidates:
@@ -28,7 +30,8 @@ def raise_named(release: Release, found: Candidates, question: str, *, depth: in
             gains[number] = _RAISED * tells_expansion(chunk.text, abbreviation)
             continue
         heads = [chunk.header.rpartition(" › ")[2], *_terms(chunk.text)]
-        explained = {term for head in heads for term in terms(head, chunk.language)}
+        short = (head for head in heads if len(head.split()) <= _MOST_HEAD_WORDS)
+        explained = {term for head in short for term in terms(head, chunk.language)}
         gains[number] = _RAISED * (not named[chunk.language].isdisjoint(explained))
     return found.order_by((found.final + gains) / (1 + _RAISED)) if gains.any() else found
 
