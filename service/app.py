@@ -20,6 +20,7 @@ from service.experiments.canary import CanaryWatch
 from service.experiments.reports import Reports
 from service.feedback.tokens import Pseudonyms
 from service.handlers import add_error_handlers
+from service.listen import end_with_the_supervisor
 from service.logs import configure_logs
 from service.middleware import KeepLocal, LimitBody, LimitUploads, Observe, cors
 from service.openapi import described
@@ -104,6 +105,7 @@ def worker() -> FastAPI:
     configure_logs(settings.log_level)
     leave_out_echo()
     keep_private(settings.data_dir)
+    end_with_the_supervisor()
     # Threads that embed and search hold the interpreter for moments; the loop must not wait 5 ms for it.
     sys.setswitchinterval(_SWITCH_S)
     return create_app(settings)

@@ -1,6 +1,10 @@
 """Starts the processes that serve, and says so once all of them can answer. Knows nothing of what they serve."""
 
+import multiprocessing
+import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Sequence
 
 import uvicorn
@@ -54,6 +58,20 @@ def serve(config: uvicorn.Config, tell: Tell) -> int:
     except KeyboardInterrupt:
         pass
     return 0 if server.started else STARTUP_FAILURE
+
+
+def end_with_the_supervisor() -> None:
+    """Let a worker drain and end when the process that started it is gone, killed for instance: nobody would stop it, and it
+    would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="supervisor", daemon=True).start()
 
 
 def port_of(sockets: Sequence[socket.socket]) -> int:

@@ -177,3 +177,20 @@ def test_clients_that_come_at_once_are_shared_by_the_workers(
 
         # The second worker may not have begun.
         wait_until(lambda: shares()[-1] <= 12, 30)
+
+
+def test_the_workers_of_a_killed_supervisor_end_by_themselves(
+    data: Path, scope_file: Path, tmp_path: Path
+) -> None:
+    with serving_process(tmp_path, "--workers=2", scope_file=scope_file, data_dir=data) as served:
+        workers = workers_of(served)
+        assert len(workers) >= 2
+        os.kill(served.process.pid, signal.SIGKILL)
+        wait_until(lambda: not any(_lives(pid) for pid in workers), 60)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
