@@ -14,6 +14,7 @@ from ingestion.index.lexical import names
 from ingestion.index.lexical import terms as terms_of
 from ingestion.search.abbreviations import asked_abbreviation, tells_expansion
 from service.answer.calibrations import AbstentionWeights, Calibration, FirstLook
+from service.answer.rewrite.languages import GRAMMARS
 from service.answer.sentences import SentenceScores
 from service.answer.statements import asks_for_price, tells_price
 
@@ -31,6 +32,9 @@ _LEAST_SHARED_CHARS = 5
 # A product with its number, as in PostgreSQL 18.
 _VERSION = re.compile(r"\b([A-Z][\w+]{2,30})\s(?:version\s)?v?(\d{1,4}(?:\.\d{1,4}){0,3})\b")
 _READ_CHARS = 2_000
+_WORD = re.compile(r"\w+")
+_MOST_KEYWORDS = 12
+_ASKS_FOR = {"en": "What is {}?", "de": "Was ist {}?", "es": "¿Qué es {}?", "fr": "Qu'est-ce que {} ?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,16 @@ def about_named(relevance: Relevance, named: str, hits: Sequence[Hit], language:
     is_other = any(_is_identifier(term) for term in unsaid)
     missing = 1.0 if is_other else len(unsaid) / len(wanted)
     return _less(relevance, missing) if missing else relevance
+
+
+def as_question(text: str, language: str) -> str:
+    """A question as it is, and keywords as a question for what they name: the cross-encoder learned from whole questions."""
+    grammar = GRAMMARS.get(language)
+    words = _WORD.findall(text[:_READ_CHARS].casefold())
+    is_short = 1 < len(words) <= _MOST_KEYWORDS and not text.rstrip().endswith("?")
+    if grammar is None or not is_short or not grammar.function_words.isdisjoint(words):
+        return text
+    return _ASKS_FOR[language].format(text.strip())
 
 
 def about_price(relevance: Relevance, question: str, hits: Sequence[Hit]) -> Relevance:

@@ -23,6 +23,7 @@ from service.answer.abstain import (
     about_named,
     about_price,
     answerability,
+    as_question,
 )
 from service.answer.sentences import Sentence, SentenceScorer
 from service.corpus.embedders import Embedders
@@ -224,7 +225,9 @@ class EvidenceFinder:
             scored,
             self._scorer.calibrations.of(embedder),
             # The question as it was asked, without what a long message tells besides, beside the best passage.
-            lambda: self._cross_encoder.answers(asked, [hits[0].chunk.embedded_text]),
+            lambda: self._cross_encoder.answers(
+                as_question(asked, hits[0].chunk.language), [hits[0].chunk.embedded_text]
+            ),
         )
         for judged in (about_asked, about_price, about_abbreviation):
             relevance = judged(relevance, asked, hits)

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from ingestion.corpus import Hit
-from service.answer.abstain import Relevance, about_abbreviation, about_asked, about_named, about_price
+from service.answer.abstain import (
+    Relevance,
+    about_abbreviation,
+    about_asked,
+    about_named,
+    about_price,
+    as_question,
+)
 from tests.service.conftest import hits
 
 SURE = Relevance(0.95, 0.8, 0.8, 1.5, 0.9, None)
@@ -105,3 +112,21 @@ def test_a_price_that_no_passage_names_is_doubted() -> None:
     assert about_price(SURE, asked, (*support, *FIGURES)) == SURE
     assert about_price(SURE, "When did support begin?", support) == SURE
     assert about_price(SURE, asked, ()) == SURE
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("autovacuum naptime", "en", "What is autovacuum naptime?"),
+        ("Akku Laufzeit Chime", "de", "Was ist Akku Laufzeit Chime?"),
+        ("garantía batería", "es", "¿Qué es garantía batería?"),
+        ("autonomie batterie", "fr", "Qu'est-ce que autonomie batterie ?"),
+        ("how long is the warranty", "en", "how long is the warranty"),
+        ("Battery life?", "en", "Battery life?"),
+        ("warranty", "en", "warranty"),
+        ("電池 寿命", "ja", "電池 寿命"),
+        ("word " * 20, "en", "word " * 20),
+    ],
+)
+def test_keywords_are_read_as_a_question(text: str, language: str, expected: str) -> None:
+    assert as_question(text, language) == expected
