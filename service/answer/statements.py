@@ -49,8 +49,10 @@ _ASKS_PRICE = re.compile(
 _TELLS_PRICE = re.compile(
     r"[€£¥₹]|\$\s?\d|\d\s?(?:EUR|USD|GBP|CHF|JPY|SEK|NOK|DKK|PLN)\b|\b(?:EUR|USD|GBP|CHF|JPY|SEK|NOK|DKK|PLN)\s?\d"
     r"|\b(?:euros?|dollars?|pounds?|cents?|franken|francs?|pesos?|céntimos?|centimes?)\b"
-    r"|\b(?:free|no (?:extra )?(?:charge|cost)|included|gratis|kostenlos|kostenfrei"
-    r"|inbegriffen|enthalten|gratuit\w*|incluid[oa]s?|inclus)\b",
+    r"|\bfree of charge\b|\b(?:is|are|for|ship|ships|returned|repaired) free\b"
+    r"|\bfree (?:delivery|shipping|returns?|repairs?|of cost)\b"
+    r"|\bno (?:extra |additional )?(?:charge|cost)\b|\b(?:in|with) the (?:price|plan|subscription)\b"
+    r"|\b(?:gratis|kostenlos\w*|kostenfrei\w*|inbegriffen|gratuit\w*)\b",
     re.IGNORECASE,
 )
 
