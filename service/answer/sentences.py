@@ -73,7 +73,6 @@ class _SentenceAnalysis:
     placed: Floats  # of the sentences under their headings
     terms: tuple[frozenset[str], ...]
     own: frozenset[str]  # of the nearest heading
-    section: frozenset[str]  # of the nearest heading that is no title
     header: frozenset[str]
     words: frozenset[str]
     quantities: tuple[bool, ...]
@@ -116,13 +115,16 @@ class SentenceScorer:
             alone, placed = (one.vectors @ vector).tolist(), (one.placed @ vector).tolist()
             named = coverage(matters[hit.chunk.language], one.header)
             lacking = _LACKING * (max(had) - had[index])
+            # A title says which document it is, and not that it answers.
+            is_section = _UNDER in hit.chunk.header
             for position, (start, end) in enumerate(one.spans):
                 overlap = coverage(own, one.terms[position], one.own, one.header)
-                said = coverage(own, one.terms[position], one.section, one.header)
+                said = overlap if is_section else coverage(own, one.terms[position], header=one.header)
                 base = by.cosine * (placed[position] - by.origin) + by.passage * hit.score - lacking
                 base += by.quantity * (wants_quantity and one.quantities[position])
                 opening = _OPENING * (position == 0 and named >= _NAMED)
-                score = base + by.overlap * (overlap + opening) + tells(hit.chunk.text[start:end])
+                score = base + by.overlap * (overlap + opening)
+                score += tells(hit.chunk.text[start:end]) if tells else 0.0
                 plain = base + by.overlap * said
                 found.append(Sentence(index, start, end, score, alone[position], overlap, plain))
         found.sort(key=lambda sentence: -sentence.score)
@@ -153,14 +155,14 @@ def _function_terms(language: str) -> frozenset[str]:
     return frozenset(terms_of(" ".join(grammar.function_words), language)) if grammar else frozenset()
 
 
-def _told_by(question: str) -> Callable[[str], float]:
+def _told_by(question: str) -> Callable[[str], float] | None:
     """What a sentence gains by telling what the question asks to be told."""
     abbreviation = asked_abbreviation(question)
     if abbreviation:
         return lambda text: _EXPANSION * tells_expansion(text, abbreviation)
     if asks_for_default(question):
         return lambda text: _DEFAULT * tells_default(text)
-    return lambda _: 0.0
+    return None
 
 
 def _analysed(chunks: Sequence[Chunk], embedder: Embedder) -> list[_SentenceAnalysis]:
@@ -179,12 +181,11 @@ def _analysed(chunks: Sequence[Chunk], embedder: Embedder) -> list[_SentenceAnal
         terms = tuple(frozenset(terms_of(chunk.text[s:e], chunk.language)) for s, e in own)
         header = frozenset(terms_of(chunk.header, chunk.language))
         nearest = frozenset(terms_of(chunk.header.rpartition(_UNDER)[2], chunk.language))
-        section = nearest if _UNDER in chunk.header else frozenset[str]()
         rows = vectors[position : position + 2 * len(own)]
         numbers = tuple(has_quantity(chunk.text[s:e]) for s, e in own)
         found.append(
             _SentenceAnalysis(
-                own, rows[::2], rows[1::2], terms, nearest, section, header, header.union(*terms), numbers
+                own, rows[::2], rows[1::2], terms, nearest, header, header.union(*terms), numbers
             )
         )
         position += 2 * len(own)

@@ -28,8 +28,15 @@ from service.scope.replies import Reply, text_in
 _INLINE_CHARS = 1_000
 # The conversation before a question: so many of its latest messages, and so many times the longest question.
 HISTORY_MESSAGES, _HISTORY_QUESTIONS = 50, 4
-# A detector is wrong about shorter texts as often as not.
-_LEAST_GUESSED_CHARS = 30
+# A detector is wrong about fewer words in Latin letters as often as not. Other letters are none of a language that is
+# written in Latin ones.
+_LEAST_GUESSED_WORDS = 5
+_READ_CHARS = 2_000
+_OTHER_SCRIPTS = frozenset(
+    """am ar be bg bn el fa gu he hi hy ja ka kk kn ko ky lo mk ml mn mr my ne or pa ps ru sa si sr ta te th ug uk ur
+    zh""".split()
+)
+_BEYOND_LATIN = "\u0250"
 Originals = dict[str, set[str]]
 
 
@@ -94,7 +101,11 @@ class Turn:
             grammar = grammar_of(text)
             if grammar is not None and grammar.name in declared:
                 return grammar.name
-        return guess_language(asked, declared) if len(asked) >= _LEAST_GUESSED_CHARS else declared[0]
+        if any(letter >= _BEYOND_LATIN for letter in asked[:_READ_CHARS] if letter.isalpha()):
+            declared = [one for one in declared if one in _OTHER_SCRIPTS] or declared[:1]
+        elif len(set(asked[:_READ_CHARS].split())) < _LEAST_GUESSED_WORDS:
+            return declared[0]
+        return guess_language(asked, declared)
 
     @property
     def earlier(self) -> list[MaskedText]:
